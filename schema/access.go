@@ -1,0 +1,89 @@
+package schema
+
+// Access is what a principal with one or more roles in one scope sees and may write of a record type: the union of
+// the roles' views (the least masked wins) and rights. It is computed once per set of roles and shared.
+type Access struct {
+	Rows  map[Rows]bool // which filters show a row; any one suffices
+	masks map[string]Mask
+	shown map[string]bool
+	write map[string]bool // cells
+	Right Right
+}
+
+// Access combines the views and rights of the named roles on t. It is nil if none of them sees t at all.
+func (t *Table) Access(roles ...string) *Access {
+	var a *Access
+	for _, role := range roles {
+		v := t.Views[role]
+		if v == nil {
+			continue
+		}
+		if a == nil {
+			a = &Access{Rows: map[Rows]bool{}, masks: map[string]Mask{}, shown: map[string]bool{}, write: map[string]bool{}}
+		}
+		a.addView(t, v)
+	}
+	if a == nil {
+		return nil
+	}
+	for _, role := range roles {
+		if r := t.Rights[role]; r != nil && t.Views[role] != nil {
+			a.addRight(t, r)
+		}
+	}
+	return a
+}
+
+func (a *Access) addView(t *Table, v *View) {
+	a.Rows[v.Rows] = true
+	hidden := map[string]bool{}
+	for _, h := range v.Hidden {
+		hidden[h] = true
+	}
+	for _, c := range t.Columns {
+		if hidden[c.Name] {
+			continue
+		}
+		m := v.Masks[c.Name]
+		if old, ok := a.masks[c.Name]; !ok || !a.shown[c.Name] || old != MaskNone && m == MaskNone {
+			a.masks[c.Name] = m
+		}
+		a.shown[c.Name] = true
+	}
+}
+
+func (a *Access) addRight(t *Table, r *Right) {
+	a.Right.Insert = a.Right.Insert || r.Insert
+	a.Right.Delete = a.Right.Delete || r.Delete
+	for _, u := range r.Update {
+		for _, c := range t.Cells {
+			if u == AllCells || u == c.Name {
+				a.write[c.Name] = true
+			}
+		}
+	}
+}
+
+// Shows tells whether a column is sent at all, and under which mask.
+func (a *Access) Shows(column string) (Mask, bool) { return a.masks[column], a.shown[column] }
+
+// Reads tells whether every column of the cell is shown unmasked.
+func (a *Access) Reads(c *Cell) bool {
+	for _, col := range c.Columns {
+		if m, ok := a.Shows(col.Name); !ok || m != MaskNone {
+			return false
+		}
+	}
+	return true
+}
+
+// MayUpdate tells whether the cell of an existing row may be written: the right is given, and the role reads the
+// cell unmasked (nobody may overwrite what he cannot see).
+func (a *Access) MayUpdate(c *Cell) bool {
+	return a.write[c.Name] && a.Reads(c) && c.Policy != PolicyCentral && !c.Derived
+}
+
+// MayInsert tells whether the cell may be given with an insert.
+func (a *Access) MayInsert(c *Cell) bool {
+	return a.Right.Insert && a.Reads(c) && c.Policy != PolicyCentral && !c.Derived
+}
