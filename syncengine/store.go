@@ -1,0 +1,170 @@
+package syncengine
+
+import (
+	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/syncengine/hlc"
+)
+
+// Store keeps one county. Implementations: memstore (tests, simulation) and server/store (SQLite; PostgreSQL can
+// stand behind the same interface). storetest.Run holds the contract.
+type Store interface {
+	// Update runs fn in the county's one writing transaction and makes it durable before it returns nil
+	// (a power cut after that loses nothing, P1). The head is locked first. When fn returns an error, or the
+	// commit fails, nothing of it remains and that error is returned. fn may be run again.
+	Update(fn func(Tx) error) error
+	// View runs fn on one consistent state, that of a single head.
+	View(fn func(ReadTx) error) error
+}
+
+// ReadTx reads one consistent state. What it returns belongs to the caller and may be changed freely.
+// Absent things are nil without error.
+type ReadTx interface {
+	Head() (Head, error)
+	Device(id string) (*Device, error)
+	Row(table string, id RowID) (*Row, error)
+	Dead(table string, id RowID) (*Dead, error)
+	Verdict(device string, n int64) (*Verdict, error)
+	Quarantined(device string, n int64) (*Quarantined, error)
+	// Conflict gives a conflict by id, open or closed.
+	Conflict(id string) (*Conflict, error)
+	// OpenConflict gives the one open conflict with that key.
+	OpenConflict(key ConflictKey) (*Conflict, error)
+	// DismissedConflict gives the newest closed conflict with that key whose outcome is "both".
+	DismissedConflict(key ConflictKey) (*Conflict, error)
+	// ByNaturalKey lists live rows of a scope with these values in the natural key's columns, in order of id.
+	ByNaturalKey(table, scope string, key []schema.Value) ([]RowID, error)
+	// ByIdempotencyKey gives the row that was inserted with these values in the idempotency columns.
+	ByIdempotencyKey(table string, key []schema.Value) (RowID, error)
+	// Referrers lists live rows of table whose column holds id, in order of id.
+	Referrers(table, column string, id RowID) ([]RowID, error)
+	// LastStep gives the last numbered step of a case, nil if it has none.
+	LastStep(table string, caseID RowID) (*Step, error)
+	// AwaitedRow tells whether a quarantined changeset would have created that row, and which.
+	AwaitedRow(table string, id RowID) (*WriteID, error)
+	// Principal gives what a device's person is and may do now, from the centre's own rows.
+	Principal(device string) (*Principal, error)
+	// Changed lists what changed in a scope after the position, in order of (Seq, Key), at most limit items.
+	Changed(scope string, after Position, limit int) ([]Item, error)
+	// Moves lists the moves of a row after a seq, oldest first.
+	Moves(table string, id RowID, after int64) ([]Move, error)
+	// Inbox lists messages to a device after a number, oldest first.
+	Inbox(device string, after int64, limit int) ([]Message, error)
+	// History lists entries with seq > after in order, at most limit.
+	History(after int64, limit int) ([]Entry, error)
+}
+
+// Tx is the writing transaction. Put methods replace; they keep no reference to their argument.
+type Tx interface {
+	ReadTx
+	// Savepoint runs fn; when fn returns an error everything it wrote is undone, caches included, and that error
+	// is returned. The transaction goes on.
+	Savepoint(fn func() error) error
+	PutHead(Head) error
+	PutDevice(*Device) error
+	PutRow(*Row) error
+	// Kill removes a row and keeps its dead id for ever.
+	Kill(*Dead) error
+	// Revive forgets a dead id; the caller puts the row in the same transaction.
+	Revive(table string, id RowID) error
+	PutVerdict(device string, v Verdict) error
+	PutQuarantined(*Quarantined) error
+	PutConflict(*Conflict) error
+	PutStep(table string, caseID RowID, s Step) error
+	PutMove(Move) error
+	PutMessage(Message) error
+	AppendHistory(Entry) error
+}
+
+// Head is the county's place in its one order.
+type Head struct {
+	Epoch   int64 // from 1
+	Seq     int64 // of the last accepted changeset; 0 before the first
+	History Hash  // of the history entry at Seq
+	HLC     hlc.Timestamp
+}
+
+// Device is what the centre remembers of a device for synchronising. Its person and rights are in Principal.
+type Device struct {
+	ID      string
+	LastN   int64
+	Hash    Hash  // of changeset LastN
+	At      int64 // effective time of LastN: the next one is never below it
+	Inbox   int64 // number of the last message made for it
+	Console bool  // a console session of the centre rather than a replica
+}
+
+// Row is a live row.
+type Row struct {
+	Table    string
+	ID       RowID
+	Scope    string
+	Door     string // id of the door it belongs to, "" for none
+	Author   string // account that inserted it
+	Inserted int64  // seq
+	Seq      int64  // at which what any replica shows of it last changed: a cell, its scope or its door
+	Cells    []Cell // one for each of the record type's cells, in the schema's order
+}
+
+// Dead is a row that was deleted. The id is kept for ever.
+type Dead struct {
+	Table string
+	ID    RowID
+	Seq   int64
+	Epoch int64
+	By    Write // who deleted it: Values is nil
+	Row   *Row  // as it was; kept so that a decision can restore it
+}
+
+// Move is a row's leaving a scope or a door.
+type Move struct {
+	Table  string
+	ID     RowID
+	Seq    int64
+	Scope  string // that it left, or was in
+	Door   string // that it left, or was at
+	Author string
+}
+
+// Position is a place in a scope's stream of changes: everything up to (Seq, Key) has been read.
+type Position struct {
+	Seq int64
+	Key string // "" = everything below Seq+1 … see Item.Key; with Key "" nothing at Seq itself remains to be read
+}
+
+// Item is one change in a scope's stream: exactly one of the pointers is set.
+type Item struct {
+	Seq  int64
+	Key  string // orders items of one seq: kind, table, id
+	Row  *Row
+	Dead *Dead
+	Move *Move // the row left this scope, or a door in it
+}
+
+// Step is a numbered step of a case.
+type Step struct {
+	Row    RowID
+	Number int64
+	State  string // of the case after it
+}
+
+// Principal is who a device acts for and what he may do.
+type Principal struct {
+	Account string
+	Device  string
+	Console bool    // a console session: may write central cells and decide conflicts
+	Revoked bool    // the device may not synchronise any more
+	Grants  []Grant // one for each scope and role, in order of scope; ended ones included
+}
+
+// Grant is one role in one scope, from one assignment. An assignment to a unit above a grid gives one for each scope below it.
+type Grant struct {
+	Scope string
+	Name  string // of the org unit, for people
+	Role  string
+	Doors []string // for roles that look after doors, sorted
+	From  int64    // ms since 1970 UTC; 0 = always
+	To    int64    // end, exclusive; 0 = open
+}
+
+// Active tells whether the grant holds at an instant.
+func (g *Grant) Active(now int64) bool { return g.From <= now && (g.To == 0 || now < g.To) }

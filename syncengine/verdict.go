@@ -1,0 +1,78 @@
+package syncengine
+
+import "github.com/doorstep-sync/doorstep/schema"
+
+// VerdictKind is what became of a changeset. Every changeset gets exactly one verdict, for ever (P7).
+type VerdictKind uint8
+
+// The kinds. The first three took effect and carry the seq.
+const (
+	Accepted  VerdictKind = 1 // every write stands
+	Conflicts VerdictKind = 2 // took effect; at least one write waits in the conflict queue, or opened a conflict
+	Merged    VerdictKind = 3 // took effect; at least one write met a concurrent one and was combined with it or lost to it
+	Rejected  VerdictKind = 4 // took no effect; it is in quarantine with the reason
+	Parked    VerdictKind = 5 // took no effect yet; it waits in quarantine for something named in the reason
+)
+
+func (k VerdictKind) String() string {
+	return [...]string{"?", "accepted", "accepted_with_conflicts", "merged", "rejected", "parked"}[min(int(k), 5)]
+}
+
+// Effective tells whether a changeset with this verdict took effect.
+func (k VerdictKind) Effective() bool { return k >= Accepted && k <= Merged }
+
+// Verdict is the centre's word on one changeset. It is durable before anyone hears it.
+type Verdict struct {
+	N         int64
+	Hash      Hash // of the changeset it is about
+	Kind      VerdictKind
+	Epoch     int64
+	Seq       int64         // kinds that took effect: the changeset's place in the county's order
+	Reason    *Reason       // rejected and parked
+	Conflicts []ConflictRef // what it opened or joined
+}
+
+// Code is why a changeset was refused, for programs. Sentences for people are in the message catalogue.
+type Code string
+
+// The codes. Each has a sentence that says what to do (messages.go).
+const (
+	CodeUnknownTable     Code = "unknown_table"
+	CodeUnknownCell      Code = "unknown_cell"
+	CodeBadRow           Code = "bad_row"   // the id is not a UUID, a row twice in one changeset, an unknown operation
+	CodeBadValue         Code = "bad_value" // Rule names which rule of the column
+	CodeMissing          Code = "missing"   // a required column has no value
+	CodeTooLarge         Code = "too_large"
+	CodeOutOfScope       Code = "out_of_scope" // no grant on the scope, or the row is not in the person's view
+	CodeNoRight          Code = "no_right"     // the role may not write this
+	CodeCentralOnly      Code = "central_only"
+	CodeAppendOnly       Code = "append_only"
+	CodeUnknownReference Code = "unknown_reference"
+	CodeBadStep          Code = "bad_step"     // the step is not allowed in the case's state
+	CodeBadDecision      Code = "bad_decision" // the conflict is closed or the choice does not fit it
+	CodeBaseAhead        Code = "base_ahead"   // a base beyond what the centre ever sent
+	CodeWrongAuthor      Code = "wrong_author"
+	CodeGrantEnded       Code = "grant_ended" // parked: a supervisor decides
+	CodeAwaits           Code = "awaits"      // parked: a row it changes or refers to is not there (yet)
+	CodeInternal         Code = "internal"    // quarantined: the centre could not process it
+)
+
+// Reason is why a changeset was refused. It names the first failure.
+type Reason struct {
+	Code    Code
+	Table   string
+	Row     RowID
+	Column  string         // or cell, "" if it is about the row
+	Rule    string         // bad_value: short name of the rule; awaits: the id waited for
+	Current []schema.Value // what the centre shows in that cell now, for the eyes; nil if the person may not see it
+}
+
+// Quarantined is a rejected or parked changeset, whole.
+type Quarantined struct {
+	Device    string
+	N         int64
+	Changeset *Changeset
+	Verdict   Verdict
+	Received  int64 // centre's clock, ms
+	Closed    bool  // retried, released or dismissed
+}
