@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The proofs too long or too rough for 'test': power cuts on disk images, kill -9 by the hundred.
+source "$(dirname "$0")/env.sh"
+
+[ "$(id -u)" = 0 ] || die "prove needs root: it makes file system images, mounts them and cuts their power. Run it in a container or a virtual machine, as root."
+[ -d scripts/prove ] || die "There is no folder scripts/prove, so there is nothing to prove yet."
+scripts/need-sqlite3.sh
+for tool in mkfs.ext4 mount umount; do
+	command -v "$tool" >/dev/null || die "prove needs '$tool': install the Debian packages e2fsprogs and mount."
+done
+
+say "go test, tag prove"
+go test -tags "$TAGS,prove" -count=1 -timeout 60m -v "$@" ./scripts/prove/...
