@@ -11,7 +11,12 @@ if ! reason=$(scripts/need-buf.sh 2>&1 >/dev/null); then
 	flags=(--no-buf)
 fi
 
-copy=.task/gen-check # always the same place, so that Go's build cache knows it
+copy=.task/gen-check # always the same place, so that Go's build cache knows it; one check at a time
+mkdir -p .task
+if command -v flock >/dev/null; then
+	exec 9>.task/gen-check.lock
+	flock 9
+fi
 rm -rf "$copy" && mkdir -p "$copy/before"
 list_files | tar --create --null --files-from=- --file=- | tar --extract --directory="$copy/before" --file=-
 cp -a "$copy/before" "$copy/after"
