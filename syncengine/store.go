@@ -168,3 +168,12 @@ type Grant struct {
 
 // Active tells whether the grant holds at an instant.
 func (g *Grant) Active(now int64) bool { return g.From <= now && (g.To == 0 || now < g.To) }
+
+// Before tells whether p is before q in a scope's stream.
+func (p Position) Before(q Position) bool {
+	if p.Seq != q.Seq {
+		return p.Seq < q.Seq
+	}
+	// An empty key is the end of its seq.
+	return q.Key == "" && p.Key != "" || p.Key != "" && q.Key != "" && p.Key < q.Key
+}

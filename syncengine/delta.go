@@ -1,0 +1,115 @@
+package syncengine
+
+import (
+	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/syncengine/hlc"
+)
+
+// Delta is one frame of a step: part of what a replica lacks between its cursor and a head. A step takes as many
+// frames as it needs; the replica stages them durably and applies all of them in ONE transaction when the frame with
+// Done has come. Nothing of a step is visible before that (P3, P10).
+type Delta struct {
+	View  string // id of the grants and views it was made for; a replica staging for another one starts again
+	From  Base   // the cursor it goes on from; zero in a reset
+	Reset bool   // the step is a whole snapshot: rows that it does not hold are dropped, pending edits stay
+	Scope string // the scope Items belong to; "" in a frame that only says Done
+	Items []DeltaItem
+	Start Position // how far Scope had been read before this frame; {From.Seq, ""} in its first one
+	After Position // how far Scope has been read with this frame
+
+	Done   bool
+	Scopes []StagedScope // Done: how far each scope was read in this step, scopes without items left out
+	To     Base          // Done: the head that all scopes were read at; the new cursor
+	LastN  int64         // Done: the device's last n that To contains; overlays up to it end
+	HLC    hlc.Timestamp // Done: the county's clock, to be heard
+}
+
+// DeltaKind is what a DeltaItem says about its row.
+type DeltaKind uint8
+
+// The kinds, in the order in which items of one seq are applied.
+const (
+	DeltaEvict DeltaKind = 1 // the row left Scope or the view: drop it if it is held under that scope; it is not deleted
+	DeltaDead  DeltaKind = 2 // the row was deleted
+	DeltaRow   DeltaKind = 3
+)
+
+// DeltaItem is one row's change.
+type DeltaItem struct {
+	Seq   int64
+	Kind  DeltaKind
+	Table string
+	Row   RowID
+	Whole bool        // DeltaRow: Cells is the whole row as this view shows it, what is missing is NULL
+	Cells []CellValue // DeltaRow: changed cells only, unless Whole
+}
+
+// CellValue is what a cell shows.
+type CellValue struct {
+	Cell   string
+	Values []schema.Value
+}
+
+// Size estimates an item's bytes, to bound frames.
+func (i *DeltaItem) Size() int {
+	n := 64
+	for _, c := range i.Cells {
+		n += len(c.Cell) + 4
+		for _, v := range c.Values {
+			n += 9 + len(v.Str())
+		}
+	}
+	return n
+}
+
+// Hello is what a device says first.
+type Hello struct {
+	Device   string
+	Token    string // access token, where the transport did not carry it
+	App      string // name and version, for people
+	Schema   int
+	Epoch    int64 // of the cursor
+	Cursor   int64
+	View     string // id of the view the cursor is for
+	Staged   []StagedScope
+	LastN    int64 // the device's newest sealed changeset
+	LastHash Hash
+	Acked    int64 // highest n up to which every verdict is durable on the device
+	Inbox    int64 // last message stored
+	Wall     int64 // clock readings at sending, ms: see Changeset
+	Boot     string
+	Mono     int64
+	HLC      hlc.Timestamp
+}
+
+// StagedScope says how far a scope of an unfinished step is staged.
+type StagedScope struct {
+	Scope string
+	After Position
+}
+
+// Welcome is the centre's answer to Hello. It is sent again when the person's grants change.
+type Welcome struct {
+	Epoch  int64
+	Head   int64
+	Time   int64 // centre's clock, ms
+	View   string
+	Reset  bool // the cursor is not for this view: a snapshot follows, staged frames are forgotten
+	Grants []Grant
+	LastN  int64 // last n of this device that the centre has given a verdict
+	Hash   Hash  // of that changeset
+	Schema int
+	Limits Limits
+	HLC    hlc.Timestamp
+}
+
+// Limits are what the centre takes; a device checks them when it seals.
+type Limits struct {
+	MaxChangeset int // bytes, canonical
+	MaxChanges   int // changes in a changeset
+	MaxFrame     int // bytes of one message
+	Window       int // changesets in flight
+}
+
+// DefaultLimits allow a transaction of 10,000 rows.
+var DefaultLimits = Limits{MaxChangeset: 32 << 20, MaxChanges: 50_000, MaxFrame: 48 << 20, Window: 64}

@@ -1,0 +1,210 @@
+package syncengine
+
+import (
+	"math"
+	"slices"
+
+	"github.com/doorstep-sync/doorstep/schema"
+)
+
+// Merge decides what an incoming write does to the cell it touches (engine.md §5, rules 1 to 3).
+//
+// It is total and pure: every pair of inputs has one outcome, on every machine. in carries Seq and Epoch, the place
+// its changeset takes in the county's order; its From and To are set here. cell is not changed.
+//
+// A cell keeps its surviving writes. A write removes those it has seen and joins the rest. If it has seen what
+// stands, it stands, whatever the clocks say; otherwise the greater (effective time, device) does, and equal values
+// stand together. Which of truly concurrent writes stands may depend on clocks; the set of survivors depends on
+// nothing but who saw what.
+func Merge(cell Cell, in Write, def *schema.Cell) (Cell, Fate) {
+	if def.Policy == schema.PolicyMax || def.Policy == schema.PolicyMin {
+		return mergeExtreme(cell, in, def)
+	}
+	standing, unseen := []Write{}, []Write{}
+	out := Cell{Shown: cell.Shown}
+	for _, w := range cell.Survivors {
+		if w.Stands() {
+			standing = append(standing, w)
+		}
+		if !in.hasSeen(&w) {
+			unseen = append(unseen, w)
+		}
+	}
+	var rival *Write // the greatest standing write that in has not seen
+	for i := range unseen {
+		if w := &unseen[i]; w.Stands() && (rival == nil || rival.before(w)) {
+			rival = w
+		}
+	}
+	before := cell.Values(def)
+	fate := FateStands
+	switch {
+	case rival == nil:
+		in.From = in.Seq
+	case slices.Equal(rival.Values, in.Values):
+		in.From, fate = in.Seq, FateConverged
+	case rival.before(&in):
+		in.From, fate = in.Seq, FateWon
+		for i := range unseen {
+			if unseen[i].Stands() {
+				unseen[i].To = in.Seq
+			}
+		}
+	default:
+		fate = FateCandidate
+	}
+	out.Survivors = append(unseen, in)
+	if def.Policy != schema.PolicyReview {
+		out.Survivors = slices.DeleteFunc(out.Survivors, func(w Write) bool { return !w.Stands() })
+		if fate == FateCandidate {
+			fate = FateLost
+		}
+	}
+	if len(standing) == 0 || in.Stands() && !slices.Equal(before, in.Values) {
+		out.Shown = in.Seq
+	}
+	return out, fate
+}
+
+// hasSeen tells whether in's author had s before him: an earlier write of his own device, or what stood at in's base.
+func (in *Write) hasSeen(s *Write) bool {
+	if s.Device == in.Device {
+		return s.N < in.N
+	}
+	return s.From > 0 && in.Base.covers(s.Epoch, s.From) && (s.To == 0 || s.To > in.Base.Seq)
+}
+
+// covers tells whether a replica at base b held what the centre did at (epoch, seq).
+func (b Base) covers(epoch, seq int64) bool { return b.Epoch >= epoch && b.Seq >= seq }
+
+// mergeExtreme is Merge for max and min: every survivor counts as shown, since the value shown stands for them all.
+func mergeExtreme(cell Cell, in Write, def *schema.Cell) (Cell, Fate) {
+	before := cell.Values(def)
+	first := cell.Standing() == nil
+	out := Cell{Shown: cell.Shown}
+	fate := FateStands
+	for _, w := range cell.Survivors {
+		if w.Device == in.Device && w.N < in.N || w.Device != in.Device && in.Base.covers(w.Epoch, w.Seq) {
+			continue
+		}
+		out.Survivors = append(out.Survivors, w)
+	}
+	out.Survivors = append(out.Survivors, in)
+	best := out.Survivors[0].Values
+	for _, w := range out.Survivors[1:] {
+		if def.Greater(w.Values, best) {
+			best = w.Values
+		}
+	}
+	for i := range out.Survivors {
+		w := &out.Survivors[i]
+		switch stands := slices.Equal(w.Values, best); {
+		case stands && !w.Stands():
+			w.From, w.To = in.Seq, 0
+		case !stands && w.Stands():
+			w.To = in.Seq
+		}
+	}
+	self := out.Survivors[len(out.Survivors)-1]
+	switch {
+	case len(out.Survivors) == 1:
+	case !self.Stands() && def.Queue:
+		fate = FateCandidate
+	case !self.Stands():
+		fate = FateLost
+	case slices.Equal(before, best):
+		fate = FateConverged
+	default:
+		fate = FateWon
+	}
+	if first || !slices.Equal(before, best) {
+		out.Shown = in.Seq
+	}
+	return out, fate
+}
+
+// Apply puts an operation on a cell: add and union take effect whether concurrent or not. A removal takes away only
+// the additions that its author had seen, so a concurrent addition wins over it.
+func Apply(cell Cell, in Write, op CellWrite, def *schema.Cell) (Cell, Fate) {
+	out := cell.Clone()
+	if def.Policy == schema.PolicyAdd {
+		out.Sum = plus(cell.Sum, op.Add)
+		if cell.Shown == 0 || out.Sum != cell.Sum {
+			out.Shown = in.Seq
+		}
+		return out, FateCombined
+	}
+	before := cell.Values(def)
+	for _, e := range op.Out {
+		if i, ok := out.element(e); ok {
+			el := &out.Elements[i]
+			el.Tags = slices.DeleteFunc(el.Tags, func(t Tag) bool {
+				return t.Device == in.Device && t.N < in.N || t.Device != in.Device && in.Base.covers(t.Epoch, t.Seq)
+			})
+			if len(el.Tags) == 0 {
+				out.Elements = slices.Delete(out.Elements, i, i+1)
+			}
+		}
+	}
+	for _, e := range op.In {
+		i, ok := out.element(e)
+		if !ok {
+			out.Elements = slices.Insert(out.Elements, i, Element{Value: e})
+		}
+		el := &out.Elements[i]
+		el.Tags = slices.DeleteFunc(el.Tags, func(t Tag) bool { return t.Device == in.Device })
+		el.Tags = append(el.Tags, Tag{Device: in.Device, N: in.N, Seq: in.Seq, Epoch: in.Epoch})
+	}
+	wasShown := cell.Shown
+	out.Shown = in.Seq
+	if wasShown != 0 && slices.Equal(before, out.Values(def)) {
+		out.Shown = wasShown
+	}
+	return out, FateCombined
+}
+
+func (c *Cell) element(v string) (int, bool) {
+	return slices.BinarySearchFunc(c.Elements, v, func(e Element, v string) int {
+		switch {
+		case e.Value < v:
+			return -1
+		case e.Value > v:
+			return 1
+		}
+		return 0
+	})
+}
+
+// plus adds two numbers; NULL counts as nothing. Whole numbers stop at the ends of 64 bits rather than wrap.
+func plus(a, b schema.Value) schema.Value {
+	switch {
+	case a.IsNull():
+		return b
+	case b.IsNull():
+		return a
+	case a.Kind() == schema.KindInt && b.Kind() == schema.KindInt:
+		x, y := a.Int64(), b.Int64()
+		switch {
+		case y > 0 && x > math.MaxInt64-y:
+			return schema.Int(math.MaxInt64)
+		case y < 0 && x < math.MinInt64-y:
+			return schema.Int(math.MinInt64)
+		}
+		return schema.Int(x + y)
+	}
+	return schema.Real(a.Float64() + b.Float64())
+}
+
+// Overlay gives what a replica shows in a cell: the centre's value with one pending write on top. It is the device's
+// half of Apply and knows nothing of versions.
+func Overlay(under []schema.Value, w CellWrite, def *schema.Cell) []schema.Value {
+	if !w.Operation() {
+		return slices.Clone(w.Values)
+	}
+	if def.Policy == schema.PolicyAdd {
+		return []schema.Value{plus(under[0], w.Add)}
+	}
+	set, _ := schema.ParseSet(under[0])
+	set = slices.DeleteFunc(slices.Clone(set), func(e string) bool { return slices.Contains(w.Out, e) })
+	return []schema.Value{schema.FormatSet(append(set, w.In...))}
+}

@@ -1,0 +1,335 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/hlc"
+)
+
+// ErrBroken says that a delta does not fit the replica: it changes a row that is not here, or goes on from another
+// cursor. The device forgets what is staged and asks for a snapshot; its outbox is untouched.
+var ErrBroken = errors.New("replica: the delta does not fit this replica")
+
+// ErrGap says that a step's last frame came but one before it did not. What is staged stays; the device says Hello
+// again, which names how far each scope is staged.
+var ErrGap = errors.New("replica: a frame of the step is missing")
+
+// Stage keeps a frame durably without showing anything of it. With the frame that says Done the whole step is
+// applied in the same transaction, and applied tells so. A frame that was staged before, does not follow the one
+// staged last, or belongs to another step, is ignored.
+func Stage(tx Tx, s *schema.Schema, clock Clock, d *se.Delta) (applied bool, err error) {
+	ctl, err := tx.Control()
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case d.Reset && d.View == ctl.View, // the snapshot is in already
+		!d.Reset && (d.View != ctl.View || d.From != ctl.Base()):
+		return false, nil // of a step that is over
+	}
+	if ctl.StagedView != d.View || ctl.StagedReset != d.Reset {
+		if err := forget(tx, &ctl); err != nil {
+			return false, err
+		}
+		ctl.StagedView, ctl.StagedReset = d.View, d.Reset
+	}
+	if d.Scope != "" && ctl.advance(d) {
+		if err := tx.Stage(d); err != nil {
+			return false, fmt.Errorf("stage delta: %w", err)
+		}
+	}
+	if err := tx.PutControl(ctl); err != nil {
+		return false, err
+	}
+	if !d.Done {
+		return false, nil
+	}
+	if !slices.Equal(d.Scopes, ctl.StagedAt) {
+		return false, ErrGap
+	}
+	if d.To.Less(ctl.Base()) {
+		return false, fmt.Errorf("%w: it would move the cursor back", ErrBroken)
+	}
+	// Programs may have written since the last seal. Their changes must lie over the rows before those change.
+	if _, err := Seal(tx, s, clock, true); err != nil {
+		return false, fmt.Errorf("seal before apply: %w", err)
+	}
+	return true, apply(tx, s, d)
+}
+
+// Forget drops an unfinished step. The next one starts from the cursor.
+func Forget(tx Tx) error {
+	ctl, err := tx.Control()
+	if err != nil {
+		return err
+	}
+	if err := forget(tx, &ctl); err != nil {
+		return err
+	}
+	return tx.PutControl(ctl)
+}
+
+func forget(tx Tx, ctl *Control) error {
+	ctl.StagedView, ctl.StagedReset, ctl.StagedAt = "", false, nil
+	return tx.ClearStaged()
+}
+
+// advance moves a scope's staged position over a frame; false if the frame does not go on from it.
+func (c *Control) advance(d *se.Delta) bool {
+	for i := range c.StagedAt {
+		if s := &c.StagedAt[i]; s.Scope == d.Scope {
+			if s.After != d.Start {
+				return false
+			}
+			s.After = d.After
+			return true
+		}
+	}
+	if d.Start != (se.Position{Seq: d.From.Seq}) {
+		return false
+	}
+	c.StagedAt = append(c.StagedAt, se.StagedScope{Scope: d.Scope, After: d.After})
+	slices.SortFunc(c.StagedAt, func(a, b se.StagedScope) int { return strings.Compare(a.Scope, b.Scope) })
+	return true
+}
+
+// Base is the cursor as a base.
+func (c *Control) Base() se.Base { return se.Base{Epoch: c.Epoch, Seq: c.Cursor} }
+
+// apply makes everything staged visible and moves the cursor: the one place where either happens.
+func apply(tx Tx, s *schema.Schema, done *se.Delta) error {
+	ctl, err := tx.Control()
+	if err != nil {
+		return err
+	}
+	items, err := tx.Staged()
+	if err != nil {
+		return fmt.Errorf("read staged rows: %w", err)
+	}
+	a := applier{tx: tx, schema: s, lastN: done.LastN, rows: map[RowKey]*target{}}
+	for i := range items {
+		if err := a.item(&items[i]); err != nil {
+			return err
+		}
+	}
+	if done.Reset {
+		if err := a.dropOthers(); err != nil {
+			return err
+		}
+	}
+	// Overlays of everything the centre has decided up to this head end here, whether or not the verdict has come.
+	ended, err := tx.PendingUpTo(1, done.LastN)
+	if err != nil {
+		return err
+	}
+	for _, k := range ended {
+		if err := a.end(k); err != nil {
+			return err
+		}
+	}
+	if err := a.write(); err != nil {
+		return err
+	}
+	h := hlc.Clock{Last: ctl.HLC}
+	h.Hear(done.HLC)
+	ctl.HLC = h.Last
+	ctl.Epoch, ctl.Cursor, ctl.View = done.To.Epoch, done.To.Seq, done.View
+	if done.Reset {
+		ctl.Live = ctl.Grants
+	}
+	if err := forget(tx, &ctl); err != nil {
+		return err
+	}
+	return tx.PutControl(ctl)
+}
+
+// target is the centre's row while a step is applied.
+type target struct {
+	table *schema.Table
+	row   se.RowID
+	image Image // centre's; nil = not there
+	seen  bool  // an item of the step was about it
+	ended bool  // pending changes up to lastN end
+}
+
+type applier struct {
+	tx     Tx
+	schema *schema.Schema
+	lastN  int64
+	rows   map[RowKey]*target
+	order  []*target
+	cases  caseSet
+}
+
+// target loads the centre's row: what is kept under pending changes, else what programs see.
+func (a *applier) target(t *schema.Table, id se.RowID) (*target, error) {
+	key := RowKey{t.Name, id}
+	if x := a.rows[key]; x != nil {
+		return x, nil
+	}
+	image, ok, err := a.tx.Under(t, id)
+	if err == nil && !ok {
+		image, err = a.tx.Row(t, id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read row of %s: %w", t.Name, err)
+	}
+	x := &target{table: t, row: id, image: image}
+	a.cases.note(t, id, image)
+	a.rows[key] = x
+	a.order = append(a.order, x)
+	return x, nil
+}
+
+func (a *applier) item(it *StagedItem) error {
+	t := a.schema.Table(it.Table)
+	if t == nil {
+		return nil
+	}
+	x, err := a.target(t, it.Row)
+	if err != nil {
+		return err
+	}
+	x.seen = true
+	switch it.Kind {
+	case se.DeltaDead:
+		x.image = nil
+	case se.DeltaEvict:
+		// A row that moved on into another scope of ours is held under that one: not this eviction's business.
+		if x.image != nil && x.image[t.CellIndex(schema.CellScope)][0].Str() == it.Scope {
+			x.image = nil
+		}
+	case se.DeltaRow:
+		if it.Whole {
+			x.image = blank(t)
+		} else if x.image == nil {
+			return fmt.Errorf("%w: change of %s %s, which is not here", ErrBroken, it.Table, it.Row)
+		}
+		for _, c := range it.Cells {
+			if i := t.CellIndex(c.Cell); i >= 0 && len(c.Values) == len(t.Cells[i].Columns) {
+				x.image[i] = slices.Clone(c.Values)
+			}
+		}
+	}
+	a.cases.note(t, it.Row, x.image)
+	return nil
+}
+
+func blank(t *schema.Table) Image {
+	row := make(Image, len(t.Cells))
+	for i, c := range t.Cells {
+		row[i] = make([]schema.Value, len(c.Columns))
+	}
+	return row
+}
+
+// dropOthers removes the centre's rows that a snapshot does not hold.
+func (a *applier) dropOthers() error {
+	for _, t := range a.schema.Tables {
+		ids, err := a.tx.RowIDs(t)
+		if err != nil {
+			return err
+		}
+		under, err := a.tx.UnderIDs(t)
+		if err != nil {
+			return err
+		}
+		for _, id := range append(ids, under...) {
+			x, err := a.target(t, id)
+			if err != nil {
+				return err
+			}
+			if !x.seen {
+				x.image = nil
+			}
+		}
+	}
+	return nil
+}
+
+func (a *applier) end(k RowKey) error {
+	t := a.schema.Table(k.Table)
+	if t == nil {
+		return nil
+	}
+	x, err := a.target(t, k.Row)
+	if err != nil {
+		return err
+	}
+	x.ended = true
+	return a.tx.DropPending(t, k.Row, 1, a.lastN)
+}
+
+func (a *applier) write() error {
+	for _, x := range a.order {
+		if err := show(a.tx, x.table, x.row, x.image); err != nil {
+			return err
+		}
+	}
+	return a.cases.derive(a.tx, a.schema)
+}
+
+// show makes the visible row the centre's row with what is still pending on top, and keeps the centre's row under it
+// as long as something is.
+func show(tx Tx, t *schema.Table, id se.RowID, under Image) error {
+	pending, err := tx.Pending(t, id)
+	if err != nil {
+		return err
+	}
+	visible := under
+	if len(pending) > 0 {
+		if err := tx.PutUnder(t, id, under); err != nil {
+			return err
+		}
+		visible = overlay(t, under, pending)
+	} else if err := tx.DropUnder(t, id); err != nil {
+		return err
+	}
+	if visible == nil {
+		return tx.DeleteRow(t, id)
+	}
+	return tx.PutRow(t, id, visible)
+}
+
+// overlay lays pending changes over the centre's row, in order of n. Operations are applied to the centre's value,
+// never stored as a value. An edit of a row that the centre no longer shows has nothing to lie on: it stays in the
+// outbox and reaches the centre, but the row is not shown.
+func overlay(t *schema.Table, under Image, pending []Pending) Image {
+	row := clone(under)
+	for _, p := range pending {
+		switch p.Change.Op {
+		case se.OpDelete:
+			row = nil
+			continue
+		case se.OpInsert:
+			if row == nil {
+				row = blank(t)
+			}
+		}
+		if row == nil {
+			continue
+		}
+		for _, w := range p.Change.Cells {
+			if i := t.CellIndex(w.Cell); i >= 0 {
+				row[i] = se.Overlay(row[i], w, t.Cells[i])
+			}
+		}
+	}
+	return row
+}
+
+func clone(row Image) Image {
+	if row == nil {
+		return nil
+	}
+	out := make(Image, len(row))
+	for i := range row {
+		out[i] = slices.Clone(row[i])
+	}
+	return out
+}

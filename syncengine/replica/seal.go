@@ -1,0 +1,414 @@
+package replica
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/hlc"
+)
+
+// Seal turns what was captured since the last seal into one changeset, puts it into the outbox and lays its changes
+// as an overlay over the centre's rows. It returns nil when nothing changed. foreign says that programs other than
+// the SDK wrote (their clock is suspect and they may have left the scope out).
+//
+// It must run in the transaction that wrote the rows, or in the first one after it: before any delta is applied.
+func Seal(tx Tx, s *schema.Schema, clock Clock, foreign bool) (*se.Changeset, error) {
+	caps, err := tx.Captured()
+	if err != nil || len(caps) == 0 {
+		return nil, err
+	}
+	ctl, err := tx.Control()
+	if err != nil {
+		return nil, err
+	}
+	sealer := sealer{tx: tx, schema: s, ctl: &ctl}
+	changes, err := sealer.changes(caps)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.ClearCaptured(); err != nil {
+		return nil, fmt.Errorf("clear capture log: %w", err)
+	}
+	if len(changes) == 0 {
+		return nil, sealer.derive()
+	}
+	if foreign {
+		// Nobody read a monotonic clock when these were written; the last captured wall clock is all there is.
+		clock = Clock{Wall: caps[len(caps)-1].Wall}
+	}
+	h := hlc.Clock{Last: ctl.HLC}
+	cs := &se.Changeset{
+		Device: ctl.Device, N: ctl.LastN + 1, Prev: ctl.Hash, HLC: h.Now(clock.Wall),
+		Wall: clock.Wall, Boot: clock.Boot, Mono: clock.Mono,
+		Schema: s.Version, Author: ctl.Account, Foreign: foreign, Changes: changes,
+	}
+	ctl.HLC, ctl.LastN, ctl.Hash = cs.HLC, cs.N, cs.Hash()
+	if err := tx.PutOutbox(cs); err != nil {
+		return nil, fmt.Errorf("put changeset %d into the outbox: %w", cs.N, err)
+	}
+	for _, c := range changes {
+		if err := tx.PutPending(Pending{N: cs.N, Change: c}); err != nil {
+			return nil, fmt.Errorf("put overlay of changeset %d: %w", cs.N, err)
+		}
+	}
+	if err := tx.PutControl(ctl); err != nil {
+		return nil, err
+	}
+	return cs, sealer.derive()
+}
+
+type sealer struct {
+	tx     Tx
+	schema *schema.Schema
+	ctl    *Control
+	cases  caseSet
+}
+
+// fold is what a run of captures did to one row.
+type fold struct {
+	table   *schema.Table
+	row     se.RowID
+	started bool
+	existed bool                    // before the first capture
+	old     map[string]schema.Value // first old value of each column touched
+	base    se.Base                 // lowest base of the row's captures
+	colBase map[string]se.Base
+	kept    map[string]schema.Value // from 'k', waiting for its 'i'
+}
+
+func (z *sealer) changes(caps []Capture) ([]se.Change, error) {
+	folds := map[RowKey]*fold{}
+	var order []*fold
+	for i := range caps {
+		c := &caps[i]
+		t := z.schema.Table(c.Table)
+		if t == nil {
+			continue // a record type that this version no longer has: its triggers are gone too
+		}
+		key := RowKey{c.Table, c.Row}
+		f := folds[key]
+		if f == nil {
+			f = &fold{table: t, row: c.Row, old: map[string]schema.Value{}, colBase: map[string]se.Base{}, base: c.Base}
+			folds[key] = f
+			order = append(order, f)
+		}
+		f.add(c)
+	}
+	var out []se.Change
+	for _, f := range order {
+		if !f.started {
+			continue // only void 'k' lines: INSERT OR IGNORE
+		}
+		change, err := z.change(f)
+		if err != nil {
+			return nil, err
+		}
+		if change != nil {
+			out = append(out, *change)
+		}
+	}
+	return out, nil
+}
+
+func (f *fold) add(c *Capture) {
+	if c.Op == CaptureKept {
+		if f.kept == nil {
+			f.kept = map[string]schema.Value{}
+		}
+		f.kept[c.Col] = c.Old
+		return
+	}
+	if c.Base.Less(f.base) {
+		f.base = c.Base
+	}
+	switch c.Op {
+	case CaptureInsert:
+		if c.Col != "" {
+			break // values are read from the row itself
+		}
+		f.start(f.kept != nil)
+		if f.existed {
+			// A replaced row, or one deleted and inserted again: every column may have changed, NULL included.
+			for _, col := range f.table.Columns {
+				if col.Type != schema.TypeID {
+					f.touch(col.Name, f.kept[col.Name], c.Base)
+				}
+			}
+		}
+	case CaptureUpdate:
+		f.start(true)
+		f.touch(c.Col, c.Old, c.Base)
+	case CaptureDelete:
+		f.start(true)
+		if c.Col != "" {
+			f.touch(c.Col, c.Old, c.Base)
+		}
+	}
+	if c.Op != CaptureInsert || c.Col == "" {
+		f.kept = nil
+	}
+}
+
+func (f *fold) start(existed bool) {
+	if !f.started {
+		f.started, f.existed = true, existed
+	}
+}
+
+func (f *fold) touch(col string, old schema.Value, base se.Base) {
+	if _, ok := f.old[col]; !ok {
+		f.old[col] = old
+		f.colBase[col] = base
+	} else if base.Less(f.colBase[col]) {
+		f.colBase[col] = base
+	}
+}
+
+// change compares the row before the first capture with the row now.
+func (z *sealer) change(f *fold) (*se.Change, error) {
+	now, err := z.tx.Row(f.table, f.row)
+	if err != nil {
+		return nil, fmt.Errorf("read row of %s: %w", f.table.Name, err)
+	}
+	pending, err := z.tx.Pending(f.table, f.row)
+	if err != nil {
+		return nil, err
+	}
+	if !f.existed && now != nil {
+		if err := z.fillScope(f, now); err != nil {
+			return nil, err
+		}
+	}
+	before := f.before(now)
+	if _, kept, err := z.tx.Under(f.table, f.row); err != nil {
+		return nil, err
+	} else if !kept && (before != nil || now != nil) {
+		// What programs saw before this changeset was the centre's row, for nothing was pending on it.
+		if err := z.tx.PutUnder(f.table, f.row, before); err != nil {
+			return nil, err
+		}
+	}
+	z.cases.note(f.table, f.row, now, before)
+	c := &se.Change{Table: f.table.Name, Row: f.row}
+	switch {
+	case before == nil && now == nil:
+		return nil, z.settle(f.table, f.row, pending)
+	case now == nil:
+		c.Op, c.Base = se.OpDelete, lowest(f.base, pending)
+		return c, nil
+	case before == nil:
+		c.Op = se.OpInsert
+		c.Cells = z.writes(f, nil, now, pending)
+		return c, nil
+	}
+	c.Op = se.OpUpdate
+	c.Cells = z.writes(f, before, now, pending)
+	if len(c.Cells) == 0 {
+		return nil, z.settle(f.table, f.row, pending)
+	}
+	return c, nil
+}
+
+// settle drops what was kept under a row that turned out unchanged.
+func (z *sealer) settle(t *schema.Table, id se.RowID, pending []Pending) error {
+	if len(pending) > 0 {
+		return nil
+	}
+	return z.tx.DropUnder(t, id)
+}
+
+// before rebuilds the row as it was before the first capture.
+func (f *fold) before(now Image) Image {
+	if !f.existed {
+		return nil
+	}
+	row := make(Image, len(f.table.Cells))
+	for i, cell := range f.table.Cells {
+		row[i] = make([]schema.Value, len(cell.Columns))
+		for j, col := range cell.Columns {
+			if old, ok := f.old[col.Name]; ok {
+				row[i][j] = old
+			} else if now != nil {
+				row[i][j] = now[i][j]
+			}
+		}
+	}
+	return row
+}
+
+func (z *sealer) writes(f *fold, before, now Image, pending []Pending) []se.CellWrite {
+	var out []se.CellWrite
+	scope := ""
+	if before != nil {
+		scope = before[f.table.CellIndex(schema.CellScope)][0].Str()
+	}
+	for i, cell := range f.table.Cells {
+		if cell.Derived || cell.Policy == schema.PolicyCentral {
+			continue
+		}
+		nulls := make([]schema.Value, len(cell.Columns))
+		old := nulls
+		if before != nil {
+			old = before[i]
+		}
+		if slices.Equal(old, now[i]) {
+			continue
+		}
+		w := se.CellWrite{Cell: cell.Name, Base: z.base(f, cell, scope, before == nil, pending)}
+		if !operation(&w, cell, old[0], now[i][0]) {
+			w.Values = slices.Clone(now[i])
+		} else if w.Add.IsNull() && len(w.In) == 0 && len(w.Out) == 0 {
+			continue // the same set in another spelling
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+// operation fills in an add or union; false if the cell's policy sends values, or if the new value is not a number
+// or a set: then it travels as it is, and the centre refuses it with a reason instead of a guess being made here.
+func operation(w *se.CellWrite, cell *schema.Cell, old, now schema.Value) bool {
+	number := func(v schema.Value) bool {
+		return v.IsNull() || v.Kind() == schema.KindInt || v.Kind() == schema.KindReal
+	}
+	switch cell.Policy {
+	case schema.PolicyAdd:
+		if !number(old) || !number(now) {
+			return false
+		}
+		if old.Kind() == schema.KindReal || now.Kind() == schema.KindReal {
+			w.Add = schema.Real(now.Float64() - old.Float64())
+		} else {
+			w.Add = schema.Int(now.Int64() - old.Int64())
+		}
+		return true
+	case schema.PolicyUnion:
+		a, ok := schema.ParseSet(old)
+		b, ok2 := schema.ParseSet(now)
+		if !ok || !ok2 {
+			return false
+		}
+		for _, e := range b {
+			if !slices.Contains(a, e) {
+				w.In = append(w.In, e)
+			}
+		}
+		for _, e := range a {
+			if !slices.Contains(b, e) {
+				w.Out = append(w.Out, e)
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// base is the cursor at capture, only ever lowered: to the base of an edit of this cell that is still pending (its
+// overlay hid what came in between), to the lowest on the row for an insert after a pending delete, and to zero for
+// what the cursor does not vouch for: a row the replica did not hold, a cell its view does not show.
+func (z *sealer) base(f *fold, cell *schema.Cell, scope string, insert bool, pending []Pending) se.Base {
+	b := f.base
+	for _, col := range cell.Columns {
+		if x, ok := f.colBase[col.Name]; ok && x.Less(b) {
+			b = x
+		}
+	}
+	if insert && len(pending) == 0 || !insert && !z.vouched(f.table, scope, cell) {
+		return se.Base{}
+	}
+	for _, p := range pending {
+		switch {
+		case p.Change.Op == se.OpDelete:
+			if insert {
+				return lowest(b, pending)
+			}
+			if p.Change.Base.Less(b) {
+				b = p.Change.Base
+			}
+		case p.Change.Op == se.OpInsert:
+			// The centre had no such row when this one was made: nothing of it was seen.
+			if x := lowest(b, []Pending{p}); x.Less(b) {
+				b = x
+			}
+		default:
+			for _, w := range p.Change.Cells {
+				if w.Cell == cell.Name && w.Base.Less(b) {
+					b = w.Base
+				}
+			}
+		}
+	}
+	return b
+}
+
+// vouched tells whether the view that the cursor is for shows the cell in that scope.
+func (z *sealer) vouched(t *schema.Table, scope string, cell *schema.Cell) bool {
+	var roles []string
+	for _, g := range z.ctl.Live {
+		if g.Scope == scope {
+			roles = append(roles, g.Role)
+		}
+	}
+	a := t.Access(roles...)
+	return a != nil && a.Reads(cell)
+}
+
+// lowest is the lowest base pending on a row.
+func lowest(b se.Base, pending []Pending) se.Base {
+	for _, p := range pending {
+		if p.Change.Op == se.OpDelete && p.Change.Base.Less(b) {
+			b = p.Change.Base
+		}
+		for _, w := range p.Change.Cells {
+			if w.Base.Less(b) {
+				b = w.Base
+			}
+		}
+	}
+	return b
+}
+
+// fillScope gives a new row the scope its writer left out: that of the first row it refers to, else the only grid
+// the device works in. A program that inserts a visit from a shell should not have to know grid codes.
+func (z *sealer) fillScope(f *fold, now Image) error {
+	i := f.table.CellIndex(schema.CellScope)
+	if !now[i][0].IsNull() {
+		return nil
+	}
+	scope := ""
+	for _, col := range f.table.Columns {
+		ref := z.schema.Table(col.Ref)
+		if scope != "" || col.Type != schema.TypeRef || ref == nil {
+			continue
+		}
+		ci := f.table.CellIndex(f.table.CellOf(col.Name).Name)
+		v := now[ci][slices.Index(f.table.Cells[ci].Columns, col)]
+		if v.IsNull() {
+			continue
+		}
+		row, err := z.tx.Row(ref, se.RowID(v.Str()))
+		if err != nil {
+			return err
+		}
+		if row != nil {
+			scope = row[ref.CellIndex(schema.CellScope)][0].Str()
+		}
+	}
+	if scope == "" {
+		for _, g := range z.ctl.Grants {
+			if scope != "" && scope != g.Scope {
+				return nil // several: the centre will ask for it
+			}
+			scope = g.Scope
+		}
+	}
+	if scope == "" {
+		return nil
+	}
+	now[i][0] = schema.Text(scope)
+	return z.tx.PutRow(f.table, f.row, now)
+}
+
+func (z *sealer) derive() error { return z.cases.derive(z.tx, z.schema) }
