@@ -78,7 +78,8 @@ type Table struct {
 	Steps      *Steps    // set where rows are guarded steps of a case
 	Views      map[string]*View
 	Rights     map[string]*Right
-	Source     Source // where it was declared
+	Source     Source            // where it was declared
+	At         map[string]Source // where each key of the declaration stands ("natural_key", "door"), for messages
 
 	Cells      []*Cell     // computed: what merges as one unit, in order of first column
 	StepsBy    *Table      // computed: the record type that holds this one's steps, nil if none
@@ -227,6 +228,7 @@ type Steps struct {
 	State   string // derived code column of the case
 	Initial string // state of a case without steps
 	Moves   map[string]Move
+	Source  Source
 }
 
 // Move is what one kind of step does.
@@ -234,6 +236,8 @@ type Move struct {
 	From  []string // states in which it may be taken
 	To    string
 	Roles []string // who may take it; empty = whoever may insert the record
+
+	Source Source
 }
 
 // CodeTable is a list of values with labels. Codes are retired, never removed.
@@ -250,6 +254,7 @@ type Code struct {
 	Code    string
 	Label   Label
 	Retired bool
+	Source  Source
 }
 
 // Role is what an assignment makes a person.
@@ -289,13 +294,19 @@ type View struct {
 	Rows   Rows
 	Hidden []string        // columns not sent
 	Masks  map[string]Mask // columns sent masked
+	Shown  []string        // sensitive columns that the declaration says are sent in full; others are shown without saying
+	Source Source
 }
+
+// SensitiveFrom is the sensitivity from which a view may not be silent about a column: it is shown, masked or hidden by name.
+const SensitiveFrom = 2
 
 // Right is what a role may write. It is checked on the row before and after every change.
 type Right struct {
 	Insert bool
 	Delete bool
 	Update []string // cells; AllCells for every cell the role reads unmasked
+	Source Source
 }
 
 // AllCells in Right.Update stands for every writable cell.

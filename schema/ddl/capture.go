@@ -1,0 +1,129 @@
+package ddl
+
+import (
+	"strings"
+
+	"github.com/doorstep-sync/doorstep/schema"
+)
+
+// The operations in ds_capture.op. DESIGN.md says how they are folded.
+const (
+	OpKept   = "k" // an old value, kept before an insert that may replace the row: one per column, NULL included
+	OpInsert = "i" // a row was inserted: one with col NULL, then one per column that is not NULL
+	OpUpdate = "u" // a column changed: one per column of the changed cell
+	OpDelete = "d" // a row was deleted: one with col NULL, then one per column that was not NULL
+)
+
+// quiet is false while the engine applies what the centre sent. A missing control row counts as not applying: better
+// captured with base 0 than lost.
+const quiet = `(SELECT "applying" FROM "ds_control" WHERE "k" = 1) IS NOT 1`
+
+// stamp is epoch, base and wall of a capture: the form's cursor if a form is being saved, else the replica's own.
+const stamp = `coalesce((SELECT coalesce("form_epoch", "epoch") FROM "ds_control" WHERE "k" = 1), 0), ` +
+	`coalesce((SELECT coalesce("form_cursor", "cursor") FROM "ds_control" WHERE "k" = 1), 0), ` +
+	`coalesce((SELECT "now" FROM "ds_control" WHERE "k" = 1), ` + unixMS + `)`
+
+// Captured gives the columns whose changes are captured: all but the id, the envelope and derived ones.
+func Captured(t *schema.Table) []*schema.Column {
+	var out []*schema.Column
+	for _, c := range t.Columns {
+		if captured(c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func captured(c *schema.Column) bool {
+	return c.Type != schema.TypeID && c.Group != schema.CellEnvelop && !c.Derived
+}
+
+func triggers(t *schema.Table) []string {
+	out := []string{guardInsert(t), guardID(t), kept(t), inserted(t), deleted(t)}
+	for _, cell := range t.Cells {
+		if captured(cell.Columns[0]) {
+			out = append(out, updated(t, cell))
+		}
+	}
+	return out
+}
+
+// guardInsert refuses an id that is not a UUID in lower case. Bytes are counted, so that no NUL character and no wide
+// digit slips through.
+func guardInsert(t *schema.Table) string {
+	const uuid = `typeof(NEW."id") = 'text' AND length(CAST(NEW."id" AS BLOB)) = 36` +
+		` AND NEW."id" GLOB '????????-????-????-????-????????????' AND replace(NEW."id", '-', '') NOT GLOB '*[^0-9a-f]*'` +
+		` AND length(replace(NEW."id", '-', '')) = 32`
+	return trigger(t, "id-insert", "BEFORE INSERT", `(`+uuid+`) IS NOT 1`, abort(
+		`id 必须是小写 UUID；请不要填写 id，系统会自动生成`, `the id must be a UUID in lower case; leave it out and it is made for you`))
+}
+
+// guardID refuses to change an id: references, the centre and other phones know the row by it.
+func guardID(t *schema.Table) string {
+	return trigger(t, "id-update", `BEFORE UPDATE OF "id"`, `NEW."id" IS NOT OLD."id"`, abort(
+		`id 不能修改；请删除此行后重新添加`, `an id cannot be changed; delete the row and insert a new one`))
+}
+
+func abort(zh, en string) string { return "SELECT RAISE(ABORT, " + text(zh+" / "+en) + ");" }
+
+// kept saves the whole old row before an insert with the id of a row that exists. INSERT OR REPLACE deletes that row
+// without any trigger unless recursive_triggers is on.
+func kept(t *schema.Table) string {
+	id := quote(schema.ColID)
+	old := "SELECT * FROM " + quote(t.Name) + " WHERE " + id + " = NEW." + id
+	var b strings.Builder
+	for _, c := range Captured(t) {
+		b.WriteString(capture(t, OpKept, text(c.Name), "(SELECT "+quote(c.Name)+" FROM "+quote(t.Name)+" WHERE "+id+" = NEW."+id+")", "NULL", ""))
+	}
+	return trigger(t, "kept", "BEFORE INSERT", "EXISTS("+old+")", b.String())
+}
+
+func inserted(t *schema.Table) string {
+	var b strings.Builder
+	b.WriteString(capture(t, OpInsert, "NULL", "NULL", "NULL", ""))
+	for _, c := range Captured(t) {
+		v := "NEW." + quote(c.Name)
+		b.WriteString(capture(t, OpInsert, text(c.Name), "NULL", v, v+" IS NOT NULL"))
+	}
+	return trigger(t, "insert", "AFTER INSERT", "", b.String())
+}
+
+func deleted(t *schema.Table) string {
+	var b strings.Builder
+	b.WriteString(strings.ReplaceAll(capture(t, OpDelete, "NULL", "NULL", "NULL", ""), "NEW.", "OLD."))
+	for _, c := range Captured(t) {
+		v := "OLD." + quote(c.Name)
+		b.WriteString(strings.ReplaceAll(capture(t, OpDelete, text(c.Name), v, "NULL", v+" IS NOT NULL"), "NEW.", "OLD."))
+	}
+	return trigger(t, "delete", "AFTER DELETE", "", b.String())
+}
+
+// updated captures one cell: all its columns if one of them changed.
+func updated(t *schema.Table, cell *schema.Cell) string {
+	var names, changed []string
+	var b strings.Builder
+	for _, c := range cell.Columns {
+		q := quote(c.Name)
+		names = append(names, q)
+		changed = append(changed, "OLD."+q+" IS NOT NEW."+q)
+		b.WriteString(capture(t, OpUpdate, text(c.Name), "OLD."+q, "NEW."+q, ""))
+	}
+	when := "(" + strings.Join(changed, " OR ") + ")"
+	return trigger(t, "update."+cell.Name, "AFTER UPDATE OF "+strings.Join(names, ", "), when, b.String())
+}
+
+// capture is one INSERT into ds_capture for the row NEW.id.
+func capture(t *schema.Table, op, col, before, after, where string) string {
+	if where != "" {
+		where = " WHERE " + where
+	}
+	return `  INSERT INTO "ds_capture"("tbl", "id", "op", "col", "old", "new", "epoch", "base", "wall") SELECT ` +
+		text(t.Name) + `, NEW."id", ` + text(op) + ", " + col + ", " + before + ", " + after + ", " + stamp + where + ";\n"
+}
+
+func trigger(t *schema.Table, name, event, when, body string) string {
+	if when != "" {
+		when = " AND " + when
+	}
+	return dropCreate(prefix+t.Name+":"+name, event+" ON "+quote(t.Name)+" FOR EACH ROW WHEN "+quiet+when+"\nBEGIN\n"+body+"END")
+}

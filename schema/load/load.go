@@ -1,0 +1,137 @@
+// Package load reads declarations (YAML) into a schema.Schema: the built-in ones, then those of a county.
+//
+// It reads nothing but the file systems it is handed. Whatever is in them, it answers with a schema that has passed
+// Validate, or with schema.Faults naming every file and line and what to do, and never panics.
+package load
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/doorstep-sync/doorstep/schema"
+)
+
+// maxFile bounds one file of declarations, in bytes.
+const maxFile = 1 << 20
+
+// Default loads the built-in declarations alone.
+func Default() (*schema.Schema, error) { return Load() }
+
+// Load reads the built-in declarations and then each folder on top of it, in order. A folder may hold
+//
+//	version.yaml    version: a number that its owner counts up with every change; it is added to the built-in one
+//	roles.yaml      adds roles, or replaces those of the same name
+//	codes/*.yaml    "name: x" adds or replaces a code table, "extends: x" adds codes to it or changes labels
+//	records/*.yaml  "name: x" adds or replaces a record type, "extends: x" adds or replaces its columns, views and rights
+//
+// The error is a schema.Faults unless reading itself failed.
+func Load(folders ...fs.FS) (*schema.Schema, error) {
+	d := newDraft()
+	if err := d.read(schema.Files); err != nil {
+		return nil, err
+	}
+	for _, f := range folders {
+		if err := d.read(f); err != nil {
+			return nil, err
+		}
+	}
+	return d.finish()
+}
+
+// finish validates what was read and completes the model. Faults of reading come first: what they left out of the
+// model would only produce more of them.
+func (d *draft) finish() (*schema.Schema, error) {
+	if err := d.faults.Err(); err != nil {
+		return nil, err
+	}
+	if err := d.schema.Validate().Err(); err != nil {
+		return nil, err
+	}
+	d.schema.Index()
+	return d.schema, nil
+}
+
+// draft is a schema in the making.
+type draft struct {
+	schema *schema.Schema
+	faults schema.Faults
+}
+
+func newDraft() *draft {
+	return &draft{schema: &schema.Schema{Codes: map[string]*schema.CodeTable{}, Roles: map[string]*schema.Role{}}}
+}
+
+// named lets a file system say what its files should be called in messages.
+type named interface{ Prefix() string }
+
+func (d *draft) read(fsys fs.FS) error {
+	prefix := ""
+	if n, ok := fsys.(named); ok {
+		prefix = n.Prefix()
+	}
+	for _, kind := range []struct {
+		pattern string
+		decode  func(*reader)
+	}{
+		{"version.yaml", d.version},
+		{"roles.yaml", d.roles},
+		{"codes/*.yaml", d.codeTable},
+		{"records/*.yaml", d.record},
+	} {
+		names, err := fs.Glob(fsys, kind.pattern)
+		if err != nil {
+			return fmt.Errorf("list declarations %s%s: %w", prefix, kind.pattern, err)
+		}
+		for _, name := range names {
+			text, err := readFile(fsys, name)
+			if err != nil {
+				return fmt.Errorf("read declaration %s%s: %w", prefix, name, err)
+			}
+			r := &reader{file: prefix + name, faults: &d.faults}
+			if r.parse(text) {
+				kind.decode(r)
+			}
+		}
+	}
+	d.strays(fsys, prefix)
+	return nil
+}
+
+func readFile(fsys fs.FS, name string) ([]byte, error) {
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("%d bytes is more than %d; split the file", info.Size(), maxFile)
+	}
+	return fs.ReadFile(fsys, name)
+}
+
+// strays refuses YAML files that nothing reads: a declaration that is silently ignored is worse than none.
+func (d *draft) strays(fsys fs.FS, prefix string) {
+	_ = fs.WalkDir(fsys, ".", func(p string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			if errors.Is(err, fs.ErrNotExist) || e == nil {
+				return nil
+			}
+			if e.IsDir() && p != "." && p != "codes" && p != "records" {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		dir, base := path.Split(p)
+		ext := path.Ext(base)
+		known := dir == "" && slices.Contains([]string{"version.yaml", "roles.yaml"}, base) ||
+			(dir == "codes/" || dir == "records/") && ext == ".yaml"
+		if !known && (ext == ".yaml" || ext == ".yml") && !strings.HasPrefix(base, ".") {
+			d.faults = append(d.faults, schema.Fault{Source: schema.Source{File: prefix + p, Line: 1}, What: "this file is not read",
+				Do: "name it version.yaml or roles.yaml, or put it into codes/ or records/ with the ending .yaml"})
+		}
+		return nil
+	})
+}
