@@ -1,0 +1,113 @@
+package memstore
+
+import (
+	"slices"
+
+	"github.com/doorstep-sync/doorstep/syncengine"
+)
+
+// The functions of this file give copies that share no memory with what they copy, and nil for nil.
+
+func copyOf[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	c := *p
+	return &c
+}
+
+func copyPrincipal(p *syncengine.Principal) *syncengine.Principal {
+	c := copyOf(p)
+	if c != nil {
+		c.Grants = slices.Clone(p.Grants)
+		for i := range c.Grants {
+			c.Grants[i].Doors = slices.Clone(c.Grants[i].Doors)
+		}
+	}
+	return c
+}
+
+func copyDead(d *syncengine.Dead) *syncengine.Dead {
+	c := copyOf(d)
+	if c != nil {
+		c.Row = syncengine.CopyRow(d.Row)
+		c.By.Values = slices.Clone(d.By.Values)
+	}
+	return c
+}
+
+func copyVerdict(v *syncengine.Verdict) *syncengine.Verdict {
+	c := copyOf(v)
+	if c != nil {
+		c.Conflicts = slices.Clone(v.Conflicts)
+		c.Reason = copyOf(v.Reason)
+		if c.Reason != nil {
+			c.Reason.Current = slices.Clone(v.Reason.Current)
+		}
+	}
+	return c
+}
+
+func copyQuarantined(q *syncengine.Quarantined) *syncengine.Quarantined {
+	c := copyOf(q)
+	if c != nil {
+		c.Changeset = copyChangeset(q.Changeset)
+		c.Verdict = *copyVerdict(&q.Verdict)
+	}
+	return c
+}
+
+func copyChangeset(cs *syncengine.Changeset) *syncengine.Changeset {
+	c := copyOf(cs)
+	if c == nil {
+		return nil
+	}
+	c.Changes = slices.Clone(cs.Changes)
+	for i := range c.Changes {
+		ch := &c.Changes[i]
+		ch.Cells = copyWrites(ch.Cells)
+		ch.Decide = copyOf(ch.Decide)
+		if ch.Decide != nil {
+			ch.Decide.Shown = slices.Clone(ch.Decide.Shown)
+			ch.Decide.Values = slices.Clone(ch.Decide.Values)
+		}
+	}
+	return c
+}
+
+func copyWrites(ws []syncengine.CellWrite) []syncengine.CellWrite {
+	c := slices.Clone(ws)
+	for i := range c {
+		c[i].Values = slices.Clone(c[i].Values)
+		c[i].In = slices.Clone(c[i].In)
+		c[i].Out = slices.Clone(c[i].Out)
+	}
+	return c
+}
+
+func copyConflict(k *syncengine.Conflict) *syncengine.Conflict {
+	c := copyOf(k)
+	if c != nil {
+		c.Candidates = slices.Clone(k.Candidates)
+		for i := range c.Candidates {
+			c.Candidates[i].Cells = copyWrites(c.Candidates[i].Cells)
+		}
+	}
+	return c
+}
+
+func copyEntry(e *syncengine.Entry) *syncengine.Entry {
+	c := copyOf(e)
+	if c != nil {
+		c.Changeset = copyChangeset(e.Changeset)
+		c.Outcomes = slices.Clone(e.Outcomes)
+	}
+	return c
+}
+
+func copyItem(it syncengine.Item) syncengine.Item {
+	it.Row = syncengine.CopyRow(it.Row)
+	it.Dead = copyDead(it.Dead)
+	it.Move = copyOf(it.Move)
+	return it
+}

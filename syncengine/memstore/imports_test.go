@@ -1,0 +1,11 @@
+package memstore_test
+
+import (
+	"testing"
+
+	"github.com/doorstep-sync/doorstep/internal/imports"
+)
+
+func TestImports(t *testing.T) {
+	imports.Check(t, "syncengine/memstore", "database/sql", "net", "time", "math/rand", "server", "clients")
+}
