@@ -1,0 +1,142 @@
+package messages
+
+// The keys. Their names are part of the API; sentences may be improved.
+const (
+	Unexpected      Key = "internal"
+	BadRequest      Key = "bad_request"
+	BadField        Key = "bad_field"
+	NoRoute         Key = "no_such_path"
+	BadMethod       Key = "method_not_allowed"
+	TokenInURL      Key = "token_in_url"
+	TokenMissing    Key = "token_missing"
+	TokenBad        Key = "token_invalid"
+	AccountOff      Key = "account_disabled"
+	DeviceRevoked   Key = "device_revoked"
+	AdminOnly       Key = "admin_only"
+	ConsoleOnly     Key = "console_only"
+	LoginWrong      Key = "login_wrong"
+	Busy            Key = "busy"
+	SlowDown        Key = "slow_down"
+	PasswordShort   Key = "password_short"
+	PasswordLong    Key = "password_long"
+	PasswordIsLogin Key = "password_is_login"
+	BootstrapWrong  Key = "bootstrap_code_wrong"
+	BootstrapDone   Key = "bootstrap_done"
+	CodeWrong       Key = "enrolment_code_wrong"
+	BadPublicKey    Key = "public_key_invalid"
+	BadProof        Key = "proof_invalid"
+	ChallengeWrong  Key = "challenge_invalid"
+	SignatureWrong  Key = "signature_invalid"
+
+	BadText        Key = "text_invalid"
+	LoginShape     Key = "login_shape"
+	LoginTaken     Key = "login_taken"
+	NoAccount      Key = "account_not_found"
+	NoUnit         Key = "unit_not_found"
+	NoDevice       Key = "device_not_found"
+	NoAssignment   Key = "assignment_not_found"
+	NoConflict     Key = "conflict_not_found"
+	NoRole         Key = "role_unknown"
+	RoleNoDoors    Key = "role_has_no_doors"
+	BadDoor        Key = "door_invalid"
+	TooManyDoors   Key = "too_many_doors"
+	AdminScope     Key = "admin_scope"
+	ScopeMissing   Key = "scope_missing"
+	ScopeAbove     Key = "scope_above_county"
+	SpanInverted   Key = "span_inverted"
+	AssignedBefore Key = "already_assigned"
+	AssignmentOver Key = "assignment_ended"
+	DeviceOver     Key = "device_already_revoked"
+	LastAdmin      Key = "last_admin"
+	BadLevel       Key = "level_unknown"
+
+	ConflictClosed   Key = "conflict_closed"
+	ChoiceUnfit      Key = "choice_unfit"
+	TakeNotShown     Key = "take_not_shown"
+	SetIncomplete    Key = "set_incomplete"
+	SetValue         Key = "set_value"
+	ReadElsewhere    Key = "read_elsewhere"
+	MaskedForYou     Key = "masked_for_you"
+	DecisionRefused  Key = "decision_refused"
+	DecisionParked   Key = "decision_parked"
+	StaffTooFew      Key = "staffing_too_few"
+	StaffTooMany     Key = "staffing_too_many"
+	ImportHasErrors  Key = "import_has_errors"
+	ImportTooLarge   Key = "import_too_large"
+	MaskedValue      Key = "masked_value"
+	SealedValue      Key = "sealed_value"
+	DeletedRow       Key = "deleted_row"
+	Yes              Key = "yes"
+	No               Key = "no"
+	DefaultRowsLabel Key = "whole_row"
+)
+
+var catalogue = map[Key]entry{
+	Unexpected:      {Internal, "中心内部出错，本次操作没有生效。请稍后再试；若仍不行，请联系管理员查看日志。", "The centre failed and nothing was changed. Try again later; if it persists, ask the administrator to look at the log."},
+	BadRequest:      {Invalid, "请求有误，没有任何改动。请按下列各项修改后重试。", "The request is wrong and nothing was changed. Correct the items listed and try again."},
+	BadField:        {Invalid, "“%[1]v”的值不合要求：%[2]v。", "The value of %[1]q is not acceptable: %[2]v."},
+	NoRoute:         {NotFound, "没有这个地址。可用地址见 /openapi.json。", "There is no such path. /openapi.json lists those that exist."},
+	BadMethod:       {Invalid, "这个地址不支持该方法，可用：%v。", "This path does not take that method; it takes %v."},
+	TokenInURL:      {Invalid, "令牌或口令不能放在网址里，网址会留在日志中。请放到 Authorization: Bearer 请求头，并视此令牌为已泄露。", "A token must not be in the URL, because URLs end up in logs. Send it in the header Authorization: Bearer, and treat this one as leaked."},
+	TokenMissing:    {Unauthenticated, "请先登录：请求头 Authorization: Bearer 里没有令牌。", "Please sign in: there is no token in the header Authorization: Bearer."},
+	TokenBad:        {Unauthenticated, "令牌无效或已过期，请重新登录（设备请重新换取令牌）。", "The token is invalid or has expired; sign in again (a device asks for a new token)."},
+	AccountOff:      {Denied, "账号已停用，请联系管理员。", "The account is disabled; ask an administrator."},
+	DeviceRevoked:   {Denied, "此设备已被停用，请联系管理员重新登记。", "This device has been revoked; ask an administrator to enrol it anew."},
+	AdminOnly:       {Denied, "这项操作需要管理员身份。", "This needs the administrator's role."},
+	ConsoleOnly:     {Denied, "这项操作需要在中心工作的身份（如社区书记）。", "This needs a role that works at the centre, such as supervisor."},
+	LoginWrong:      {Unauthenticated, "登录名或密码不对，或因多次输错暂时锁定。请核对后稍等再试。", "The login or the password is wrong, or it is locked for a while after failed tries. Check both and try again later."},
+	Busy:            {Unavailable, "现在登录的人太多，请几秒后再试。", "Too many people are signing in just now; try again in a few seconds."},
+	SlowDown:        {TooMany, "尝试太频繁，请 %d 秒后再试。", "Too many tries; try again in %d seconds."},
+	PasswordShort:   {Invalid, "密码太短：至少 %d 个字符。", "The password is too short: use at least %d characters."},
+	PasswordLong:    {Invalid, "密码太长：至多 %d 个字符。", "The password is too long: use at most %d characters."},
+	PasswordIsLogin: {Invalid, "密码不能与登录名相同，请换一个。", "The password must not be the login; choose another."},
+	BootstrapWrong:  {Unauthenticated, "管理员一次性代码不对。请用中心启动时显示的最新代码。", "The one-time administrator code is wrong. Use the newest one that the centre printed when it started."},
+	BootstrapDone:   {Conflict, "已有管理员，一次性代码不再可用。请用管理员账号登录。", "There is an administrator already, so the one-time code is void. Sign in with that account."},
+	CodeWrong:       {Unauthenticated, "登记码不对、已用过或已过期。请向管理员要一个新的。", "The enrolment code is wrong, used or expired. Ask an administrator for a new one."},
+	BadPublicKey:    {Invalid, "设备公钥无效：应为 32 字节 Ed25519 公钥的 base64url。", "The device's public key is invalid: it must be a 32-byte Ed25519 key in base64url."},
+	BadProof:        {Invalid, "设备没有证明持有私钥：签名与登记码、公钥不符。", "The device did not prove that it holds the private key: the signature does not fit the code and public key."},
+	ChallengeWrong:  {Unauthenticated, "质询无效、已用过或已过期，请重新获取。", "The challenge is invalid, used or expired; ask for a new one."},
+	SignatureWrong:  {Unauthenticated, "设备签名不对，或设备未登记。", "The device's signature is wrong, or the device is not enrolled."},
+
+	BadText:        {Invalid, "“%[1]v”应为 1 到 %[2]d 个字符，且不含控制字符。", "%[1]q must be 1 to %[2]d characters without control characters."},
+	LoginShape:     {Invalid, "登录名“%v”不合要求：2 到 64 个字符，只用字母、数字、汉字和 . _ - @。", "The login %q is not acceptable: 2 to 64 characters, only letters, digits and . _ - @."},
+	LoginTaken:     {Conflict, "登录名“%v”已有人用，请换一个。", "The login %q is taken; choose another."},
+	NoAccount:      {NotFound, "没有这个账号。", "There is no such account."},
+	NoUnit:         {NotFound, "没有编码为“%v”的组织单位，请先导入。", "There is no org unit with code %q; import it first."},
+	NoDevice:       {NotFound, "没有这台设备。", "There is no such device."},
+	NoAssignment:   {NotFound, "没有这条任职。", "There is no such assignment."},
+	NoConflict:     {NotFound, "没有这个冲突。", "There is no such conflict."},
+	NoRole:         {Invalid, "没有“%[1]v”这个角色。可用：%[2]v。", "There is no role %[1]q. There are: %[2]v."},
+	RoleNoDoors:    {Invalid, "角色“%v”不分户，请不要给出户号。", "The role %q looks after no doors; leave doors empty."},
+	BadDoor:        {Invalid, "户号“%v”无效：应为住房记录的编号（36 个字符的 UUID）。", "The door %q is invalid: it must be the id of a dwelling, a UUID of 36 characters."},
+	TooManyDoors:   {Invalid, "一条任职至多 %d 户，请拆成几条。", "An assignment holds at most %d doors; split it."},
+	AdminScope:     {Invalid, "角色“%v”管理整个中心，请把范围留空。", "The role %q is for the whole centre; leave the scope empty."},
+	ScopeMissing:   {Invalid, "角色“%v”需要范围：请给出组织单位编码。", "The role %q needs a scope: give the code of an org unit."},
+	ScopeAbove:     {Invalid, "范围“%v”高于区县。请选区县、街道、社区或网格。", "The scope %q is above a county; choose a county, street, community or grid."},
+	SpanInverted:   {Invalid, "结束时间必须晚于开始时间。", "The end must be after the beginning."},
+	AssignedBefore: {Conflict, "此人在该范围已有这个角色（任职 %v）。", "This person already has that role there (assignment %v)."},
+	AssignmentOver: {Conflict, "这条任职已经结束。", "This assignment has already ended."},
+	DeviceOver:     {Conflict, "这台设备已经停用。", "This device has already been revoked."},
+	LastAdmin:      {Conflict, "这是最后一名管理员，不能停用或结束。请先任命另一名。", "This is the last administrator and cannot be ended or disabled; appoint another first."},
+	BadLevel:       {Invalid, "没有“%[1]v”这个级别。可用：%[2]v。", "There is no level %[1]q. There are: %[2]v."},
+
+	ConflictClosed:   {Conflict, "这个冲突已经处理过了，请刷新。", "This conflict has been closed already; refresh."},
+	ChoiceUnfit:      {Invalid, "“%[1]v”不适用于这个冲突。可选：%[2]v。", "The choice %[1]q does not fit this conflict. It takes: %[2]v."},
+	TakeNotShown:     {Invalid, "请在 take 里给出所选的候选，它必须是 shown 中的一个。", "Name the candidate chosen in take; it must be one of those in shown."},
+	SetIncomplete:    {Invalid, "自行填写时 values 要给出这些列：%v。", "To set a value, give these columns in values: %v."},
+	SetValue:         {Invalid, "“%[1]v”的值应为%[2]v。", "The value of %[1]q must be %[2]v."},
+	ReadElsewhere:    {Conflict, "您读到的状态（第 %[1]d 期 %[2]d 号）中心没有。请重新打开这个冲突再决定。", "The centre never had the state you read (epoch %[1]d, seq %[2]d). Open the conflict again and decide then."},
+	MaskedForYou:     {Denied, "这个冲突有您看不到的内容，不能由您决定。", "This conflict holds what you may not see, so you cannot decide it."},
+	DecisionRefused:  {Conflict, "决定没有生效（%v）。请重新打开这个冲突再决定。", "The decision had no effect (%v). Open the conflict again and decide then."},
+	DecisionParked:   {Conflict, "决定已搁置（%v），暂未生效。", "The decision is parked (%v) and has had no effect yet."},
+	StaffTooFew:      {KindText, "户数 %[1]d，少于 %[2]d–%[3]d 户的配比，可考虑合并网格。", "%[1]d households: fewer than %[2]d–%[3]d; consider merging grids."},
+	StaffTooMany:     {KindText, "户数 %[1]d，多于 %[2]d–%[3]d 户的配比，应考虑拆分网格或增员。", "%[1]d households: more than %[2]d–%[3]d; consider splitting the grid or adding staff."},
+	ImportHasErrors:  {Invalid, "文件有 %d 处错误，没有导入任何内容。请改正后重新导入。", "The file has %d errors and nothing was imported. Correct them and import again."},
+	ImportTooLarge:   {TooLarge, "文件太大：至多 %d 行、%d MB。请分批导入。", "The file is too large: at most %d lines and %d MB. Import it in parts."},
+	MaskedValue:      {KindText, "（已填，不显示）", "(filled in, not shown)"},
+	SealedValue:      {KindText, "（密文）", "(sealed)"},
+	DeletedRow:       {KindText, "（已删除）", "(deleted)"},
+	Yes:              {KindText, "是", "yes"},
+	No:               {KindText, "否", "no"},
+	DefaultRowsLabel: {KindText, "整条记录", "the whole record"},
+}
