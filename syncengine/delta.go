@@ -64,22 +64,25 @@ func (i *DeltaItem) Size() int {
 
 // Hello is what a device says first.
 type Hello struct {
-	Device   string
-	Token    string // access token, where the transport did not carry it
-	App      string // name and version, for people
-	Schema   int
-	Epoch    int64 // of the cursor
-	Cursor   int64
-	View     string // id of the view the cursor is for
-	Staged   []StagedScope
-	LastN    int64 // the device's newest sealed changeset
-	LastHash Hash
-	Acked    int64 // highest n up to which every verdict is durable on the device
-	Inbox    int64 // last message stored
-	Wall     int64 // clock readings at sending, ms: see Changeset
-	Boot     string
-	Mono     int64
-	HLC      hlc.Timestamp
+	Device string
+	Token  string // access token, where the transport did not carry it
+	App    string // name and version, for people
+	Schema int
+	Epoch  int64 // of the cursor
+	Cursor int64
+	View   string // id of the view the cursor is for
+	Staged []StagedScope
+	// StagedView and StagedReset tell which step Staged belongs to.
+	StagedView  string
+	StagedReset bool
+	LastN       int64 // the device's newest sealed changeset
+	LastHash    Hash
+	Acked       int64 // highest n up to which every verdict is durable on the device
+	Inbox       int64 // last message stored
+	Wall        int64 // clock readings at sending, ms: see Changeset
+	Boot        string
+	Mono        int64
+	HLC         hlc.Timestamp
 }
 
 // StagedScope says how far a scope of an unfinished step is staged.
@@ -113,3 +116,16 @@ type Limits struct {
 
 // DefaultLimits allow a transaction of 10,000 rows.
 var DefaultLimits = Limits{MaxChangeset: 32 << 20, MaxChanges: 50_000, MaxFrame: 48 << 20, Window: 64}
+
+// StagedFor tells whether what the device has staged belongs to the step that a Welcome announces.
+func (h *Hello) StagedFor(w *Welcome) bool {
+	return len(h.Staged) > 0 && h.StagedView == w.View && h.StagedReset == w.Reset
+}
+
+// Contact is what one connection tells about a device's clock.
+type Contact struct {
+	Offset int64  // centre's clock minus the device's wall clock, ms
+	Boot   string // id of the boot that Mono counts from
+	Mono   int64  // the device's monotonic clock at contact, ms
+	At     int64  // centre's clock at contact, ms
+}

@@ -1,0 +1,234 @@
+package syncengine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// NextRequest says what a replica has.
+type NextRequest struct {
+	Device string
+	Cursor Base
+	View   string        // id of the view the cursor is for
+	Staged []StagedScope // of an unfinished step for the present view
+	Inbox  int64         // last message stored
+	Now    int64         // centre's clock, ms
+	Budget int           // about how many bytes of rows to give at most
+}
+
+// Part is a part of what a replica lacks: some frames of a step, or all of them.
+type Part struct {
+	View     string
+	Reset    bool
+	Frames   []Delta // in order; the last one says Done if the replica is then at a head
+	Messages []Message
+	Head     Base
+}
+
+const (
+	pageItems   = 500       // rows read from the store at a time
+	frameBudget = 128 << 10 // about the bytes of one frame
+)
+
+// Next gives frames that take a replica forward. All scopes are read at one head; if the budget does not reach so
+// far, the frames end without Done and the next call goes on where they ended, across heads: what changed meanwhile
+// has a later seq and comes again. Done is said only when in one read every scope was read to its end.
+//
+// A request for another view than the principal's present one, from another epoch, or with a cursor beyond the head
+// gets a reset: the whole of what the view shows, from nothing.
+func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) {
+	head, err := tx.Head()
+	if err != nil {
+		return nil, fmt.Errorf("read head: %w", err)
+	}
+	v, err := e.views(tx, req.Device, req.Now)
+	if err != nil {
+		return nil, err
+	}
+	step := &Part{View: v.id, Head: Base{head.Epoch, head.Seq}}
+	from := req.Cursor
+	if req.View != v.id || req.Cursor.Epoch != head.Epoch || req.Cursor.Seq > head.Seq {
+		step.Reset, from = true, Base{}
+	}
+	r := reader{tx: tx, v: v, from: from, step: step, budget: req.Budget, at: map[string]Position{}}
+	for _, s := range req.Staged {
+		r.at[s.Scope] = s.After
+	}
+	for _, scope := range v.scopes {
+		if err := r.scope(scope); err != nil {
+			return nil, err
+		}
+		if r.budget <= 0 {
+			return step, nil
+		}
+	}
+	dev, err := tx.Device(req.Device)
+	if err != nil {
+		return nil, err
+	}
+	done := Delta{View: v.id, From: from, Reset: step.Reset, Done: true, To: step.Head, HLC: head.HLC, Scopes: r.positions()}
+	if dev != nil {
+		done.LastN = dev.LastN
+	}
+	if n := len(step.Frames); n > 0 && len(step.Frames[n-1].Items) > 0 {
+		last := &step.Frames[n-1]
+		last.Done, last.To, last.LastN, last.HLC, last.Scopes = true, done.To, done.LastN, done.HLC, done.Scopes
+	} else {
+		step.Frames = append(step.Frames, done)
+	}
+	step.Messages, err = tx.Inbox(req.Device, req.Inbox, 200)
+	return step, err
+}
+
+// views reads what a device's person may do now. A device without a person sees nothing.
+func (e *Engine) views(tx ReadTx, device string, now int64) (*views, error) {
+	p, err := tx.Principal(device)
+	if err != nil {
+		return nil, fmt.Errorf("read principal: %w", err)
+	}
+	if p == nil {
+		p = &Principal{Device: device}
+	}
+	return newViews(e.schema, p, now), nil
+}
+
+// reader collects frames.
+type reader struct {
+	tx     ReadTx
+	v      *views
+	from   Base
+	step   *Part
+	budget int
+	at     map[string]Position // scopes of which something is staged
+	fresh  bool                // nothing of the present scope is staged
+}
+
+func (r *reader) positions() []StagedScope {
+	var out []StagedScope
+	for s, p := range r.at {
+		out = append(out, StagedScope{s, p})
+	}
+	slices.SortFunc(out, func(a, b StagedScope) int { return strings.Compare(a.Scope, b.Scope) })
+	return out
+}
+
+// scope reads one scope from where it is staged to its end, or until the budget is used up.
+func (r *reader) scope(scope string) error {
+	pos, ok := r.at[scope]
+	r.fresh = !ok
+	if !ok {
+		pos = Position{Seq: r.from.Seq}
+	}
+	start, frame := pos, []DeltaItem(nil)
+	flush := func() {
+		if len(frame) == 0 {
+			return
+		}
+		r.step.Frames = append(r.step.Frames, Delta{
+			View: r.v.id, From: r.from, Reset: r.step.Reset, Scope: scope, Items: frame, Start: start, After: pos,
+		})
+		r.at[scope] = pos
+		start, frame = pos, nil
+	}
+	size := 0
+	for {
+		items, err := r.tx.Changed(scope, pos, pageItems)
+		if err != nil {
+			return fmt.Errorf("read changes of scope %s: %w", scope, err)
+		}
+		for i := range items {
+			out, err := r.item(&items[i])
+			if err != nil {
+				return err
+			}
+			pos = Position{items[i].Seq, items[i].Key}
+			if out != nil {
+				frame = append(frame, *out)
+				size += out.Size()
+			}
+			if size >= frameBudget {
+				r.budget -= size
+				size = 0
+				flush()
+				if r.budget <= 0 {
+					return nil
+				}
+			}
+		}
+		if len(items) < pageItems {
+			break
+		}
+	}
+	r.budget -= size
+	flush()
+	r.budget = max(r.budget, 1) // the end was reached: that is what counts
+	return nil
+}
+
+// item turns a change of the scope into what this view is told of it, nil for nothing.
+func (r *reader) item(it *Item) (*DeltaItem, error) {
+	switch {
+	case it.Move != nil:
+		return r.moved(it)
+	case it.Dead != nil:
+		d := it.Dead
+		t := r.v.schema.Table(d.Table)
+		if t == nil || r.unneeded() || !r.v.showsRow(t, d.Row) {
+			return nil, nil
+		}
+		return &DeltaItem{Seq: it.Seq, Kind: DeltaDead, Table: d.Table, Row: d.ID}, nil
+	}
+	return r.row(it)
+}
+
+// moved tells a view that showed the row before to drop it, unless it shows it still in this scope.
+func (r *reader) moved(it *Item) (*DeltaItem, error) {
+	m := it.Move
+	t := r.v.schema.Table(m.Table)
+	if t == nil || r.unneeded() || !r.v.shows(t, m.Scope, m.Door, m.Author) {
+		return nil, nil
+	}
+	row, err := r.tx.Row(m.Table, m.ID)
+	if err != nil {
+		return nil, err
+	}
+	if row != nil && row.Scope == m.Scope && r.v.showsRow(t, row) {
+		return nil, nil
+	}
+	return &DeltaItem{Seq: it.Seq, Kind: DeltaEvict, Table: m.Table, Row: m.ID}, nil
+}
+
+// unneeded tells that a departure cannot concern the replica: it takes a snapshot, and none of this scope's rows is
+// staged yet. Once some are, a row among them may have left since.
+func (r *reader) unneeded() bool { return r.step.Reset && r.fresh }
+
+func (r *reader) row(it *Item) (*DeltaItem, error) {
+	row := it.Row
+	t := r.v.schema.Table(row.Table)
+	if t == nil || !r.v.showsRow(t, row) {
+		return nil, nil
+	}
+	whole := r.step.Reset || row.Inserted > r.from.Seq
+	if !whole {
+		// A row that moved since the cursor may not have been in this view then, or was dropped by an eviction of
+		// the same step: it comes whole.
+		moves, err := r.tx.Moves(row.Table, row.ID, r.from.Seq)
+		if err != nil {
+			return nil, err
+		}
+		whole = len(moves) > 0
+	}
+	out := &DeltaItem{Seq: it.Seq, Kind: DeltaRow, Table: row.Table, Row: row.ID, Whole: whole}
+	a := r.v.access(t, row.Scope)
+	for i, def := range t.Cells {
+		c := &row.Cells[i]
+		if def.Derived || c.Shown == 0 || !whole && c.Shown <= r.from.Seq {
+			continue
+		}
+		if values, ok := r.v.cell(a, def, c); ok {
+			out.Cells = append(out.Cells, CellValue{def.Name, values})
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,268 @@
+package session
+
+import (
+	"fmt"
+
+	se "github.com/doorstep-sync/doorstep/syncengine"
+)
+
+// Effect is what the centre's end asks its driver to do: *Send, *Open, *Submit, *Read or *Close.
+type Effect interface{ effect() }
+
+type (
+	// Send puts a message on the connection.
+	Send struct{ Message Message }
+	// Open asks for Engine.Welcome; the driver answers with Opened.
+	Open struct{ Hello se.Hello }
+	// Submit asks for the changesets to be committed in order; the driver answers with Committed once that is durable.
+	Submit struct {
+		Changesets []*se.Changeset
+		Contact    se.Contact
+	}
+	// Read asks for Engine.Next; the driver answers with Advanced.
+	Read struct{ Request se.NextRequest }
+	// Close ends the connection after what was sent before it.
+	Close struct {
+		Code NoticeCode
+		Text string
+	}
+)
+
+func (*Send) effect()   {}
+func (*Open) effect()   {}
+func (*Submit) effect() {}
+func (*Read) effect()   {}
+func (*Close) effect()  {}
+
+// Timing bounds what one end waits for, in milliseconds.
+const (
+	// HelloWithin is how long the centre waits for the first message.
+	HelloWithin = 10_000
+	// QuietAfter is how long a device may go without a delta while the head moves elsewhere.
+	QuietAfter = 30_000
+	// ClockOff is the offset at which a device is told that its clock is wrong.
+	ClockOff = 60_000
+	// readBudget is about how many bytes of rows are read and sent before the device must have seen them.
+	readBudget = 1 << 20
+)
+
+// Centre is the centre's end of one connection. The driver owns it: one goroutine, or a lock. It never keeps more than
+// one part in memory, so a slow device costs nothing but its own cursor falling behind (P14).
+type Centre struct {
+	opened   int64 // time of creation
+	hello    *se.Hello
+	contact  se.Contact
+	welcomed bool
+	closed   bool
+	limits   se.Limits
+
+	view     string
+	cursor   se.Base // what the device holds, or will once it has seen what was sent
+	staged   []se.StagedScope
+	inbox    int64
+	sent     int64 // Delta frames
+	seen     int64
+	inFlight int  // changesets submitted and not committed
+	reading  bool // a Read or Open effect is out
+	want     bool // something may have changed
+	owed     bool // an empty delta must be sent too
+	lastSent int64
+}
+
+// NewCentre makes the centre's end of a connection accepted at now.
+func NewCentre(limits se.Limits, now int64) *Centre { return &Centre{opened: now, limits: limits} }
+
+// Receive takes a message of the device.
+func (c *Centre) Receive(m Message, now int64) []Effect {
+	switch m := m.(type) {
+	case *Hello:
+		return c.hi(m, now)
+	case *Push:
+		return c.push(m)
+	case *Seen:
+		return c.sawn(m, now)
+	}
+	return c.close(NoticeProtocol, "this kind of message is the centre's to send")
+}
+
+func (c *Centre) hi(m *Hello, now int64) []Effect {
+	if c.hello != nil {
+		return c.close(NoticeProtocol, "a second Hello on one connection; open a new one")
+	}
+	h := m.Hello
+	c.hello = &h
+	c.contact = se.Contact{Offset: now - h.Wall, Boot: h.Boot, Mono: h.Mono, At: now}
+	c.inbox = h.Inbox
+	c.reading = true
+	return []Effect{&Open{h}}
+}
+
+// Opened takes the answer to Open. A nil Welcome closes with the code and text given.
+func (c *Centre) Opened(w *se.Welcome, code NoticeCode, text string, now int64) []Effect {
+	c.reading = false
+	if w == nil {
+		return c.close(code, text)
+	}
+	out := []Effect{&Send{&Welcome{*w}}}
+	if off := c.contact.Offset; !c.welcomed && (off > ClockOff || off < -ClockOff) {
+		out = append(out, &Send{&Notice{Code: NoticeClock, Text: fmt.Sprintf("the clock of this device is off by %d s; nothing is lost for it, but please set it", -off/1000)}})
+	}
+	first := !c.welcomed
+	c.welcomed = true
+	c.view = w.View
+	if first && !w.Reset {
+		c.cursor = se.Base{Epoch: c.hello.Epoch, Seq: c.hello.Cursor}
+	}
+	if w.Reset {
+		c.cursor = se.Base{}
+	}
+	c.staged = nil
+	if first && c.hello.StagedFor(w) {
+		c.staged = c.hello.Staged
+	}
+	c.want, c.owed = true, true
+	return append(out, c.read(now)...)
+}
+
+func (c *Centre) push(m *Push) []Effect {
+	if !c.welcomed {
+		return c.close(NoticeProtocol, "Push before Welcome; say Hello and wait")
+	}
+	if len(m.Changesets) == 0 {
+		return nil
+	}
+	if c.inFlight+len(m.Changesets) > c.limits.Window {
+		return c.close(NoticeProtocol, fmt.Sprintf("more than %d changesets without a verdict; wait for Verdicts", c.limits.Window))
+	}
+	for _, cs := range m.Changesets {
+		if cs.Device != c.hello.Device {
+			return c.close(NoticeProtocol, "a changeset of another device")
+		}
+	}
+	c.inFlight += len(m.Changesets)
+	return []Effect{&Submit{m.Changesets, c.contact}}
+}
+
+// Committed takes the verdicts of a Submit, in its order. code is set when one of them could not be judged (a gap, a
+// clone, a failure): then the verdicts before it are sent and the connection closes.
+func (c *Centre) Committed(n int, verdicts []se.Verdict, code NoticeCode, text string, now int64) []Effect {
+	c.inFlight -= n
+	var out []Effect
+	if len(verdicts) > 0 {
+		out = append(out, &Send{&Verdicts{verdicts}})
+		c.want, c.owed = true, true
+	}
+	if code != "" {
+		return append(out, c.close(code, text)...)
+	}
+	return append(out, c.read(now)...)
+}
+
+// Bell says that the county may have moved. It never carries data.
+func (c *Centre) Bell(now int64) []Effect {
+	c.want = true
+	return c.read(now)
+}
+
+// Tick is called from time to time.
+func (c *Centre) Tick(now int64) []Effect {
+	switch {
+	case c.closed:
+	case c.hello == nil && now-c.opened > HelloWithin:
+		return c.close(NoticeTimeout, "no Hello came")
+	case c.welcomed && now-c.lastSent > QuietAfter:
+		c.want, c.owed = true, true
+		return c.read(now)
+	}
+	return nil
+}
+
+func (c *Centre) read(now int64) []Effect {
+	if !c.want || c.reading || !c.welcomed || c.closed || c.sent > c.seen {
+		return nil
+	}
+	c.want, c.reading = false, true
+	return []Effect{&Read{se.NextRequest{
+		Device: c.hello.Device, Cursor: c.cursor, View: c.view, Staged: c.staged, Inbox: c.inbox, Now: now, Budget: readBudget,
+	}}}
+}
+
+// Advanced takes the answer to Read; a nil part closes.
+func (c *Centre) Advanced(part *se.Part, now int64) []Effect {
+	c.reading = false
+	if c.closed {
+		return nil
+	}
+	if part == nil {
+		return c.close(NoticeInternal, "the centre could not read; come back later")
+	}
+	fresh := c.cursor == (se.Base{})
+	if part.View != c.view || part.Reset != fresh {
+		// The person's grants changed since Welcome: greet anew before anything of the new view is sent.
+		h := *c.hello
+		h.View, h.Epoch, h.Cursor, h.Staged = c.view, c.cursor.Epoch, c.cursor.Seq, nil
+		c.reading = true
+		return []Effect{&Open{h}}
+	}
+	var out []Effect
+	if len(part.Messages) > 0 {
+		c.inbox = part.Messages[len(part.Messages)-1].Number
+		out = append(out, &Send{&Inbox{part.Messages}})
+	}
+	last := &part.Frames[len(part.Frames)-1]
+	if last.Done && len(part.Frames) == 1 && len(last.Items) == 0 && len(c.staged) == 0 && !c.owed && !part.Reset {
+		return out // nothing for this view: its cursor may stay behind
+	}
+	for i := range part.Frames {
+		out = append(out, &Send{&Delta{part.Frames[i]}})
+		c.sent++
+		c.note(&part.Frames[i])
+	}
+	c.lastSent = now
+	if last.Done {
+		c.cursor, c.staged, c.owed = last.To, nil, false
+	} else {
+		c.want = true
+	}
+	return out
+}
+
+func (c *Centre) note(d *se.Delta) {
+	if d.Scope == "" {
+		return
+	}
+	for i := range c.staged {
+		if c.staged[i].Scope == d.Scope {
+			c.staged[i].After = d.After
+			return
+		}
+	}
+	c.staged = append(c.staged, se.StagedScope{Scope: d.Scope, After: d.After})
+}
+
+func (c *Centre) sawn(m *Seen, now int64) []Effect {
+	if !c.welcomed {
+		return c.close(NoticeProtocol, "Seen before Welcome")
+	}
+	if m.Frames < c.seen || m.Frames > c.sent {
+		return c.close(NoticeProtocol, "Seen counts frames that were not sent")
+	}
+	c.seen = m.Frames
+	return c.read(now)
+}
+
+func (c *Centre) close(code NoticeCode, text string) []Effect {
+	if c.closed {
+		return nil
+	}
+	c.closed = true
+	return []Effect{&Send{&Notice{Code: code, Text: text, Close: true}}, &Close{code, text}}
+}
+
+// Device is the device that said Hello, "" before.
+func (c *Centre) Device() string {
+	if c.hello == nil {
+		return ""
+	}
+	return c.hello.Device
+}

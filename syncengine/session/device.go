@@ -1,0 +1,167 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+)
+
+// Replica is what the device's end needs of the replica. Each method is one durable transaction.
+type Replica interface {
+	// Hello seals what other programs wrote and tells where the replica stands. Token and App are the driver's to fill.
+	Hello() (se.Hello, error)
+	Greet(*se.Welcome) error
+	// Outbox lists sealed changesets with n > after that have no verdict, in order, at most limit.
+	Outbox(after int64, limit int) ([]*se.Changeset, error)
+	// Stage is replica.Stage.
+	Stage(*se.Delta) (applied bool, err error)
+	File([]se.Verdict) error
+	Receive([]se.Message) error
+	// Broken forgets staged frames and the view of the cursor, so that the next Hello asks for a snapshot.
+	Broken() error
+	// Seen tells how far the replica has durably come; Frames is the session's to fill.
+	Seen() (Seen, error)
+}
+
+// Closed says that a connection is over, and why.
+type Closed struct {
+	Code NoticeCode
+	Text string
+}
+
+func (c *Closed) Error() string { return fmt.Sprintf("session: closed (%s): %s", c.Code, c.Text) }
+
+// Device is the device's end of one connection. It belongs to one goroutine. An error of any method ends the
+// connection; the replica is whole at every moment and the next connection goes on from it.
+type Device struct {
+	replica  Replica
+	hello    se.Hello
+	welcomed bool
+	limits   se.Limits
+	pushed   int64 // highest n sent on this connection
+	inFlight int
+	frames   int64
+	notices  []Notice
+}
+
+// NewDevice makes the device's end of a new connection.
+func NewDevice(r Replica) *Device { return &Device{replica: r} }
+
+// Start gives the first message.
+func (d *Device) Start(token, app string) (*Hello, error) {
+	h, err := d.replica.Hello()
+	if err != nil {
+		return nil, fmt.Errorf("prepare Hello: %w", err)
+	}
+	h.Token, h.App = token, app
+	d.hello = h
+	return &Hello{h}, nil
+}
+
+// Receive takes a message of the centre and gives the ones to send.
+func (d *Device) Receive(m Message) ([]Message, error) {
+	if _, ok := m.(*Welcome); !ok && !d.welcomed {
+		if n, ok := m.(*Notice); ok {
+			return nil, d.notice(n)
+		}
+		return nil, &Closed{NoticeProtocol, "the centre's first message was not Welcome"}
+	}
+	switch m := m.(type) {
+	case *Welcome:
+		return d.welcome(m)
+	case *Verdicts:
+		if err := d.replica.File(m.Verdicts); err != nil {
+			return nil, fmt.Errorf("file verdicts: %w", err)
+		}
+		d.inFlight = max(0, d.inFlight-len(m.Verdicts))
+		return d.Sealed()
+	case *Delta:
+		return d.delta(m)
+	case *Inbox:
+		if err := d.replica.Receive(m.Messages); err != nil {
+			return nil, fmt.Errorf("store inbox: %w", err)
+		}
+		return d.seen()
+	case *Notice:
+		return nil, d.notice(m)
+	}
+	return nil, &Closed{NoticeProtocol, "a kind of message that only devices send"}
+}
+
+func (d *Device) welcome(m *Welcome) ([]Message, error) {
+	if m.LastN > d.hello.LastN || m.LastN == d.hello.LastN && m.LastN > 0 && m.Hash != d.hello.LastHash {
+		return nil, &Closed{NoticeClone, "the centre has changesets of this device that this replica never made: it is a copy, or was put back to an older state"}
+	}
+	if err := d.replica.Greet(&m.Welcome); err != nil {
+		return nil, fmt.Errorf("take over Welcome: %w", err)
+	}
+	d.limits = m.Limits
+	if !d.welcomed {
+		d.pushed = d.hello.Acked
+	}
+	d.welcomed = true
+	return d.Sealed()
+}
+
+// Sealed sends what is in the outbox and not yet on its way, as far as the window allows. The driver calls it when
+// something was sealed.
+func (d *Device) Sealed() ([]Message, error) {
+	if !d.welcomed {
+		return nil, nil
+	}
+	room := d.limits.Window - d.inFlight
+	if room <= 0 {
+		return nil, nil
+	}
+	list, err := d.replica.Outbox(d.pushed, room)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	var out []Message
+	for _, cs := range list {
+		// One changeset a message: a large one does not hold a small one up, and a cut costs one at most.
+		out = append(out, &Push{Changesets: []*se.Changeset{cs}})
+		d.pushed = cs.N
+		d.inFlight++
+	}
+	return out, nil
+}
+
+func (d *Device) delta(m *Delta) ([]Message, error) {
+	d.frames++
+	_, err := d.replica.Stage(&m.Delta)
+	switch {
+	case errors.Is(err, replica.ErrBroken):
+		if err := d.replica.Broken(); err != nil {
+			return nil, err
+		}
+		return nil, &Closed{NoticeProtocol, "the delta did not fit this replica; it will ask for a snapshot"}
+	case errors.Is(err, replica.ErrGap):
+		return nil, &Closed{NoticeGap, "a frame is missing; say Hello again"}
+	case err != nil:
+		return nil, fmt.Errorf("stage delta: %w", err)
+	}
+	return d.seen()
+}
+
+func (d *Device) seen() ([]Message, error) {
+	s, err := d.replica.Seen()
+	if err != nil {
+		return nil, err
+	}
+	s.Frames = d.frames
+	return []Message{&s}, nil
+}
+
+func (d *Device) notice(n *Notice) error {
+	d.notices = append(d.notices, *n)
+	if n.Close {
+		return &Closed{n.Code, n.Text}
+	}
+	return nil
+}
+
+// Notices gives what the centre told on this connection.
+func (d *Device) Notices() []Notice { return d.notices }

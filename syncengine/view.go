@@ -1,0 +1,130 @@
+package syncengine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"sort"
+	"strconv"
+
+	"github.com/doorstep-sync/doorstep/schema"
+)
+
+// views is what one principal sees and may write at one moment: his active grants, folded by scope.
+type views struct {
+	schema    *schema.Schema
+	principal *Principal
+	scopes    []string // sorted
+	byScope   map[string]*scopeView
+	id        string
+}
+
+// scopeView is a principal's roles and doors in one scope.
+type scopeView struct {
+	roles []string
+	doors map[string]bool
+	acc   map[string]*schema.Access // by table; nil entries are remembered too
+}
+
+// newViews folds the grants that are active at now.
+func newViews(s *schema.Schema, p *Principal, now int64) *views {
+	v := &views{schema: s, principal: p, byScope: map[string]*scopeView{}}
+	h := sha256.New()
+	h.Write([]byte("doorstep.view.v1 " + strconv.Itoa(s.Version) + " " + p.Account + "\n"))
+	for _, g := range p.Active(now) {
+		sv := v.byScope[g.Scope]
+		if sv == nil {
+			sv = &scopeView{doors: map[string]bool{}, acc: map[string]*schema.Access{}}
+			v.byScope[g.Scope] = sv
+			v.scopes = append(v.scopes, g.Scope)
+		}
+		if !slices.Contains(sv.roles, g.Role) {
+			sv.roles = append(sv.roles, g.Role)
+		}
+		for _, d := range g.Doors {
+			sv.doors[d] = true
+		}
+		h.Write([]byte(g.Scope + " " + g.Role))
+		for _, d := range g.Doors {
+			h.Write([]byte(" " + d))
+		}
+		h.Write([]byte("\n"))
+	}
+	sort.Strings(v.scopes)
+	v.id = hex.EncodeToString(h.Sum(nil)[:12])
+	return v
+}
+
+// Active lists the grants that hold at an instant, in order of scope, role and doors.
+func (p *Principal) Active(now int64) []Grant {
+	var out []Grant
+	if p.Revoked {
+		return nil
+	}
+	for _, g := range p.Grants {
+		if g.Active(now) {
+			out = append(out, g)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Grant) int {
+		switch {
+		case a.Scope != b.Scope && a.Scope < b.Scope, a.Scope == b.Scope && a.Role < b.Role:
+			return -1
+		case a.Scope == b.Scope && a.Role == b.Role:
+			return slices.Compare(a.Doors, b.Doors)
+		}
+		return 1
+	})
+	return out
+}
+
+// access gives what the principal may do with a record type in a scope, nil for nothing.
+func (v *views) access(t *schema.Table, scope string) *schema.Access {
+	sv := v.byScope[scope]
+	if sv == nil {
+		return nil
+	}
+	a, ok := sv.acc[t.Name]
+	if !ok {
+		a = t.Access(sv.roles...)
+		sv.acc[t.Name] = a
+	}
+	return a
+}
+
+// shows tells whether a row with these properties is in the principal's view.
+func (v *views) shows(t *schema.Table, scope, door, author string) bool {
+	a := v.access(t, scope)
+	switch {
+	case a == nil:
+		return false
+	case a.Rows[schema.RowsAll]:
+		return true
+	case a.Rows[schema.RowsOwn] && author == v.principal.Account:
+		return true
+	case a.Rows[schema.RowsDoors]:
+		if door == "" {
+			return author == v.principal.Account
+		}
+		return v.byScope[scope].doors[door]
+	}
+	return false
+}
+
+func (v *views) showsRow(t *schema.Table, r *Row) bool { return v.shows(t, r.Scope, r.Door, r.Author) }
+
+// cell gives what the principal sees of a cell of a row that he sees: columns hidden from him are NULL, masked ones
+// masked. ok is false if he sees nothing of it.
+func (v *views) cell(a *schema.Access, def *schema.Cell, c *Cell) (values []schema.Value, ok bool) {
+	values = slices.Clone(c.Values(def))
+	for i, col := range def.Columns {
+		m, shown := a.Shows(col.Name)
+		if !shown {
+			values[i] = schema.Null()
+			continue
+		}
+		ok = true
+		values[i] = m.Apply(values[i])
+	}
+	return values, ok
+}
