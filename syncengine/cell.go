@@ -95,7 +95,7 @@ func (c *Cell) Values(def *schema.Cell) []schema.Value {
 		for i, e := range c.Elements {
 			set[i] = e.Value
 		}
-		return []schema.Value{schema.FormatSet(set)}
+		return []schema.Value{schema.Text(schema.FormatSet(set))}
 	}
 	if w := c.Standing(); w != nil {
 		return w.Values

@@ -204,7 +204,16 @@ func Overlay(under []schema.Value, w CellWrite, def *schema.Cell) []schema.Value
 	if def.Policy == schema.PolicyAdd {
 		return []schema.Value{plus(under[0], w.Add)}
 	}
-	set, _ := schema.ParseSet(under[0])
-	set = slices.DeleteFunc(slices.Clone(set), func(e string) bool { return slices.Contains(w.Out, e) })
-	return []schema.Value{schema.FormatSet(append(set, w.In...))}
+	set, _ := SetOf(under[0])
+	set = slices.DeleteFunc(set, func(e string) bool { return slices.Contains(w.Out, e) })
+	return []schema.Value{schema.Text(schema.FormatSet(append(set, w.In...)))}
+}
+
+// SetOf gives the elements of a set column; NULL is the empty set. ok is false for what is not a set.
+func SetOf(v schema.Value) (elements []string, ok bool) {
+	if v.IsNull() {
+		return nil, true
+	}
+	elements, err := schema.ParseSet(v.Str())
+	return elements, err == nil && v.Kind() == schema.KindText
 }

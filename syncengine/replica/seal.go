@@ -285,8 +285,8 @@ func operation(w *se.CellWrite, cell *schema.Cell, old, now schema.Value) bool {
 		}
 		return true
 	case schema.PolicyUnion:
-		a, ok := schema.ParseSet(old)
-		b, ok2 := schema.ParseSet(now)
+		a, ok := se.SetOf(old)
+		b, ok2 := se.SetOf(now)
 		if !ok || !ok2 {
 			return false
 		}
