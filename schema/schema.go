@@ -5,6 +5,8 @@
 // concurrent writes to a cell combine, who may see and write what.
 package schema
 
+import "regexp"
+
 // Label is what users see, zh-CN first.
 type Label struct {
 	ZH, EN string
@@ -205,6 +207,8 @@ type Column struct {
 	Rank        []string // max and min over codes: codes from least to greatest
 	Sensitivity int      // 0 public to 3 restricted (domain.md A.1)
 	Source      Source
+
+	pattern *regexp.Regexp // computed from Pattern
 }
 
 // DefaultMaxLen bounds a text that declares no length, in characters, and a sealed value, in bytes.
@@ -319,6 +323,9 @@ func (t *Table) index() {
 	t.Cells = nil
 	for _, c := range t.Columns {
 		t.cols[c.Name] = c
+		if c.Pattern != "" {
+			c.pattern = regexp.MustCompile(c.Pattern)
+		}
 		if c.Type == TypeID {
 			continue
 		}
