@@ -1,14 +1,13 @@
 // Package messages is the catalogue of sentences that the centre says to people: zh-CN first, en second.
 //
 // Every refusal in server/directory, server/auth and server/api is a Problem: a Key that programs branch on, and the
-// arguments of its sentence. One table (catalogue.go) maps the key to both sentences and to its Kind, and Kind maps
-// to an HTTP status in one place.
+// arguments of its sentence. One table (catalogue.go) maps the key to both sentences and to its Kind; server/api maps
+// Kind to an HTTP status in one place.
 package messages
 
 import (
 	"errors"
 	"fmt"
-	"net/http"
 
 	"golang.org/x/text/language"
 )
@@ -38,29 +37,6 @@ const (
 	Unavailable
 	Internal
 )
-
-// Status gives the HTTP status of a kind.
-func (k Kind) Status() int {
-	switch k {
-	case Invalid:
-		return http.StatusUnprocessableEntity
-	case Unauthenticated:
-		return http.StatusUnauthorized
-	case Denied:
-		return http.StatusForbidden
-	case NotFound:
-		return http.StatusNotFound
-	case Conflict:
-		return http.StatusConflict
-	case TooLarge:
-		return http.StatusRequestEntityTooLarge
-	case TooMany:
-		return http.StatusTooManyRequests
-	case Unavailable:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
-}
 
 // entry is one line of the catalogue. Both sentences take the same arguments in the same order; %[n]v reorders.
 type entry struct {

@@ -18,7 +18,7 @@ import (
 )
 
 func TestImports(t *testing.T) {
-	imports.Check(t, "server/messages", "schema", "syncengine", "server", "clients", "database/sql", "github.com")
+	imports.Check(t, "server/messages", "schema", "syncengine", "server", "clients", "database/sql", "net/http", "github.com")
 }
 
 // declared reads the keys from the source, so that a key without a sentence cannot be forgotten.
@@ -96,9 +96,9 @@ func TestProblem(t *testing.T) {
 	require.NotContains(t, err.Error(), "wang", "arguments may be names and stay out of logs")
 	require.Contains(t, Of(err).In(EN), `"wang"`)
 	require.Contains(t, Of(err).In("de"), "“wang”")
-	require.Equal(t, 409, Of(err).Kind().Status())
+	require.Equal(t, Conflict, Of(err).Kind())
 	require.Equal(t, Unexpected, Of(cause).Key)
-	require.Equal(t, 500, Of(cause).Kind().Status())
+	require.Equal(t, Internal, Of(cause).Kind())
 	require.Equal(t, "编码“37”不合要求：网格应为 15 位数字。", Say(CodeShape, "37", Say("level.grid"), 15).In(ZH))
 	require.Equal(t, "no_such_key", Say("no_such_key").In(EN))
 }

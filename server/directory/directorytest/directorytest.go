@@ -1,0 +1,65 @@
+// Package directorytest gives tests a SQLite file with the directory's tables and nothing else.
+package directorytest
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
+)
+
+// Tables is the part of server/store's migrations that the directory uses.
+const Tables = `
+CREATE TABLE org_unit (county INTEGER NOT NULL, code TEXT NOT NULL, name TEXT, level TEXT, parent TEXT, grid_type TEXT,
+	valid_from INTEGER, valid_to INTEGER, PRIMARY KEY (county, code));
+CREATE TABLE account (county INTEGER NOT NULL, id TEXT NOT NULL, login TEXT, name TEXT, password TEXT, failed INTEGER,
+	locked_until INTEGER, created_at INTEGER, disabled_at INTEGER, PRIMARY KEY (county, id), UNIQUE (county, login));
+CREATE TABLE assignment (county INTEGER NOT NULL, id TEXT NOT NULL, account TEXT, role TEXT, scope TEXT, doors TEXT,
+	valid_from INTEGER, valid_to INTEGER, created_by TEXT, created_at INTEGER, PRIMARY KEY (county, id));
+CREATE TABLE device (county INTEGER NOT NULL, id TEXT NOT NULL, account TEXT, label TEXT, public_key BLOB, console INTEGER,
+	enrolled_at INTEGER, revoked_at INTEGER, last_contact INTEGER, last_offset_ms INTEGER, app TEXT, schema INTEGER, PRIMARY KEY (county, id));
+CREATE TABLE enrolment_code (county INTEGER NOT NULL, hash BLOB NOT NULL, account TEXT, created_by TEXT, created_at INTEGER,
+	expires_at INTEGER, used_at INTEGER, device TEXT, PRIMARY KEY (county, hash));
+CREATE TABLE settings (county INTEGER NOT NULL, key TEXT NOT NULL, value TEXT, PRIMARY KEY (county, key));
+`
+
+// DB is a directory.DB over its own file.
+type DB struct {
+	db   *sql.DB
+	turn sync.Mutex // one writer
+}
+
+// Open makes the file in a temporary folder and closes it with the test.
+func Open(t testing.TB) *DB {
+	t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(t.TempDir(), "directory.db")+"?_journal_mode=WAL&_synchronous=OFF&_busy_timeout=5000&_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if _, err := db.Exec(Tables); err != nil {
+		t.Fatal(err)
+	}
+	return &DB{db: db}
+}
+
+// Reader gives the pool.
+func (d *DB) Reader() *sql.DB { return d.db }
+
+// WithTx runs fn in a transaction.
+func (d *DB) WithTx(ctx context.Context, fn func(*sql.Tx) error) error {
+	d.turn.Lock()
+	defer d.turn.Unlock()
+	tx, err := d.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}

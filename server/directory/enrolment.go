@@ -1,0 +1,95 @@
+package directory
+
+import (
+	"context"
+	"crypto/subtle"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/doorstep-sync/doorstep/server/messages"
+)
+
+// PutCode stores the hash of an enrolment code for an account and tells when it expires. Codes that expired more
+// than a day ago are forgotten on the way.
+func (d *Directory) PutCode(ctx context.Context, hash []byte, account, by string, life time.Duration) (expires int64, err error) {
+	err = d.db.WithTx(ctx, func(tx *sql.Tx) error {
+		a, err := d.account(ctx, tx, account)
+		if err != nil {
+			return err
+		}
+		if a.DisabledAt != 0 {
+			return messages.Refuse(messages.NoAccount)
+		}
+		now := d.millis()
+		expires = now + life.Milliseconds()
+		if _, err := tx.ExecContext(ctx, `DELETE FROM enrolment_code WHERE county = $1 AND expires_at < $2 AND used_at IS NULL`,
+			d.county, now-24*time.Hour.Milliseconds()); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO enrolment_code (county, hash, account, created_by, created_at, expires_at)
+			VALUES ($1, $2, $3, nullif($4, ''), $5, $6)`, d.county, hash, account, by, now, expires)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("store enrolment code: %w", err)
+	}
+	return expires, nil
+}
+
+// Enrol uses a code, by its hash, and makes the device, in one transaction: of any number of parallel tries one
+// succeeds, the others are refused. label and app are checked here.
+func (d *Directory) Enrol(ctx context.Context, hash, publicKey []byte, label, app string) (Device, error) {
+	label, err := cleanText("label", label, maxLabel)
+	if err != nil {
+		return Device{}, err
+	}
+	if !validText(app, maxLabel) {
+		return Device{}, messages.Refuse(messages.BadText, "app", maxLabel)
+	}
+	var v Device
+	err = d.db.WithTx(ctx, func(tx *sql.Tx) error {
+		account, err := d.codeFor(ctx, tx, hash)
+		if err != nil {
+			return err
+		}
+		v = Device{Account: account, Label: label, PublicKey: publicKey, App: app}
+		if err := d.insertDevice(ctx, tx, &v); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `UPDATE enrolment_code SET used_at = $1, device = $2 WHERE county = $3 AND hash = $4 AND used_at IS NULL`,
+			d.millis(), v.ID, d.county, hash)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n != 1 {
+			return errors.Join(messages.Refuse(messages.CodeWrong), err)
+		}
+		return nil
+	})
+	if err != nil {
+		return Device{}, fmt.Errorf("enrol: %w", err)
+	}
+	return v, nil
+}
+
+// codeFor gives the account of a code that may be used now.
+func (d *Directory) codeFor(ctx context.Context, tx *sql.Tx, hash []byte) (string, error) {
+	var stored []byte
+	var account string
+	var expires, used, disabled int64
+	err := tx.QueryRowContext(ctx, `SELECT c.hash, c.account, c.expires_at, coalesce(c.used_at, 0), coalesce(a.disabled_at, 0)
+		FROM enrolment_code c JOIN account a ON a.county = c.county AND a.id = c.account
+		WHERE c.county = $1 AND c.hash = $2`, d.county, hash).Scan(&stored, &account, &expires, &used, &disabled)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", messages.Refuse(messages.CodeWrong)
+	}
+	if err != nil {
+		return "", err
+	}
+	if subtle.ConstantTimeCompare(stored, hash) != 1 || used != 0 || disabled != 0 || expires <= d.millis() {
+		return "", messages.Refuse(messages.CodeWrong)
+	}
+	return account, nil
+}

@@ -1,0 +1,205 @@
+package directory
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
+
+	"github.com/doorstep-sync/doorstep/server/messages"
+)
+
+// Limits of a file to import. A county has a few thousand units.
+const (
+	MaxImportBytes  = 16 << 20
+	MaxImportLines  = 200_000
+	maxImportErrors = 200 // reported; all are counted
+)
+
+// Finding is something about one cell of a file: an error, or a hint.
+type Finding struct {
+	Line   int    // as in a text editor, from 1; 0 = the whole file
+	Column string // name in the header, "" = the whole line
+	Value  string // of the cell, cut to 60 characters
+	Text   messages.Sentence
+}
+
+// findings collects errors; beyond a limit it only counts.
+type findings struct {
+	list  []Finding
+	count int
+}
+
+func (f *findings) add(line int, column, value string, key messages.Key, args ...any) {
+	f.count++
+	if len(f.list) < maxImportErrors {
+		f.list = append(f.list, Finding{line, column, shorten(value), messages.Say(key, args...)})
+	}
+}
+
+func shorten(s string) string {
+	if r := []rune(s); len(r) > 60 {
+		return string(r[:60]) + "…"
+	}
+	return s
+}
+
+// column is a column that a kind of file may have.
+type column struct {
+	name     string
+	aliases  []string // other headings, lower case
+	required bool
+}
+
+// record is one line of a file.
+type record struct {
+	line  int
+	cells map[string]string // by column name, trimmed
+}
+
+// decode gives a file's text and the name of its encoding: UTF-8 with or without BOM, else GB18030.
+func decode(data []byte) (text, encoding string, err error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if utf8.Valid(data) {
+		if bytes.IndexByte(data, 0) >= 0 {
+			return "", "", messages.Refuse(messages.FileEncoding)
+		}
+		return string(data), "UTF-8", nil
+	}
+	out, err := simplifiedchinese.GB18030.NewDecoder().Bytes(data)
+	if err != nil || bytes.ContainsRune(out, utf8.RuneError) || bytes.IndexByte(out, 0) >= 0 {
+		return "", "", messages.Refuse(messages.FileEncoding)
+	}
+	return string(out), "GB18030", nil
+}
+
+// readAll reads at most the permitted size.
+func readAll(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxImportBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read file: %w", err)
+	}
+	if len(data) > MaxImportBytes {
+		return nil, messages.Refuse(messages.ImportTooLarge, MaxImportLines, MaxImportBytes>>20)
+	}
+	return data, nil
+}
+
+// parseCSV splits a text into records by its header. What is wrong with the header or the form of lines goes into
+// bad; records of well-formed lines are returned. Blank lines and lines of empty cells are passed over.
+func parseCSV(text string, columns []column, bad *findings) ([]record, error) {
+	r := csv.NewReader(strings.NewReader(text))
+	r.FieldsPerRecord = -1
+	r.ReuseRecord = true
+	head, err := r.Read()
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			bad.add(0, "", "", messages.FileEmpty, columnNames(columns))
+			return nil, nil
+		}
+		syntax(err, bad)
+		return nil, nil
+	}
+	names, ok := header(head, columns, bad)
+	if !ok {
+		return nil, nil
+	}
+	var out []record
+	for {
+		cells, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			syntax(err, bad) // what follows a broken quote cannot be trusted
+			return out, nil
+		}
+		line, _ := r.FieldPos(0)
+		if line > MaxImportLines {
+			return nil, messages.Refuse(messages.ImportTooLarge, MaxImportLines, MaxImportBytes>>20)
+		}
+		if rec, ok := lineRecord(line, cells, names, bad); ok {
+			out = append(out, rec)
+		}
+	}
+}
+
+func lineRecord(line int, cells, names []string, bad *findings) (record, bool) {
+	rec := record{line: line, cells: make(map[string]string, len(names))}
+	blank := true
+	for i, c := range cells {
+		c = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(c), "\ufeff"))
+		blank = blank && c == ""
+		if i < len(names) {
+			rec.cells[names[i]] = c
+		} else if c != "" {
+			bad.add(line, "", c, messages.CellsExtra, len(cells), len(names))
+			return record{}, false
+		}
+	}
+	if blank {
+		return record{}, false
+	}
+	if len(cells) < len(names) {
+		bad.add(line, "", strings.Join(cells, ","), messages.CellsMissing, len(cells), len(names))
+		return record{}, false
+	}
+	return rec, true
+}
+
+func syntax(err error, bad *findings) {
+	var p *csv.ParseError
+	if errors.As(err, &p) {
+		bad.add(p.StartLine, "", "", messages.FileSyntax, p.Err)
+		return
+	}
+	bad.add(0, "", "", messages.FileSyntax, err)
+}
+
+// header maps the first line's cells to column names.
+func header(cells []string, columns []column, bad *findings) (names []string, ok bool) {
+	known := map[string]string{}
+	for _, c := range columns {
+		known[c.name] = c.name
+		for _, a := range c.aliases {
+			known[a] = c.name
+		}
+	}
+	if len(cells) == 1 && strings.ContainsAny(cells[0], ";\t|；，") {
+		bad.add(1, "", cells[0], messages.FileSeparator)
+		return nil, false
+	}
+	before := bad.count
+	have := map[string]bool{}
+	for _, cell := range cells {
+		cell = strings.TrimSpace(cell)
+		name, found := known[strings.ToLower(cell)]
+		switch {
+		case !found:
+			bad.add(1, cell, cell, messages.ColumnUnknown, shorten(cell), columnNames(columns))
+		case have[name]:
+			bad.add(1, cell, cell, messages.ColumnTwice, shorten(cell))
+		}
+		have[name] = true
+		names = append(names, name)
+	}
+	for _, c := range columns {
+		if c.required && !have[c.name] {
+			bad.add(1, c.name, "", messages.ColumnMissing, c.name)
+		}
+	}
+	return names, bad.count == before
+}
+
+func columnNames(columns []column) string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.name
+	}
+	return strings.Join(names, ",")
+}
