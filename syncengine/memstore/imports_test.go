@@ -7,5 +7,5 @@ import (
 )
 
 func TestImports(t *testing.T) {
-	imports.Check(t, "syncengine/memstore", "database/sql", "net", "time", "math/rand", "server", "clients")
+	imports.Check(t, "syncengine/memstore", "database/sql", "net", "math/rand", "server", "clients")
 }

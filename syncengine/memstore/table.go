@@ -116,7 +116,7 @@ func (t *table) eachRef(r *syncengine.Row, fn func(ref)) {
 			}
 			continue
 		}
-		if ids, ok := schema.ParseSet(v); ok {
+		if ids, err := schema.ParseSet(v.Str()); err == nil { // what is no set refers to nothing
 			for _, id := range ids {
 				fn(ref{p.column.Name, syncengine.RowID(id)})
 			}
