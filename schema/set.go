@@ -86,11 +86,7 @@ func (c *Column) set(s string) *Problem {
 	if err != nil || FormatSet(list) != s {
 		return c.problem(RuleSet, "%s的列表格式不对，请重新选择各项。", "%s is not a list in the agreed form; choose its entries again.")
 	}
-	limit := maxElements
-	if c.MaxLen > 0 {
-		limit = c.MaxLen
-	}
-	if len(list) > limit {
+	if limit := c.maxEntries(); len(list) > limit {
 		return c.problem(RuleTooLong, "%s最多 %d 项，现有 %d 项；请删减。", "%s may have %d entries and has %d; remove some.", limit, len(list))
 	}
 	for _, x := range list {
@@ -99,6 +95,13 @@ func (c *Column) set(s string) *Problem {
 		}
 	}
 	return nil
+}
+
+func (c *Column) maxEntries() int {
+	if c.MaxLen > 0 {
+		return c.MaxLen
+	}
+	return maxElements
 }
 
 // element checks one element of a set by what the set holds: codes, ids or text.
