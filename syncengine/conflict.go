@@ -1,7 +1,5 @@
 package syncengine
 
-import "github.com/doorstep-sync/doorstep/schema"
-
 // ConflictKind is what a conflict is about.
 type ConflictKind string
 
@@ -55,16 +53,20 @@ type Conflict struct {
 // Open tells whether it still waits.
 func (c *Conflict) Open() bool { return c.Closed == 0 }
 
-// Candidate is a write that waits.
+// Candidate is one write that waits: of one cell, or of one row for duplicates and workflows. A changeset that wrote
+// several cells of a deleted row has as many candidates, all with its ID.
 type Candidate struct {
 	Device  string
 	N       int64
 	Author  string
 	Seq     int64
+	Epoch   int64
 	At      int64 // effective time, ms
 	Suspect bool
-	Row     RowID       // duplicate: the other row; workflow: the step
-	Cells   []CellWrite // cell: one; delete: what the edit wrote
+	From    int64     // seqs between which the cell showed it, as in Write
+	To      int64     //
+	Row     RowID     // duplicate: the other row; workflow: the step; "" otherwise
+	Cell    CellWrite // cell and delete: what it wrote, with its base
 }
 
 // ID names the changeset the candidate came in.
@@ -133,9 +135,18 @@ func (k ConflictKey) Label() string {
 	return s
 }
 
+// candidateOf makes a candidate of a surviving write of a cell.
 func candidateOf(w *Write, cell string) Candidate {
 	return Candidate{
-		Device: w.Device, N: w.N, Author: w.Author, Seq: w.Seq, At: w.At, Suspect: w.Suspect,
-		Cells: []CellWrite{{Cell: cell, Base: w.Base, Values: append([]schema.Value(nil), w.Values...)}},
+		Device: w.Device, N: w.N, Author: w.Author, Seq: w.Seq, Epoch: w.Epoch, At: w.At, Suspect: w.Suspect,
+		From: w.From, To: w.To, Cell: CellWrite{Cell: cell, Base: w.Base, Values: w.Values},
+	}
+}
+
+// write is the inverse of candidateOf.
+func (c *Candidate) write() Write {
+	return Write{
+		Device: c.Device, N: c.N, Author: c.Author, Seq: c.Seq, Epoch: c.Epoch, At: c.At, Suspect: c.Suspect,
+		From: c.From, To: c.To, Base: c.Cell.Base, Values: c.Cell.Values,
 	}
 }

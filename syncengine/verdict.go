@@ -54,6 +54,7 @@ const (
 	CodeWrongAuthor      Code = "wrong_author"
 	CodeGrantEnded       Code = "grant_ended" // parked: a supervisor decides
 	CodeAwaits           Code = "awaits"      // parked: a row it changes or refers to is not there (yet)
+	CodeHandled          Code = "handled"     // it retries a changeset that was retried, released or dismissed already
 	CodeInternal         Code = "internal"    // quarantined: the centre could not process it
 )
 

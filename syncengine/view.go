@@ -128,3 +128,6 @@ func (v *views) cell(a *schema.Access, def *schema.Cell, c *Cell) (values []sche
 	}
 	return values, ok
 }
+
+// table gives a record type by a name that came from the network.
+func (v *views) table(name string) *schema.Table { return v.schema.Table(name) }

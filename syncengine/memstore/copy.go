@@ -90,7 +90,7 @@ func copyConflict(k *syncengine.Conflict) *syncengine.Conflict {
 	if c != nil {
 		c.Candidates = slices.Clone(k.Candidates)
 		for i := range c.Candidates {
-			c.Candidates[i].Cells = copyWrites(c.Candidates[i].Cells)
+			c.Candidates[i].Cell = copyWrites([]syncengine.CellWrite{c.Candidates[i].Cell})[0]
 		}
 	}
 	return c

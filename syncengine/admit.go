@@ -1,0 +1,206 @@
+package syncengine
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/doorstep-sync/doorstep/schema"
+)
+
+var uuidShape = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+// admit checks what can be told of a changeset as a whole. The first failure is the verdict.
+func (g *ingest) admit() error {
+	cs, limits := g.cs, g.engine.limits
+	first := &Change{}
+	if len(cs.Changes) > 0 {
+		first = &cs.Changes[0]
+	}
+	switch {
+	case cs.Author != g.views.principal.Account:
+		return reject(CodeWrongAuthor, first, "", "")
+	case len(cs.Changes) > limits.MaxChanges:
+		return reject(CodeTooLarge, first, "", "changes")
+	case len(cs.Canonical()) > limits.MaxChangeset:
+		return reject(CodeTooLarge, first, "", "bytes")
+	}
+	if err := g.retry(first); err != nil {
+		return err
+	}
+	seen := map[ConflictKey]bool{}
+	for i := range cs.Changes {
+		c := &cs.Changes[i]
+		key := ConflictKey{Table: c.Table, Row: c.Row}
+		switch {
+		case c.Op < OpUpdate || c.Op > OpDecide:
+			return reject(CodeBadRow, c, "", "op")
+		case c.Op != OpDecide && !uuidShape.MatchString(string(c.Row)):
+			return reject(CodeBadRow, c, schema.ColID, schema.RuleID)
+		case c.Op != OpDecide && seen[key]:
+			return reject(CodeBadRow, c, schema.ColID, "twice")
+		case g.ahead(c.Base):
+			return reject(CodeBaseAhead, c, "", "")
+		}
+		seen[key] = true
+		for j := range c.Cells {
+			if g.ahead(c.Cells[j].Base) {
+				return reject(CodeBaseAhead, c, c.Cells[j].Cell, "")
+			}
+		}
+	}
+	return nil
+}
+
+// ahead tells whether a base claims to have seen what the centre had not at the time: it would replace unseen work.
+func (g *ingest) ahead(b Base) bool {
+	return b.Epoch < 0 || b.Seq < 0 || Base{g.epoch, g.head}.Less(b)
+}
+
+// retry closes the quarantined changeset that this one replaces; only the first to do so takes effect.
+func (g *ingest) retry(first *Change) error {
+	if g.cs.Replaces == 0 {
+		return nil
+	}
+	q, err := g.tx.Quarantined(g.cs.Device, g.cs.Replaces)
+	if err != nil {
+		return fmt.Errorf("read quarantine: %w", err)
+	}
+	if q == nil || q.Closed {
+		return reject(CodeHandled, first, "", "")
+	}
+	q.Closed = true
+	return g.tx.PutQuarantined(q)
+}
+
+// values checks a cell write against the declaration: known cell, right form, values that may stand there.
+func (g *ingest) values(t *schema.Table, c *Change, w *CellWrite) (*schema.Cell, error) {
+	def := t.Cell(w.Cell)
+	switch {
+	case def == nil:
+		return nil, reject(CodeUnknownCell, c, w.Cell, "")
+	case def.Policy == schema.PolicyCentral || def.Derived:
+		return nil, reject(CodeCentralOnly, c, w.Cell, "")
+	}
+	if w.Operation() {
+		return def, g.operation(t, def, c, w)
+	}
+	if def.Policy.Operation() {
+		// A device sends the value itself only when it could not tell the difference: what was typed is no number, no set.
+		return nil, reject(CodeBadValue, c, w.Cell, schema.RuleType)
+	}
+	if len(w.Values) != len(def.Columns) {
+		return nil, reject(CodeBadValue, c, w.Cell, "columns")
+	}
+	for i, col := range def.Columns {
+		v := w.Values[i]
+		if v.IsNull() && col.Required {
+			return nil, reject(CodeMissing, c, col.Name, schema.RuleRequired)
+		}
+		if p := g.engine.schema.CheckValue(t, col, v); p != nil {
+			return nil, reject(CodeBadValue, c, col.Name, p.Rule)
+		}
+	}
+	return def, nil
+}
+
+func (g *ingest) operation(t *schema.Table, def *schema.Cell, c *Change, w *CellWrite) error {
+	col := def.Columns[0]
+	switch {
+	case def.Policy == schema.PolicyAdd && len(w.In)+len(w.Out) == 0 && !w.Add.IsNull():
+		if k := w.Add.Kind(); k != col.Type.Kind() {
+			return reject(CodeBadValue, c, col.Name, schema.RuleType)
+		}
+		return nil
+	case def.Policy == schema.PolicyUnion && w.Add.IsNull():
+		for _, x := range w.In {
+			if p := g.engine.schema.CheckElement(t, col, x); p != nil {
+				return reject(CodeBadValue, c, col.Name, p.Rule)
+			}
+		}
+		return nil
+	}
+	return reject(CodeBadValue, c, w.Cell, "operation")
+}
+
+// reach tells by which rights the principal may work on an existing row: those of the scope it is in, if he sees it
+// there; else of the scope he saw it in at base, if it has left his view since. What he never saw is to him as if it
+// were not there, and the answer is the same.
+func (g *ingest) reach(c *Change, t *schema.Table, row *Row, base Base) (*schema.Access, error) {
+	if g.views.showsRow(t, row) {
+		return g.views.access(t, row.Scope), nil
+	}
+	moves, err := g.tx.Moves(c.Table, c.Row, base.Seq)
+	if err != nil {
+		return nil, fmt.Errorf("read moves: %w", err)
+	}
+	if len(moves) > 0 && base != (Base{}) {
+		if m := moves[0]; g.views.shows(t, m.Scope, m.Door, m.Author) {
+			return g.views.access(t, m.Scope), nil
+		}
+	}
+	if g.ended(t, row.Scope) {
+		return nil, park(CodeGrantEnded, c, "", "")
+	}
+	return nil, park(CodeAwaits, c, "", string(c.Row))
+}
+
+// ended tells whether the principal once had a grant on the scope that showed the record type.
+func (g *ingest) ended(t *schema.Table, scope string) bool {
+	for _, x := range g.views.principal.Grants {
+		if x.Scope == scope && !x.Active(g.sub.Now) && x.To != 0 && x.To <= g.sub.Now && t.Access(x.Role) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// lowestBase is what the author of a change had seen at least of its row.
+func (c *Change) lowestBase() Base {
+	if len(c.Cells) == 0 {
+		return c.Base
+	}
+	low := c.Cells[0].Base
+	for _, w := range c.Cells[1:] {
+		if w.Base.Less(low) {
+			low = w.Base
+		}
+	}
+	return low
+}
+
+// checkReferences looks up, once all changes are in, what a row's written columns refer to. A dead id counts as
+// known: the reference is kept as it is, for a person may want to know what it pointed to.
+func (g *ingest) checkReferences(c *Change, t *schema.Table) {
+	for i := range c.Cells {
+		w := &c.Cells[i]
+		def := t.Cell(w.Cell)
+		if def == nil || w.Operation() {
+			continue
+		}
+		for j, col := range def.Columns {
+			if col.Type == schema.TypeRef && !w.Values[j].IsNull() {
+				id := RowID(w.Values[j].Str())
+				g.checks = append(g.checks, func() error { return g.reference(c, col, id) })
+			}
+		}
+	}
+}
+
+func (g *ingest) reference(c *Change, col *schema.Column, id RowID) error {
+	row, err := g.tx.Row(col.Ref, id)
+	if err != nil || row != nil {
+		return err
+	}
+	dead, err := g.tx.Dead(col.Ref, id)
+	if err != nil || dead != nil {
+		return err
+	}
+	by, err := g.tx.AwaitedRow(col.Ref, id)
+	if err != nil {
+		return err
+	}
+	if by != nil {
+		return park(CodeAwaits, c, col.Name, string(id))
+	}
+	return reject(CodeUnknownReference, c, col.Name, "")
+}

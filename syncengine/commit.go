@@ -1,0 +1,118 @@
+package syncengine
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Result is what became of a Submission: a verdict, or an error that says why there is none (yet).
+type Result struct {
+	Verdict Verdict
+	Err     error // ErrGap, ErrClone, ErrUnknownDevice, ErrRevoked; otherwise the store's: try again later
+}
+
+// Commit judges a group of submissions in one durable transaction, whoever they come from. It returns when that is
+// durable: only then may anyone hear a verdict. A group that fails is halved; what fails alone, twice, is put into
+// quarantine as internal, so that one poisonous changeset holds up nobody (P14).
+func (e *Engine) Commit(store Store, group []Submission) []Result {
+	if len(group) == 0 {
+		return nil
+	}
+	results, err := e.commit(store, group)
+	if err == nil {
+		return results
+	}
+	if half := len(group) / 2; half > 0 {
+		return append(e.Commit(store, group[:half]), e.Commit(store, group[half:])...)
+	}
+	if results, err = e.commit(store, group); err == nil {
+		return results
+	}
+	v, qerr := e.quarantine(store, group[0])
+	if qerr != nil {
+		return []Result{{Err: errors.Join(err, qerr)}}
+	}
+	return []Result{{Verdict: v}}
+}
+
+func (e *Engine) commit(store Store, group []Submission) ([]Result, error) {
+	var results []Result
+	err := store.Update(func(tx Tx) error {
+		results = results[:0] // the function may run again
+		for _, sub := range group {
+			v, err := e.Ingest(tx, sub)
+			switch {
+			case err == nil, errors.Is(err, ErrGap), errors.Is(err, ErrClone), errors.Is(err, ErrUnknownDevice), errors.Is(err, ErrRevoked):
+				results = append(results, Result{v, err})
+			default:
+				return fmt.Errorf("ingest changeset %d: %w", sub.Changeset.N, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// quarantine gives a changeset that cannot be processed its verdict, so that the device's counter moves on.
+func (e *Engine) quarantine(store Store, sub Submission) (Verdict, error) {
+	cs := sub.Changeset
+	v := Verdict{N: cs.N, Hash: cs.Hash(), Kind: Rejected, Reason: &Reason{Code: CodeInternal}}
+	err := store.Update(func(tx Tx) error {
+		head, err := tx.Head()
+		if err != nil {
+			return err
+		}
+		v.Epoch = head.Epoch
+		dev, err := tx.Device(cs.Device)
+		if err != nil {
+			return err
+		}
+		if dev == nil {
+			dev = &Device{ID: cs.Device}
+		}
+		if cs.N != dev.LastN+1 || cs.Prev != dev.Hash {
+			return ErrGap
+		}
+		dev.LastN, dev.Hash = cs.N, v.Hash
+		return errors.Join(
+			tx.PutQuarantined(&Quarantined{Device: cs.Device, N: cs.N, Changeset: cs, Verdict: v, Received: sub.Now}),
+			tx.PutDevice(dev), tx.PutVerdict(cs.Device, v),
+		)
+	})
+	return v, err
+}
+
+// Welcome answers a Hello: who the device acts for, and from where it goes on.
+func (e *Engine) Welcome(tx ReadTx, h Hello, now int64) (*Welcome, error) {
+	p, err := tx.Principal(h.Device)
+	if err != nil {
+		return nil, fmt.Errorf("read principal: %w", err)
+	}
+	if p == nil {
+		return nil, ErrUnknownDevice
+	}
+	if p.Revoked {
+		return nil, ErrRevoked
+	}
+	head, err := tx.Head()
+	if err != nil {
+		return nil, fmt.Errorf("read head: %w", err)
+	}
+	dev, err := tx.Device(h.Device)
+	if err != nil {
+		return nil, fmt.Errorf("read device: %w", err)
+	}
+	v := newViews(e.schema, p, now)
+	w := &Welcome{
+		Epoch: head.Epoch, Head: head.Seq, Time: now, View: v.id, Grants: p.Active(now),
+		Reset:  h.View != v.id || h.Epoch != head.Epoch || h.Cursor > head.Seq,
+		Schema: e.schema.Version, Limits: e.limits, HLC: head.HLC,
+	}
+	if dev != nil {
+		w.LastN, w.Hash = dev.LastN, dev.Hash
+	}
+	return w, nil
+}

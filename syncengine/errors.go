@@ -1,0 +1,41 @@
+package syncengine
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What keeps a changeset from being judged at all. The connection ends; nothing is stored or lost.
+var (
+	// ErrGap says that a changeset before this one is missing: the device says Hello again and resends.
+	ErrGap = errors.New("syncengine: a changeset before this one is missing")
+	// ErrClone says that this n belongs to another changeset: the replica is a copy or was put back.
+	ErrClone = errors.New("syncengine: another changeset of this device has this number")
+	// ErrUnknownDevice says that the centre knows no such device.
+	ErrUnknownDevice = errors.New("syncengine: unknown device")
+	// ErrRevoked says that the device may not synchronise any more.
+	ErrRevoked = errors.New("syncengine: the device is revoked")
+)
+
+// refusal is a changeset's rejection or parking on its way out of admit.
+type refusal struct {
+	kind   VerdictKind
+	reason Reason
+}
+
+func (r *refusal) Error() string {
+	return fmt.Sprintf("%s: %s %s/%s.%s %s", r.kind, r.reason.Code, r.reason.Table, r.reason.Row, r.reason.Column, r.reason.Rule)
+}
+
+func reject(code Code, c *Change, column, rule string) error {
+	return &refusal{Rejected, Reason{Code: code, Table: c.Table, Row: c.Row, Column: column, Rule: rule}}
+}
+
+func park(code Code, c *Change, column, rule string) error {
+	return &refusal{Parked, Reason{Code: code, Table: c.Table, Row: c.Row, Column: column, Rule: rule}}
+}
+
+// broken is a panic inside the rules, kept from taking the centre down with one changeset.
+type broken struct{ cause any }
+
+func (b *broken) Error() string { return fmt.Sprintf("bug: %v", b.cause) }

@@ -1,0 +1,264 @@
+package syncengine
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+)
+
+// Submission is one changeset on its way in.
+type Submission struct {
+	Changeset *Changeset
+	Contact   Contact
+	Now       int64 // centre's clock at arrival, ms
+}
+
+// Ingest judges one changeset inside the county's writing transaction and gives its verdict. What it does is durable
+// when the transaction is; nobody may hear the verdict before that (P1).
+//
+// A changeset that was judged before gets the same verdict and has no further effect (P2). ErrGap, ErrClone,
+// ErrUnknownDevice and ErrRevoked say that it cannot be judged; then nothing is written. Any other error is the store's
+// and ends the transaction.
+func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
+	cs := sub.Changeset
+	p, err := tx.Principal(cs.Device)
+	if err != nil {
+		return Verdict{}, fmt.Errorf("read principal: %w", err)
+	}
+	if p == nil {
+		return Verdict{}, ErrUnknownDevice
+	}
+	if p.Revoked {
+		return Verdict{}, ErrRevoked
+	}
+	dev, err := tx.Device(cs.Device)
+	if err != nil {
+		return Verdict{}, fmt.Errorf("read device: %w", err)
+	}
+	if dev == nil {
+		dev = &Device{ID: cs.Device, Console: p.Console}
+	}
+	hash := cs.Hash()
+	switch {
+	case cs.N <= dev.LastN:
+		return known(tx, cs, hash)
+	case cs.N > dev.LastN+1:
+		return Verdict{}, ErrGap
+	case cs.Prev != dev.Hash:
+		return Verdict{}, ErrClone
+	}
+	head, err := tx.Head()
+	if err != nil {
+		return Verdict{}, fmt.Errorf("read head: %w", err)
+	}
+	g := &ingest{
+		engine: e, tx: tx, sub: sub, cs: cs, dev: dev, epoch: head.Epoch, head: head.Seq, seq: head.Seq + 1,
+		views: newViews(e.schema, p, sub.Now),
+	}
+	g.at, g.suspect = effective(cs, sub.Contact, sub.Now, dev.At)
+	v := Verdict{N: cs.N, Hash: hash, Epoch: head.Epoch}
+	var refused *refusal
+	err = tx.Savepoint(g.run)
+	switch {
+	case errors.As(err, &refused):
+		v.Kind, v.Reason = refused.kind, &refused.reason
+		err = tx.PutQuarantined(&Quarantined{Device: cs.Device, N: cs.N, Changeset: cs, Verdict: v, Received: sub.Now})
+	case err == nil:
+		v.Kind, v.Seq, v.Conflicts = g.kind(), g.seq, g.conflicts
+		err = g.record(&head)
+	}
+	if err != nil {
+		return Verdict{}, err
+	}
+	// The device is read anew: messages may have been numbered for it inside the savepoint.
+	if fresh, err := tx.Device(cs.Device); err != nil {
+		return Verdict{}, err
+	} else if fresh != nil {
+		dev = fresh
+	}
+	dev.LastN, dev.Hash, dev.At = cs.N, hash, g.at
+	if err := tx.PutDevice(dev); err != nil {
+		return Verdict{}, fmt.Errorf("put device: %w", err)
+	}
+	if err := tx.PutVerdict(cs.Device, v); err != nil {
+		return Verdict{}, fmt.Errorf("put verdict: %w", err)
+	}
+	return v, nil
+}
+
+// known gives the verdict of a changeset that was judged before.
+func known(tx Tx, cs *Changeset, hash Hash) (Verdict, error) {
+	v, err := tx.Verdict(cs.Device, cs.N)
+	if err != nil {
+		return Verdict{}, fmt.Errorf("read verdict: %w", err)
+	}
+	if v == nil || v.Hash != hash {
+		return Verdict{}, ErrClone
+	}
+	return *v, nil
+}
+
+// ingest is one changeset being judged.
+type ingest struct {
+	engine  *Engine
+	tx      Tx
+	sub     Submission
+	cs      *Changeset
+	dev     *Device
+	views   *views
+	epoch   int64
+	head    int64 // seq of the head before
+	seq     int64 // that the changeset takes if it takes effect
+	at      int64 // effective time
+	suspect bool
+
+	outcomes  []WriteOutcome
+	conflicts []ConflictRef
+	opened    int            // conflicts opened by this changeset, for their ids
+	checks    []func() error // what can be told only when all changes are in
+}
+
+// run applies the changes. It is a savepoint's body: any error undoes all of it.
+func (g *ingest) run() (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &broken{r}
+		}
+	}()
+	if err := g.admit(); err != nil {
+		return err
+	}
+	for i := range g.cs.Changes {
+		if err := g.change(i); err != nil {
+			return err
+		}
+	}
+	for _, check := range g.checks {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *ingest) change(i int) error {
+	c := &g.cs.Changes[i]
+	if c.Op == OpDecide {
+		return g.decide(i, c)
+	}
+	t := g.views.table(c.Table)
+	if t == nil {
+		return reject(CodeUnknownTable, c, "", "")
+	}
+	row, err := g.tx.Row(c.Table, c.Row)
+	if err != nil {
+		return fmt.Errorf("read row of %s: %w", c.Table, err)
+	}
+	dead, err := g.tx.Dead(c.Table, c.Row)
+	if err != nil {
+		return fmt.Errorf("read dead id of %s: %w", c.Table, err)
+	}
+	switch {
+	case c.Op == OpDelete && row != nil:
+		return g.delete(i, c, t, row)
+	case c.Op == OpDelete && dead != nil:
+		return nil // dead already
+	case c.Op == OpInsert && row == nil && (dead == nil || g.own(dead)):
+		return g.insert(i, c, t, dead)
+	case c.Op != OpDelete && row != nil:
+		return g.update(i, c, t, row)
+	case c.Op != OpDelete && dead != nil:
+		return g.toDead(i, c, t, dead)
+	}
+	return park(CodeAwaits, c, "", string(c.Row))
+}
+
+// own tells whether this device itself deleted the row: then inserting the id again is its author's explicit will,
+// and a new incarnation. Anybody else's insert of a dead id waits for a decision (P9).
+func (g *ingest) own(d *Dead) bool { return d.By.Device == g.cs.Device && d.By.N < g.cs.N }
+
+// write makes a Write of this changeset.
+func (g *ingest) write(w *CellWrite) Write {
+	return Write{
+		Device: g.cs.Device, N: g.cs.N, Author: g.cs.Author, Seq: g.seq, Epoch: g.epoch,
+		Base: w.Base, At: g.at, Suspect: g.suspect, Values: w.Values,
+	}
+}
+
+func (g *ingest) fate(i int, cell string, f Fate) {
+	g.outcomes = append(g.outcomes, WriteOutcome{Change: i, Cell: cell, Fate: f})
+}
+
+// kind sums up what became of the writes.
+func (g *ingest) kind() VerdictKind {
+	if len(g.conflicts) > 0 {
+		return Conflicts
+	}
+	for _, o := range g.outcomes {
+		switch o.Fate {
+		case FateWon, FateConverged, FateLost:
+			return Merged
+		case FateCandidate:
+			return Conflicts
+		}
+	}
+	return Accepted
+}
+
+// record appends the history entry and moves the head.
+func (g *ingest) record(head *Head) error {
+	entry := Entry{
+		Seq: g.seq, Epoch: g.epoch, Changeset: g.cs, Author: g.cs.Author, At: g.at, Received: g.sub.Now,
+		Suspect: g.suspect, Outcomes: g.outcomes, Prev: head.History,
+	}
+	entry.Hash = entry.chain()
+	if err := g.tx.AppendHistory(entry); err != nil {
+		return fmt.Errorf("append history: %w", err)
+	}
+	head.Seq, head.History = g.seq, entry.Hash
+	head.HLC = max(head.HLC, g.cs.HLC)
+	if err := g.tx.PutHead(*head); err != nil {
+		return fmt.Errorf("put head: %w", err)
+	}
+	return nil
+}
+
+// chain is the hash of an entry: over the one before, its place and times, the changeset and what became of it.
+func (e *Entry) chain() Hash {
+	b := canon(make([]byte, 0, 256))
+	b.str("doorstep.history.v1")
+	b = append(b, e.Prev[:]...)
+	b.num(e.Epoch)
+	b.num(e.Seq)
+	b.num(e.At)
+	b.num(e.Received)
+	b.flag(e.Suspect)
+	h := e.Changeset.Hash()
+	b = append(b, h[:]...)
+	for _, o := range e.Outcomes {
+		b.num(int64(o.Change))
+		b.str(o.Cell)
+		b = append(b, byte(o.Fate))
+	}
+	return sha256.Sum256(b)
+}
+
+// clockOff is the offset above which a device's clock is suspect, in ms.
+const clockOff = 60_000
+
+// effective gives the time that orders concurrent writes, from the raw readings and the offset measured on contact,
+// never from the HLC. It is not after the centre's now and not before the device's previous changeset. suspect says
+// that it should not be trusted much: no wrong clock is ever a reason to refuse (engine.md §5 "Clocks").
+func effective(cs *Changeset, contact Contact, now, last int64) (at int64, suspect bool) {
+	const far = 1 << 50 // some 35,000 years: keeps the sums from overflowing
+	clamp := func(x int64) int64 { return min(max(x, -far), far) }
+	offset := clamp(contact.Offset)
+	suspect = cs.Foreign || offset > clockOff || offset < -clockOff
+	if ran := clamp(contact.Mono) - clamp(cs.Mono); cs.Boot != "" && cs.Boot == contact.Boot && ran >= 0 {
+		at = contact.At - ran // the monotonic clock has counted since: exact, whatever the wall clock says
+	} else {
+		at = clamp(cs.Wall) + offset
+		suspect = true
+	}
+	return max(min(at, now), last), suspect
+}

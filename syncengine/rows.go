@@ -1,0 +1,439 @@
+package syncengine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/doorstep-sync/doorstep/schema"
+)
+
+// insert makes a row that was not there. dead is set when its own author deleted it before: the id lives again.
+func (g *ingest) insert(i int, c *Change, t *schema.Table, dead *Dead) error {
+	row := &Row{Table: c.Table, ID: c.Row, Author: g.cs.Author, Inserted: g.seq, Seq: g.seq, Cells: make([]Cell, len(t.Cells))}
+	given := map[string]bool{}
+	for j := range c.Cells {
+		w := &c.Cells[j]
+		if _, err := g.values(t, c, w); err != nil {
+			return err
+		}
+		if given[w.Cell] {
+			return reject(CodeBadRow, c, w.Cell, "twice")
+		}
+		given[w.Cell] = true
+	}
+	for _, def := range t.Cells {
+		if given[def.Name] || def.Derived || def.Policy == schema.PolicyCentral {
+			continue
+		}
+		for _, col := range def.Columns {
+			if col.Required {
+				return reject(CodeMissing, c, col.Name, schema.RuleRequired)
+			}
+		}
+	}
+	scope := ""
+	for j := range c.Cells {
+		if w := &c.Cells[j]; w.Cell == schema.CellScope {
+			scope = w.Values[0].Str()
+		}
+	}
+	a := g.views.access(t, scope)
+	if a == nil || !a.Right.Insert {
+		if g.ended(t, scope) {
+			return park(CodeGrantEnded, c, "", "")
+		}
+		if a == nil {
+			return reject(CodeOutOfScope, c, schema.ColScope, "")
+		}
+		return reject(CodeNoRight, c, "", "insert")
+	}
+	for j := range c.Cells {
+		if def := t.Cell(c.Cells[j].Cell); !a.MayInsert(def) {
+			return reject(CodeNoRight, c, def.Name, "insert")
+		}
+	}
+	if done, err := g.repeated(i, c, t); err != nil || done {
+		return err
+	}
+	if dead != nil {
+		if err := g.tx.Revive(c.Table, c.Row); err != nil {
+			return fmt.Errorf("revive dead id: %w", err)
+		}
+	}
+	row.Scope = scope
+	for j := range c.Cells {
+		w := &c.Cells[j]
+		g.merge(i, t, row, w, g.write(w))
+	}
+	if err := g.firstState(t, row); err != nil {
+		return err
+	}
+	g.checkReferences(c, t)
+	g.checkShown(c, t)
+	return g.save(t, row, nil)
+}
+
+// repeated tells whether an insert with the same idempotency key was accepted before: then this one has no further
+// effect; its content stays in history.
+func (g *ingest) repeated(i int, c *Change, t *schema.Table) (bool, error) {
+	if len(t.Idempotent) == 0 {
+		return false, nil
+	}
+	key := make([]schema.Value, len(t.Idempotent))
+	for k, name := range t.Idempotent {
+		for j := range c.Cells {
+			def := t.Cell(c.Cells[j].Cell)
+			for x, col := range def.Columns {
+				if col.Name == name && !c.Cells[j].Operation() {
+					key[k] = c.Cells[j].Values[x]
+				}
+			}
+		}
+		if key[k].IsNull() {
+			return false, nil
+		}
+	}
+	id, err := g.tx.ByIdempotencyKey(c.Table, key)
+	if err != nil || id == "" || id == c.Row {
+		return false, err
+	}
+	for j := range c.Cells {
+		g.fate(i, c.Cells[j].Cell, FateConverged)
+	}
+	return true, nil
+}
+
+// update merges cells into a live row.
+func (g *ingest) update(i int, c *Change, t *schema.Table, row *Row) error {
+	before := CopyRow(row)
+	a, err := g.reach(c, t, row, c.lowestBase())
+	if err != nil {
+		return err
+	}
+	given := map[string]bool{}
+	for j := range c.Cells {
+		w := &c.Cells[j]
+		def, err := g.values(t, c, w)
+		switch {
+		case err != nil:
+			return err
+		case given[w.Cell]:
+			return reject(CodeBadRow, c, w.Cell, "twice")
+		case def.Policy == schema.PolicyAppend:
+			return g.refuse(CodeAppendOnly, c, t, row, a, def)
+		case !a.MayUpdate(def) && !(c.Op == OpInsert && a.MayInsert(def)):
+			return g.refuse(CodeNoRight, c, t, row, a, def)
+		}
+		given[w.Cell] = true
+	}
+	for j := range c.Cells {
+		w := &c.Cells[j]
+		g.merge(i, t, row, w, g.write(w))
+	}
+	if scope := row.Cells[t.CellIndex(schema.CellScope)].Values(t.Cell(schema.CellScope))[0].Str(); scope != row.Scope {
+		if g.views.access(t, scope) == nil {
+			return reject(CodeOutOfScope, c, schema.ColScope, "")
+		}
+		g.checkShown(c, t)
+	}
+	g.checkReferences(c, t)
+	return g.save(t, row, before)
+}
+
+// refuse rejects a write and says what the cell shows now, if the person may see it.
+func (g *ingest) refuse(code Code, c *Change, t *schema.Table, row *Row, a *schema.Access, def *schema.Cell) error {
+	r := &refusal{Rejected, Reason{Code: code, Table: c.Table, Row: c.Row, Column: def.Name, Rule: "update"}}
+	if i := t.CellIndex(def.Name); g.views.showsRow(t, row) && a.Reads(def) {
+		r.reason.Current = row.Cells[i].Values(def)
+	}
+	return r
+}
+
+// merge puts one write on a row's cell.
+func (g *ingest) merge(i int, t *schema.Table, row *Row, w *CellWrite, in Write) {
+	k := t.CellIndex(w.Cell)
+	def := t.Cells[k]
+	var fate Fate
+	if w.Operation() {
+		row.Cells[k], fate = Apply(row.Cells[k], in, *w, def)
+	} else {
+		row.Cells[k], fate = Merge(row.Cells[k], in, def)
+	}
+	g.fate(i, w.Cell, fate)
+}
+
+// checkShown makes sure, once all changes are in, that what was written is in its author's view: nobody may write a
+// row away from, or into, where he cannot see it.
+func (g *ingest) checkShown(c *Change, t *schema.Table) {
+	g.checks = append(g.checks, func() error {
+		row, err := g.tx.Row(c.Table, c.Row)
+		if err != nil || row == nil {
+			return err
+		}
+		if !g.views.showsRow(t, row) {
+			return reject(CodeOutOfScope, c, "", "")
+		}
+		return nil
+	})
+}
+
+// save completes a row after its cells were merged: envelope, scope, door, conflicts, natural key, then the store.
+// before is the row as it was, nil for a new one.
+func (g *ingest) save(t *schema.Table, row, before *Row) error {
+	changed := before == nil
+	for i := range row.Cells {
+		changed = changed || row.Cells[i].Shown == g.seq
+	}
+	if changed {
+		g.envelope(t, row)
+		row.Seq = g.seq
+	}
+	if before != nil {
+		scope := row.Cells[t.CellIndex(schema.CellScope)].Values(t.Cell(schema.CellScope))[0].Str()
+		if scope != row.Scope {
+			if err := g.move(row); err != nil {
+				return err
+			}
+			row.Scope = scope
+		}
+	}
+	moved, err := g.placeDoor(t, row, before != nil)
+	if err != nil {
+		return err
+	}
+	if err := g.tx.PutRow(row); err != nil {
+		return fmt.Errorf("put row of %s: %w", t.Name, err)
+	}
+	if moved {
+		if err := g.followers(t, row); err != nil {
+			return err
+		}
+	}
+	for i, def := range t.Cells {
+		was := before != nil && len(before.Cells[i].Candidates()) > 0
+		if queued(def) && (was || len(row.Cells[i].Candidates()) > 0) {
+			if err := g.cellConflict(t, row, i); err != nil {
+				return err
+			}
+		}
+	}
+	if err := g.duplicates(t, row, before); err != nil {
+		return err
+	}
+	if before == nil && t.Steps != nil {
+		return g.step(t, row)
+	}
+	return nil
+}
+
+// queued tells whether a cell's survivors that do not stand wait in the conflict queue.
+func queued(def *schema.Cell) bool { return def.Policy == schema.PolicyReview || def.Queue }
+
+// envelope notes who and when on a row whose shown content changed.
+func (g *ingest) envelope(t *schema.Table, row *Row) {
+	i := t.CellIndex(schema.CellEnvelop)
+	old := row.Cells[i].Values(t.Cells[i])
+	who, when := schema.Text(g.cs.Author), schema.Int(g.at)
+	values := []schema.Value{who, when, who, when, schema.Int(g.sub.Now)}
+	if !old[0].IsNull() {
+		values[0], values[1] = old[0], old[1]
+	}
+	g.central(row, i, values)
+}
+
+// central writes a cell at the centre: it stands, alone.
+func (g *ingest) central(row *Row, i int, values []schema.Value) {
+	w := g.write(&CellWrite{Base: Base{g.epoch, g.head}, Values: values})
+	w.From = g.seq
+	row.Cells[i] = Cell{Shown: g.seq, Survivors: []Write{w}}
+}
+
+// move notes that a row leaves its scope or door, for replicas that showed it there.
+func (g *ingest) move(row *Row) error {
+	row.Seq = g.seq
+	m := Move{Table: row.Table, ID: row.ID, Seq: g.seq, Scope: row.Scope, Door: row.Door, Author: row.Author}
+	if err := g.tx.PutMove(m); err != nil {
+		return fmt.Errorf("put move: %w", err)
+	}
+	return nil
+}
+
+// placeDoor finds the door that a row belongs to by following its declared reference. moved says that it changed.
+func (g *ingest) placeDoor(t *schema.Table, row *Row, existed bool) (moved bool, err error) {
+	door := ""
+	switch t.Door {
+	case "":
+	case schema.DoorSelf:
+		door = string(row.ID)
+	default:
+		def := t.CellOf(t.Door)
+		v := row.Cells[t.CellIndex(def.Name)].Values(def)[slices.Index(def.Columns, t.Column(t.Door))]
+		if !v.IsNull() {
+			parent, err := g.tx.Row(t.Column(t.Door).Ref, RowID(v.Str()))
+			if err != nil {
+				return false, err
+			}
+			if parent != nil {
+				door = parent.Door
+			}
+		}
+	}
+	if door == row.Door {
+		return false, nil
+	}
+	if existed {
+		if err := g.move(row); err != nil {
+			return false, err
+		}
+	}
+	row.Door = door
+	return true, nil
+}
+
+// followers moves the rows that share a row's door after it. The paths of doors have no cycles (schema/load).
+func (g *ingest) followers(t *schema.Table, row *Row) error {
+	for _, ref := range t.ReferredBy {
+		if ref.Table.Door != ref.Column.Name {
+			continue
+		}
+		ids, err := g.tx.Referrers(ref.Table.Name, ref.Column.Name, row.ID)
+		if err != nil {
+			return fmt.Errorf("list what refers to a row: %w", err)
+		}
+		for _, id := range ids {
+			r, err := g.tx.Row(ref.Table.Name, id)
+			if err != nil || r == nil {
+				return err
+			}
+			moved, err := g.placeDoor(ref.Table, r, true)
+			if err != nil || !moved {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			if err := g.tx.PutRow(r); err != nil {
+				return err
+			}
+			if err := g.followers(ref.Table, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// delete removes a row. Against concurrent edits the delete stands and they become candidates (engine.md §5 rule 4).
+func (g *ingest) delete(i int, c *Change, t *schema.Table, row *Row) error {
+	a, err := g.reach(c, t, row, c.Base)
+	if err != nil {
+		return err
+	}
+	if t.Append {
+		return reject(CodeAppendOnly, c, "", "delete")
+	}
+	if !a.Right.Delete {
+		return reject(CodeNoRight, c, "", "delete")
+	}
+	by := g.write(&CellWrite{Base: c.Base})
+	var late []Candidate
+	for k, def := range t.Cells {
+		if def.Policy == schema.PolicyCentral || def.Derived {
+			continue
+		}
+		late = append(late, unseen(&row.Cells[k], def, &by, g.seq)...)
+		if queued(def) {
+			if err := g.closeKey(ConflictKey{ConflictCell, t.Name, row.ID, def.Name}, OutcomeGone); err != nil {
+				return err
+			}
+		}
+	}
+	if err := g.closeKey(ConflictKey{ConflictWorkflow, t.Name, row.ID, ""}, OutcomeGone); err != nil {
+		return err
+	}
+	g.fate(i, "", FateStands)
+	d := &Dead{Table: t.Name, ID: row.ID, Seq: g.seq, Epoch: g.epoch, By: by, Row: row}
+	if err := g.tx.Kill(d); err != nil {
+		return fmt.Errorf("delete row of %s: %w", t.Name, err)
+	}
+	if err := g.ungroup(t, row); err != nil {
+		return err
+	}
+	if len(late) == 0 {
+		return nil
+	}
+	return g.setCandidates(ConflictKey{ConflictDelete, t.Name, row.ID, ""}, row, late, true, "")
+}
+
+// unseen lists the writes of a cell that a delete's author had not seen, as candidates of its conflict.
+func unseen(cell *Cell, def *schema.Cell, by *Write, seq int64) []Candidate {
+	var out []Candidate
+	extreme := def.Policy == schema.PolicyMax || def.Policy == schema.PolicyMin
+	for _, w := range cell.Survivors {
+		if by.hasSeen(&w) || extreme && w.Device != by.Device && by.Base.covers(w.Epoch, w.Seq) {
+			continue
+		}
+		if w.Stands() {
+			w.To = seq
+		}
+		out = append(out, candidateOf(&w, def.Name))
+	}
+	for _, e := range cell.Elements {
+		for _, tag := range e.Tags {
+			if tag.Device == by.Device || by.Base.covers(tag.Epoch, tag.Seq) {
+				continue
+			}
+			out = append(out, Candidate{
+				Device: tag.Device, N: tag.N, Seq: tag.Seq, Epoch: tag.Epoch,
+				Cell: CellWrite{Cell: def.Name, In: []string{e.Value}},
+			})
+		}
+	}
+	return out
+}
+
+// toDead keeps a write to a deleted row as a candidate: nothing comes back because a stale device did (P9).
+func (g *ingest) toDead(i int, c *Change, t *schema.Table, dead *Dead) error {
+	if c.Op == OpInsert {
+		// Inserting is judged like any insert, so that nobody learns of ids beyond his view.
+		if a := g.views.access(t, dead.Row.Scope); a == nil || !a.Right.Insert {
+			return park(CodeAwaits, c, "", string(c.Row))
+		}
+	} else {
+		a, err := g.reach(c, t, dead.Row, c.lowestBase())
+		if err != nil {
+			return err
+		}
+		for j := range c.Cells {
+			if def := t.Cell(c.Cells[j].Cell); def != nil && !a.MayUpdate(def) {
+				return reject(CodeNoRight, c, def.Name, "update")
+			}
+		}
+	}
+	key := ConflictKey{ConflictDelete, t.Name, c.Row, ""}
+	var list []Candidate
+	old, err := g.tx.OpenConflict(key)
+	if err != nil {
+		return err
+	}
+	if old != nil {
+		list = old.Candidates
+	}
+	for j := range c.Cells {
+		w := &c.Cells[j]
+		def, err := g.values(t, c, w)
+		if err != nil {
+			return err
+		}
+		in := g.write(w)
+		list = slices.DeleteFunc(list, func(x Candidate) bool {
+			prev := x.write()
+			return x.Cell.Cell == w.Cell && !w.Operation() && in.hasSeen(&prev)
+		})
+		x := candidateOf(&in, def.Name)
+		x.Cell.Add, x.Cell.In, x.Cell.Out = w.Add, w.In, w.Out
+		list = append(list, x)
+		g.fate(i, w.Cell, FateCandidate)
+	}
+	return g.setCandidates(key, dead.Row, list, true, "")
+}
