@@ -1,0 +1,77 @@
+package auth
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/doorstep-sync/doorstep/server/messages"
+)
+
+// Tries at what can be guessed (codes, passwords): for each network address, and for all together. A training room
+// enrols 30 phones behind one address in a minute or two.
+var (
+	perAddress = limit{rate.Every(time.Second), 40}
+	altogether = limit{20, 200}
+)
+
+type limit struct {
+	rate  rate.Limit
+	burst int
+}
+
+// maxAddresses bounds the memory for addresses; beyond it the idle ones are forgotten, then all.
+const maxAddresses = 10_000
+
+// limiter counts tries by kind and address.
+type limiter struct {
+	now func() time.Time
+
+	mu  sync.Mutex
+	one map[string]*rate.Limiter // by kind and address
+	all map[string]*rate.Limiter // by kind
+}
+
+func newLimiter(now func() time.Time) *limiter {
+	return &limiter{now: now, one: map[string]*rate.Limiter{}, all: map[string]*rate.Limiter{}}
+}
+
+// allow counts a try, or refuses it with SlowDown and the seconds to wait.
+func (l *limiter) allow(kind, address string) error {
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.one) >= maxAddresses {
+		l.forget(now)
+	}
+	for _, b := range []*rate.Limiter{get(l.one, kind+" "+address, perAddress), get(l.all, kind, altogether)} {
+		r := b.ReserveN(now, 1)
+		if wait := r.DelayFrom(now); wait > 0 {
+			r.CancelAt(now)
+			return messages.Refuse(messages.SlowDown, int(math.Ceil(wait.Seconds())))
+		}
+	}
+	return nil
+}
+
+func get(m map[string]*rate.Limiter, key string, l limit) *rate.Limiter {
+	b := m[key]
+	if b == nil {
+		b = rate.NewLimiter(l.rate, l.burst)
+		m[key] = b
+	}
+	return b
+}
+
+func (l *limiter) forget(now time.Time) {
+	for k, b := range l.one {
+		if b.TokensAt(now) >= float64(perAddress.burst) {
+			delete(l.one, k)
+		}
+	}
+	if len(l.one) >= maxAddresses {
+		clear(l.one)
+	}
+}
