@@ -1,0 +1,218 @@
+// Package centre drives the engine for everything that submits and reads: one goroutine commits, in groups, whatever
+// waits from all connections; readers go past it. No rule lives here.
+package centre
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/doorstep-sync/doorstep/syncengine"
+)
+
+// Bell is rung after each commit that moved the head. It must not block.
+type Bell interface{ Ring() }
+
+// Observer is told about commits, for metrics. It must not block.
+type Observer interface {
+	Committed(changesets int, took time.Duration)
+	Judged(kind syncengine.VerdictKind)
+}
+
+// Options are what a Centre needs besides engine and store. Now is required; the others may be nil.
+type Options struct {
+	Now      func() time.Time
+	Bell     Bell
+	Observer Observer
+	// MaxGroup bounds the changesets of one transaction; 0 = 256.
+	MaxGroup int
+	// MaxGroupCells bounds the cell writes of one transaction once it holds a changeset; 0 = 20,000.
+	MaxGroupCells int
+}
+
+// ErrStopped says that the centre takes no more submissions.
+var ErrStopped = errors.New("centre: stopped")
+
+// Centre is safe for use by any number of goroutines.
+type Centre struct {
+	engine *syncengine.Engine
+	store  syncengine.Store
+	opts   Options
+	queue  chan *request
+	stop   chan struct{}
+	done   chan struct{}
+}
+
+type request struct {
+	subs    []syncengine.Submission
+	results chan []syncengine.Result // capacity 1: the committer never waits for who asked
+}
+
+// New starts the committer. Close stops it.
+func New(engine *syncengine.Engine, store syncengine.Store, opts Options) *Centre {
+	if opts.MaxGroup == 0 {
+		opts.MaxGroup = 256
+	}
+	if opts.MaxGroupCells == 0 {
+		opts.MaxGroupCells = 20_000
+	}
+	c := &Centre{
+		engine: engine, store: store, opts: opts,
+		queue: make(chan *request), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	go c.commit()
+	return c
+}
+
+// Close finishes the group under way, answers it, and takes no more. It may be called once.
+func (c *Centre) Close() {
+	close(c.stop)
+	<-c.done
+}
+
+// Now is the centre's clock in ms since 1970 UTC.
+func (c *Centre) Now() int64 { return c.opts.Now().UnixMilli() }
+
+// Limits are what the engine takes.
+func (c *Centre) Limits() syncengine.Limits { return c.engine.Limits() }
+
+// Submit commits changesets of one device in order and returns when their verdicts are durable. The results are in
+// the order given; the first Err ends them (what comes after it in the same device's order cannot be judged either).
+func (c *Centre) Submit(ctx context.Context, list []*syncengine.Changeset, contact syncengine.Contact) ([]syncengine.Result, error) {
+	r := &request{results: make(chan []syncengine.Result, 1)}
+	now := c.Now()
+	for _, cs := range list {
+		r.subs = append(r.subs, syncengine.Submission{Changeset: cs, Contact: contact, Now: now})
+	}
+	select {
+	case c.queue <- r:
+	case <-c.stop:
+		return nil, ErrStopped
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for the committer: %w", ctx.Err())
+	}
+	// From here on it will be committed, whether or not anybody still listens.
+	select {
+	case results := <-r.results:
+		return results, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for the commit: %w", ctx.Err())
+	}
+}
+
+// Decide commits one changeset of a console session.
+func (c *Centre) Decide(ctx context.Context, cs *syncengine.Changeset) (syncengine.Verdict, error) {
+	results, err := c.Submit(ctx, []*syncengine.Changeset{cs}, syncengine.Contact{At: c.Now(), Boot: cs.Boot, Mono: cs.Mono})
+	if err != nil {
+		return syncengine.Verdict{}, err
+	}
+	return results[0].Verdict, results[0].Err
+}
+
+// Welcome answers a Hello from one consistent state.
+func (c *Centre) Welcome(h syncengine.Hello) (*syncengine.Welcome, error) {
+	var w *syncengine.Welcome
+	err := c.store.View(func(tx syncengine.ReadTx) error {
+		var err error
+		w, err = c.engine.Welcome(tx, h, c.Now())
+		return err
+	})
+	return w, err
+}
+
+// Next reads a part of what a replica lacks from one consistent state.
+func (c *Centre) Next(req syncengine.NextRequest) (*syncengine.Part, error) {
+	var part *syncengine.Part
+	err := c.store.View(func(tx syncengine.ReadTx) error {
+		var err error
+		part, err = c.engine.Next(tx, req)
+		return err
+	})
+	return part, err
+}
+
+// commit takes whatever waits as one group: under load one fsync serves many devices, alone a changeset waits for
+// nobody.
+func (c *Centre) commit() {
+	defer close(c.done)
+	var left *request
+	for {
+		group := []*request{left}
+		if left == nil {
+			select {
+			case r := <-c.queue:
+				group[0] = r
+			case <-c.stop:
+				return
+			}
+		}
+		left = c.fill(&group)
+		c.run(group)
+		if left == nil {
+			select {
+			case <-c.stop:
+				return
+			default:
+			}
+		}
+	}
+}
+
+// fill adds what waits to the group; a request that does not fit is returned for the next one.
+func (c *Centre) fill(group *[]*request) *request {
+	sets, cells := 0, 0
+	for _, r := range *group {
+		sets, cells = sets+len(r.subs), cells+r.cells()
+	}
+	for sets < c.opts.MaxGroup {
+		select {
+		case r := <-c.queue:
+			if cells+r.cells() > c.opts.MaxGroupCells {
+				return r
+			}
+			*group = append(*group, r)
+			sets, cells = sets+len(r.subs), cells+r.cells()
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+func (r *request) cells() int {
+	n := 0
+	for _, s := range r.subs {
+		for i := range s.Changeset.Changes {
+			n += 1 + len(s.Changeset.Changes[i].Cells)
+		}
+	}
+	return n
+}
+
+func (c *Centre) run(group []*request) {
+	var subs []syncengine.Submission
+	for _, r := range group {
+		subs = append(subs, r.subs...)
+	}
+	began := c.opts.Now()
+	results := c.engine.Commit(c.store, subs)
+	moved := false
+	for _, r := range results {
+		moved = moved || r.Err == nil
+		if c.opts.Observer != nil && r.Err == nil {
+			c.opts.Observer.Judged(r.Verdict.Kind)
+		}
+	}
+	if c.opts.Observer != nil {
+		c.opts.Observer.Committed(len(subs), c.opts.Now().Sub(began))
+	}
+	for _, r := range group {
+		n := len(r.subs)
+		r.results <- results[:n:n]
+		results = results[n:]
+	}
+	if moved && c.opts.Bell != nil {
+		c.opts.Bell.Ring()
+	}
+}
