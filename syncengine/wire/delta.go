@@ -1,0 +1,109 @@
+package wire
+
+import (
+	"fmt"
+
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/hlc"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+)
+
+func positionToWire(p se.Position) *Position {
+	if p == (se.Position{}) {
+		return nil
+	}
+	return &Position{Seq: p.Seq, Key: p.Key}
+}
+
+func stagedToWire(list []se.StagedScope) []*StagedScope {
+	var out []*StagedScope
+	for _, s := range list {
+		out = append(out, &StagedScope{Scope: s.Scope, After: positionToWire(s.After)})
+	}
+	return out
+}
+
+func (c *checks) staged(name string, list []*StagedScope) []se.StagedScope {
+	var out []se.StagedScope
+	for i, s := range list {
+		var of checks
+		out = append(out, se.StagedScope{Scope: of.name("scope", s.GetScope()), After: of.position("after", s.GetAfter())})
+		c.at(name, i, of.err)
+	}
+	return out
+}
+
+func deltaToWire(d *se.Delta) (*Delta, error) {
+	p := &Delta{
+		View: d.View, From: baseToWire(d.From), Reset_: d.Reset, Scope: d.Scope,
+		Start: positionToWire(d.Start), After: positionToWire(d.After),
+		Done: d.Done, Scopes: stagedToWire(d.Scopes), To: baseToWire(d.To), LastN: d.LastN, Hlc: uint64(d.HLC),
+	}
+	if len(d.Items) > 0 {
+		p.Items = make([]*DeltaItem, len(d.Items))
+	}
+	for i := range d.Items {
+		it := &d.Items[i]
+		if it.Kind < se.DeltaEvict || it.Kind > se.DeltaRow {
+			return nil, fmt.Errorf("bug: item %d is of kind %d", i, it.Kind)
+		}
+		x := &DeltaItem{Seq: it.Seq, Kind: DeltaKind(it.Kind), Table: it.Table, Row: string(it.Row), Whole: it.Whole}
+		for _, v := range it.Cells {
+			x.Cells = append(x.Cells, &CellValue{Cell: v.Cell, Values: valuesToWire(v.Values)})
+		}
+		p.Items[i] = x
+	}
+	return p, nil
+}
+
+func deltaFromWire(p *Delta) (session.Message, error) {
+	var c checks
+	d := se.Delta{
+		View:   c.text("view", p.GetView(), maxName),
+		From:   c.base("from", p.GetFrom()),
+		Reset:  p.GetReset_(),
+		Scope:  c.text("scope", p.GetScope(), maxName),
+		Start:  c.position("start", p.GetStart()),
+		After:  c.position("after", p.GetAfter()),
+		Done:   p.GetDone(),
+		Scopes: c.staged("scopes", p.GetScopes()),
+		To:     c.base("to", p.GetTo()),
+		LastN:  c.count("lastN", p.GetLastN()),
+		HLC:    hlc.Timestamp(p.GetHlc()),
+	}
+	if list := p.GetItems(); len(list) > 0 {
+		if d.Scope == "" {
+			c.fail("scope", "is missing; items belong to a scope")
+		}
+		d.Items = make([]se.DeltaItem, len(list))
+		for i, x := range list {
+			c.at("items", i, itemFromWire(x, &d.Items[i]))
+		}
+	}
+	return &session.Delta{Delta: d}, c.err
+}
+
+func itemFromWire(p *DeltaItem, out *se.DeltaItem) error {
+	var c checks
+	*out = se.DeltaItem{
+		Seq:   c.count("seq", p.GetSeq()),
+		Kind:  se.DeltaKind(p.GetKind()),
+		Table: c.name("table", p.GetTable()),
+		Row:   se.RowID(c.name("row", p.GetRow())),
+		Whole: p.GetWhole(),
+	}
+	switch p.GetKind() {
+	case DeltaKind_DELTA_KIND_EVICT, DeltaKind_DELTA_KIND_DEAD, DeltaKind_DELTA_KIND_ROW:
+	default:
+		c.fail("kind", "must be DELTA_KIND_EVICT, DELTA_KIND_DEAD or DELTA_KIND_ROW")
+	}
+	if list := p.GetCells(); len(list) > 0 {
+		out.Cells = make([]se.CellValue, len(list))
+		for i, x := range list {
+			var of checks
+			out.Cells[i] = se.CellValue{Cell: of.name("cell", x.GetCell()), Values: of.values("values", x.GetValues())}
+			c.at("cells", i, of.err)
+		}
+	}
+	return c.err
+}
