@@ -1,0 +1,118 @@
+package device
+
+import (
+	"fmt"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+)
+
+// Captured gives what the triggers logged since the last seal, in order, with every value in the one form in which
+// its column keeps it. Rows that hold another spelling of a value, as a foreign program may write it, are brought
+// into that form here, before they are compared with anything: replicas are equal byte for byte.
+func (p *port) Captured() ([]replica.Capture, error) {
+	rows, err := p.conn.QueryContext(p.ctx, `SELECT coalesce(tbl, ''), coalesce(id, ''), coalesce(op, ''), coalesce(col, ''), old, new,
+		coalesce(epoch, 0), coalesce(base, 0), coalesce(wall, 0) FROM ds_capture ORDER BY k`)
+	if err != nil {
+		return nil, fmt.Errorf("read capture log: %w", err)
+	}
+	caps, err := collect(rows, func() (c replica.Capture, err error) {
+		err = rows.Scan(&c.Table, &c.Row, &c.Op, &c.Col, &scanned{&c.Old}, &scanned{&c.New}, &c.Base.Epoch, &c.Base.Seq, &c.Wall)
+		return c, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read capture log: %w", err)
+	}
+	for i := range caps {
+		if err := p.normalise(&caps[i]); err != nil {
+			return nil, err
+		}
+	}
+	return caps, nil
+}
+
+func (p *port) normalise(c *replica.Capture) error {
+	t := p.schema.Table(c.Table)
+	if t == nil {
+		return nil
+	}
+	col := t.Column(c.Col)
+	if col == nil {
+		return nil
+	}
+	c.Old = col.Normalize(c.Old)
+	if v := col.Normalize(c.New); v != c.New {
+		q := "UPDATE " + quote(t.Name) + " SET " + quote(col.Name) + ` = ? WHERE "id" = ? AND ` + quote(col.Name) + " IS ?"
+		if err := p.exec(q, v.Any(), string(c.Row), c.New.Any()); err != nil {
+			return fmt.Errorf("bring %s.%s into form: %w", t.Name, col.Name, err)
+		}
+		c.New = v
+	}
+	return nil
+}
+
+// ClearCaptured empties the log.
+func (p *port) ClearCaptured() error { return p.exec(`DELETE FROM ds_capture`) }
+
+// Under gives the centre's row under pending changes.
+func (p *port) Under(t *schema.Table, id se.RowID) (replica.Image, bool, error) {
+	var b []byte
+	ok, err := p.one(`SELECT image FROM ds_under WHERE tbl = ? AND row = ?`, []any{t.Name, string(id)}, &b)
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	row, err := decodeImage(t, b)
+	return row, true, err
+}
+
+// PutUnder keeps the centre's row, nil for one it does not show.
+func (p *port) PutUnder(t *schema.Table, id se.RowID, row replica.Image) error {
+	return p.exec(`INSERT INTO ds_under(tbl, row, image) VALUES(?, ?, ?) ON CONFLICT(tbl, row) DO UPDATE SET image = excluded.image`,
+		t.Name, string(id), encodeImage(t, row))
+}
+
+// DropUnder forgets it.
+func (p *port) DropUnder(t *schema.Table, id se.RowID) error {
+	return p.exec(`DELETE FROM ds_under WHERE tbl = ? AND row = ?`, t.Name, string(id))
+}
+
+// UnderIDs lists the rows that something is kept under, in order of id.
+func (p *port) UnderIDs(t *schema.Table) ([]se.RowID, error) {
+	return p.ids(`SELECT row FROM ds_under WHERE tbl = ? ORDER BY row`, t.Name)
+}
+
+// Pending lists the changes of a row whose overlay has not ended, in order of n.
+func (p *port) Pending(t *schema.Table, id se.RowID) ([]replica.Pending, error) {
+	rows, err := p.conn.QueryContext(p.ctx, `SELECT n, change FROM ds_pending WHERE tbl = ? AND row = ? ORDER BY n`, t.Name, string(id))
+	if err != nil {
+		return nil, fmt.Errorf("read pending changes: %w", err)
+	}
+	return collect(rows, func() (x replica.Pending, err error) {
+		var b []byte
+		if err := rows.Scan(&x.N, &b); err != nil {
+			return x, err
+		}
+		x.Change, err = decodeChange(b)
+		return x, err
+	})
+}
+
+// PutPending lays a change over its row.
+func (p *port) PutPending(x replica.Pending) error {
+	return p.exec(`INSERT INTO ds_pending(tbl, row, n, change) VALUES(?, ?, ?, ?)`, x.Change.Table, string(x.Change.Row), x.N, encodeChange(&x.Change))
+}
+
+// PendingUpTo lists the rows that have a pending change with n in [from, to].
+func (p *port) PendingUpTo(from, to int64) ([]replica.RowKey, error) {
+	rows, err := p.conn.QueryContext(p.ctx, `SELECT DISTINCT tbl, row FROM ds_pending WHERE n BETWEEN ? AND ? ORDER BY tbl, row`, from, to)
+	if err != nil {
+		return nil, fmt.Errorf("read pending rows: %w", err)
+	}
+	return collect(rows, func() (k replica.RowKey, err error) { err = rows.Scan(&k.Table, &k.Row); return })
+}
+
+// DropPending ends overlays of a row.
+func (p *port) DropPending(t *schema.Table, id se.RowID, from, to int64) error {
+	return p.exec(`DELETE FROM ds_pending WHERE tbl = ? AND row = ? AND n BETWEEN ? AND ?`, t.Name, string(id), from, to)
+}

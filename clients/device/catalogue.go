@@ -1,0 +1,86 @@
+package device
+
+// Code is what went wrong on the device or between it and the centre, for programs. Why the centre refused a
+// changeset is a syncengine.Code: see Rejection.
+type Code string
+
+// The codes. Each has a sentence in the catalogue.
+const (
+	CodeExists      Code = "exists"
+	CodeMissingFile Code = "missing_file"
+	CodeNotReplica  Code = "not_replica"
+	CodeNewer       Code = "newer_replica"
+	CodeNotEnrolled Code = "not_enrolled"
+	CodeEnrolled    Code = "enrolled_already"
+	CodeBusy        Code = "busy"
+	CodeDiskFull    Code = "disk_full"
+	CodeDisk        Code = "disk"
+	CodeDamaged     Code = "damaged"
+
+	CodeNoTable     Code = "no_table"
+	CodeNoColumn    Code = "no_column"
+	CodeNoRow       Code = "no_row"
+	CodeBadValue    Code = "bad_value"
+	CodeNotWritable Code = "not_writable"
+	CodeAppendOnly  Code = "append_only"
+	CodeTooLarge    Code = "too_large"
+	CodeAhead       Code = "form_ahead"
+
+	CodeOffline         Code = "offline"
+	CodeUnauthorised    Code = "unauthorised"
+	CodeKey             Code = "key"
+	CodeCodeRefused     Code = "code_refused"
+	CodeRefused         Code = "refused"
+	CodeProtocol        Code = "protocol"
+	CodeMessageTooLarge Code = "message_too_large"
+	CodeRevoked         Code = "revoked"
+	CodeClone           Code = "clone"
+	CodeGap             Code = "gap"
+	CodeStopping        Code = "stopping"
+	CodeCentre          Code = "centre"
+	CodeTimeout         Code = "timeout"
+	CodeClock           Code = "clock"
+)
+
+type sentence struct {
+	retry  bool
+	zh, en string
+}
+
+// catalogue has one entry for every Code: what happened, and what to do.
+var catalogue = map[Code]sentence{
+	CodeExists:      {false, "这个文件已经存在；请换一个文件名，或者打开已有的副本。", "This file exists already; choose another name, or open the replica that is there."},
+	CodeMissingFile: {false, "找不到副本文件；请检查路径，或先登记本机以新建副本。", "There is no replica file here; check the path, or enrol this device to make one."},
+	CodeNotReplica:  {false, "这个文件不是敲门的副本；请选择正确的文件，原文件未作任何改动。", "This file is not a Doorstep replica; choose the right one. Nothing in it was changed."},
+	CodeNewer:       {false, "副本由更新版本的应用建立；请升级本应用后再打开，数据不受影响。", "This replica was made by a newer version of the app; upgrade the app and open it again. Its data is safe."},
+	CodeNotEnrolled: {false, "本机尚未登记；请向管理员索取登记码，先完成登记。", "This device is not enrolled yet; ask the administrator for an enrolment code and enrol first."},
+	CodeEnrolled:    {false, "本机已经登记过；如需更换人员，请新建一个副本。", "This device is enrolled already; for another person make a new replica."},
+	CodeBusy:        {true, "另一个程序正在写入副本；请稍后再试，或关闭那个程序。", "Another program is writing to the replica; try again in a moment, or close that program."},
+	CodeDiskFull:    {true, "存储空间已满，这次没有保存；请清理空间后重试，已保存的内容不受影响。", "The storage is full and this was not saved; free some space and try again. What was saved before is safe."},
+	CodeDisk:        {true, "无法读写存储，这次没有保存；请检查磁盘和文件权限后重试。", "The storage cannot be read or written and this was not saved; check the disk and the file's permissions."},
+	CodeDamaged:     {false, "副本文件有损坏；请不要删除它，复制一份并联系管理员。", "The replica file is damaged; do not delete it, make a copy and call the administrator."},
+
+	CodeNoTable:     {false, "没有名为“%s”的记录类型；请检查拼写。", "There is no record type called %q; check the spelling."},
+	CodeNoColumn:    {false, "“%[1]s”没有名为“%[2]s”的字段；请检查拼写。", "Record type %q has no column %q; check the spelling."},
+	CodeNoRow:       {false, "本机没有这条记录；请先同步，或检查编号。", "This device does not hold that record; sync first, or check the id."},
+	CodeBadValue:    {false, "填写的内容有误；请按提示修改。", "A value cannot be stored; correct it as the hint says."},
+	CodeNotWritable: {false, "“%s”由中心填写，不能在本机修改；请留空。", "%q is filled in by the centre and cannot be written here; leave it out."},
+	CodeAppendOnly:  {false, "“%s”登记后不能修改或删除；请作废后重新登记。", "%q cannot be changed or deleted once recorded; void it and record a new one."},
+	CodeTooLarge:    {false, "一次保存的内容太多，没有保存；请分几次保存。", "This is too much for one save and was not saved; save it in several steps."},
+	CodeAhead:       {false, "表单的读取位置超前于本机；请重新打开表单。", "The form claims to have been read later than this replica is; open the form again."},
+
+	CodeOffline:         {true, "连接不上中心；记录已保存在本机，有网络时会自动发送。", "The centre cannot be reached; your work is saved on this device and will be sent when there is a network."},
+	CodeUnauthorised:    {false, "中心不认可本机的身份；请联系管理员重新登记，未发送的记录都在本机。", "The centre does not accept this device; ask the administrator to enrol it again. Unsent work stays on this device."},
+	CodeKey:             {false, "读不到本机的密钥文件；请恢复它，或联系管理员重新登记。", "The key file of this device cannot be used; restore it, or ask the administrator to enrol the device again."},
+	CodeCodeRefused:     {false, "登记码不正确、已用过或已过期；请向管理员索取新的登记码。", "The enrolment code is wrong, used or expired; ask the administrator for a new one."},
+	CodeRefused:         {false, "中心拒绝了这个请求；请检查填写的内容，或联系管理员。", "The centre refused the request; check what was entered, or call the administrator."},
+	CodeProtocol:        {true, "与中心的对话出现差错；稍后会自动重试，如一直如此请升级应用。", "The conversation with the centre went wrong; it will be tried again. If it stays so, upgrade the app."},
+	CodeMessageTooLarge: {false, "有一条消息超过了中心的上限；请联系管理员，记录都在本机。", "A message is larger than the centre takes; call the administrator. Everything is still on this device."},
+	CodeRevoked:         {false, "本机已被停用；请联系管理员，未发送的记录仍保存在本机。", "This device has been revoked; call the administrator. Unsent work stays on this device."},
+	CodeClone:           {false, "副本被复制过或被恢复成旧的样子，已停止同步；请保留文件并联系管理员。", "This replica was copied or put back to an older state, so syncing stopped; keep the file and call the administrator."},
+	CodeGap:             {true, "中心缺少前面的记录，会自动重新发送。", "The centre is missing something sent before; it will be sent again."},
+	CodeStopping:        {true, "中心正在停机维护；稍后会自动重试。", "The centre is stopping for maintenance; it will be tried again later."},
+	CodeCentre:          {true, "中心暂时出错；稍后会自动重试，记录都在本机。", "The centre has a problem at the moment; it will be tried again later. Everything is saved on this device."},
+	CodeTimeout:         {true, "中心没有及时回应；稍后会自动重试。", "The centre did not answer in time; it will be tried again."},
+	CodeClock:           {true, "本机的时钟不准；记录不受影响，请校准时间。", "The clock of this device is off; nothing is lost for it, but please set it."},
+}

@@ -1,0 +1,121 @@
+package device
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/hlc"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+)
+
+// The lists of the control row are kept as JSON, so that a person with a sqlite3 shell can read them.
+type (
+	storedGrant struct {
+		Scope string   `json:"scope"`
+		Name  string   `json:"name,omitempty"`
+		Role  string   `json:"role"`
+		Doors []string `json:"doors,omitempty"`
+		From  int64    `json:"from,omitempty"`
+		To    int64    `json:"to,omitempty"`
+	}
+	storedLimits struct {
+		MaxChangeset int `json:"max_changeset"`
+		MaxChanges   int `json:"max_changes"`
+		MaxFrame     int `json:"max_frame"`
+		Window       int `json:"window"`
+	}
+	storedScope struct {
+		Scope string `json:"scope"`
+		Seq   int64  `json:"seq"`
+		Key   string `json:"key,omitempty"`
+	}
+)
+
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func readControl(ctx context.Context, q querier) (replica.Control, error) {
+	var c replica.Control
+	var device sql.NullString
+	var stamp int64
+	var hash []byte
+	var grants, live, limits, staged string
+	err := q.QueryRowContext(ctx, `SELECT c.device, c.epoch, c.cursor, s.account, s.view, s.schema, s.hlc, s.last_n, s.hash, s.acked, s.inbox,
+		s.grants, s.live, s.limits, s.staged_view, s.staged_reset, s.staged_at FROM ds_control c JOIN ds_state s ON s.k = c.k`).
+		Scan(&device, &c.Epoch, &c.Cursor, &c.Account, &c.View, &c.Schema, &stamp, &c.LastN, &hash, &c.Acked, &c.Inbox,
+			&grants, &live, &limits, &c.StagedView, &c.StagedReset, &staged)
+	if err != nil {
+		return c, fmt.Errorf("read control row: %w", err)
+	}
+	c.Device, c.HLC = device.String, hlc.Timestamp(stamp)
+	copy(c.Hash[:], hash)
+	var l storedLimits
+	var at []storedScope
+	for _, err := range []error{
+		readGrants(grants, &c.Grants), readGrants(live, &c.Live),
+		json.Unmarshal([]byte(limits), &l), json.Unmarshal([]byte(staged), &at),
+	} {
+		if err != nil {
+			return c, fmt.Errorf("%w: control row: %w", errDamaged, err)
+		}
+	}
+	c.Limits = se.Limits(l)
+	for _, s := range at {
+		c.StagedAt = append(c.StagedAt, se.StagedScope{Scope: s.Scope, After: se.Position{Seq: s.Seq, Key: s.Key}})
+	}
+	return c, nil
+}
+
+// Control gives the replica's one row of state.
+func (p *port) Control() (replica.Control, error) { return readControl(p.ctx, p.conn) }
+
+// PutControl replaces it.
+func (p *port) PutControl(c replica.Control) error {
+	if err := p.exec(`UPDATE ds_control SET device = nullif(?, ''), epoch = ?, cursor = ?`, c.Device, c.Epoch, c.Cursor); err != nil {
+		return fmt.Errorf("write control row: %w", err)
+	}
+	at := make([]storedScope, 0, len(c.StagedAt))
+	for _, s := range c.StagedAt {
+		at = append(at, storedScope{s.Scope, s.After.Seq, s.After.Key})
+	}
+	err := p.exec(`UPDATE ds_state SET account = ?, view = ?, schema = ?, hlc = ?, last_n = ?, hash = ?, acked = ?, inbox = ?,
+		grants = ?, live = ?, limits = ?, staged_view = ?, staged_reset = ?, staged_at = ?`,
+		c.Account, c.View, c.Schema, int64(c.HLC), c.LastN, c.Hash[:], c.Acked, c.Inbox,
+		grantsJSON(c.Grants), grantsJSON(c.Live), asJSON(storedLimits(c.Limits)), c.StagedView, c.StagedReset, asJSON(at))
+	if err != nil {
+		return fmt.Errorf("write state row: %w", err)
+	}
+	return nil
+}
+
+func readGrants(text string, out *[]se.Grant) error {
+	var list []storedGrant
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		return err
+	}
+	for _, g := range list {
+		*out = append(*out, se.Grant(g))
+	}
+	return nil
+}
+
+func grantsJSON(grants []se.Grant) string {
+	list := make([]storedGrant, 0, len(grants))
+	for _, g := range grants {
+		list = append(list, storedGrant(g))
+	}
+	return asJSON(list)
+}
+
+func asJSON(x any) string {
+	b, err := json.Marshal(x)
+	if err != nil {
+		panic("bug: control row cannot be written as JSON: " + err.Error())
+	}
+	return string(b)
+}

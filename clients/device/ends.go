@@ -1,0 +1,108 @@
+package device
+
+import (
+	"context"
+
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+)
+
+// Session gives the replica to the device's end of a conversation: each method is one durable transaction. Programs
+// call Sync or Run; this is for those that bring their own transport.
+func (r *Replica) Session() session.Replica { return &link{r: r, ctx: context.Background()} }
+
+// link implements session.Replica. An error of a method leaves the replica as it was.
+type link struct {
+	r     *Replica
+	ctx   context.Context
+	filed func([]se.Verdict)              // called with verdicts newly filed
+	stage func(d *se.Delta, applied bool) // called with frames that were taken
+}
+
+// Hello seals what other programs wrote and tells where the replica stands.
+func (l *link) Hello() (h se.Hello, err error) {
+	clock := l.r.opts.Clock.Read()
+	err = l.r.transact(l.ctx, func(p *port) error {
+		c, err := p.sealForeign(clock)
+		if err != nil {
+			return err
+		}
+		if c.Device == "" {
+			return say(CodeNotEnrolled, nil)
+		}
+		h = se.Hello{
+			Device: c.Device, Schema: c.Schema, Epoch: c.Epoch, Cursor: c.Cursor, View: c.View,
+			Staged: c.StagedAt, StagedView: c.StagedView, StagedReset: c.StagedReset,
+			LastN: c.LastN, LastHash: c.Hash, Acked: c.Acked, Inbox: c.Inbox,
+			Wall: clock.Wall, Boot: clock.Boot, Mono: clock.Mono, HLC: c.HLC,
+		}
+		return nil
+	})
+	return h, err
+}
+
+// Greet takes over a Welcome.
+func (l *link) Greet(w *se.Welcome) error {
+	return l.r.update(l.ctx, func(p *port) error { return replica.Greet(p, w) })
+}
+
+// Outbox lists what waits for a verdict.
+func (l *link) Outbox(after int64, limit int) (list []*se.Changeset, err error) {
+	err = l.r.transact(l.ctx, func(p *port) error {
+		list, err = p.Outbox(after, limit)
+		return err
+	})
+	return list, err
+}
+
+// Stage keeps a frame; with the step's last one it becomes visible.
+func (l *link) Stage(d *se.Delta) (applied bool, err error) {
+	err = l.r.update(l.ctx, func(p *port) error {
+		applied, err = replica.Stage(p, l.r.schema, l.r.opts.Clock.Read(), d)
+		return err
+	})
+	if err == nil && l.stage != nil {
+		l.stage(d, applied)
+	}
+	return applied, err
+}
+
+// File stores verdicts.
+func (l *link) File(verdicts []se.Verdict) error {
+	var filed []se.Verdict
+	err := l.r.update(l.ctx, func(p *port) (err error) {
+		filed, err = replica.FileVerdicts(p, l.r.schema, l.r.opts.Clock.Read(), verdicts)
+		return err
+	})
+	if err == nil && l.filed != nil {
+		l.filed(filed)
+	}
+	return err
+}
+
+// Receive stores messages of the inbox.
+func (l *link) Receive(messages []se.Message) error {
+	return l.r.update(l.ctx, func(p *port) error { return replica.Receive(p, messages) })
+}
+
+// Broken makes the next Hello ask for a snapshot.
+func (l *link) Broken() error {
+	return l.r.update(l.ctx, func(p *port) error {
+		if err := replica.Forget(p); err != nil {
+			return err
+		}
+		c, err := p.Control()
+		if err != nil {
+			return err
+		}
+		c.View = ""
+		return p.PutControl(c)
+	})
+}
+
+// Seen tells how far the replica has durably come.
+func (l *link) Seen() (session.Seen, error) {
+	c, err := l.r.control(l.ctx)
+	return session.Seen{Epoch: c.Epoch, Cursor: c.Cursor, View: c.View, Inbox: c.Inbox, Acked: c.Acked}, err
+}

@@ -1,0 +1,155 @@
+package device
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+)
+
+// Error is a failure that a person can do something about. In gives the sentence for people, Error the one for logs;
+// neither holds a value of a record.
+type Error struct {
+	Code  Code
+	Retry bool            // trying again later can help, without anybody doing anything
+	Label schema.Label    // what happened and what to do
+	Notes []*ValueFault   // CodeBadValue: what is wrong with which column
+	Err   error           // the cause, nil if there is none
+	sess  *session.Closed // of a conversation that the centre ended
+}
+
+// ValueFault is what is wrong with a value that a helper was given.
+type ValueFault = schema.Problem
+
+// Error says it for logs.
+func (e *Error) Error() string {
+	s := "device: " + string(e.Code)
+	for _, n := range e.Notes {
+		s += ": " + n.Error()
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// In gives the sentence for people in a language ("zh-CN", "en").
+func (e *Error) In(lang string) string {
+	if len(e.Notes) == 0 {
+		return e.Label.In(lang)
+	}
+	s := ""
+	for i, n := range e.Notes {
+		if i > 0 && lang == "en" {
+			s += " "
+		}
+		s += n.In(lang)
+	}
+	return s
+}
+
+// say makes an Error from the catalogue.
+func say(code Code, cause error, args ...any) *Error {
+	e := catalogue[code]
+	l := schema.Label{ZH: e.zh, EN: e.en}
+	if len(args) > 0 {
+		l = schema.Label{ZH: fmt.Sprintf(e.zh, args...), EN: fmt.Sprintf(e.en, args...)}
+	}
+	return &Error{Code: code, Retry: e.retry, Label: l, Err: cause}
+}
+
+// CodeOf gives the code of an error, "" for one that has none.
+func CodeOf(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// storage gives an SQLite failure the sentence it deserves; other errors pass.
+func storage(err error) error {
+	var lite sqlite3.Error
+	var e *Error
+	if err == nil || errors.As(err, &e) {
+		return err
+	}
+	if errors.Is(err, errDamaged) {
+		return say(CodeDamaged, err)
+	}
+	if errors.Is(err, sql.ErrConnDone) {
+		return errClosed
+	}
+	if !errors.As(err, &lite) {
+		return err
+	}
+	switch lite.Code {
+	case sqlite3.ErrBusy, sqlite3.ErrLocked:
+		return say(CodeBusy, err)
+	case sqlite3.ErrFull:
+		return say(CodeDiskFull, err)
+	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
+		return say(CodeDamaged, err)
+	case sqlite3.ErrIoErr, sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm:
+		return say(CodeDisk, err)
+	}
+	return err
+}
+
+// notReplica gives a failure to open its sentence.
+func notReplica(err error) error {
+	var lite sqlite3.Error
+	if errors.As(err, &lite) && lite.Code == sqlite3.ErrNotADB {
+		return say(CodeNotReplica, err)
+	}
+	return storage(err)
+}
+
+// classify gives a failure of a conversation with the centre its sentence, and tells whether to come back.
+func classify(err error) error {
+	var e *Error
+	if err == nil || errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	var foreign *replica.ErrForeignVerdict
+	if errors.As(err, &foreign) {
+		return say(CodeClone, err)
+	}
+	var closed *session.Closed
+	if errors.As(err, &closed) {
+		code, ok := noticeCodes[closed.Code]
+		if !ok {
+			code = CodeCentre
+		}
+		out := say(code, err)
+		out.Retry, out.sess = closed.Code.Retry(), closed
+		return out
+	}
+	if s := storage(err); errors.As(s, &e) {
+		return s
+	}
+	return say(CodeOffline, err)
+}
+
+// noticeCodes gives each code of the conversation its entry in the catalogue.
+var noticeCodes = map[session.NoticeCode]Code{
+	session.NoticeProtocol:     CodeProtocol,
+	session.NoticeTooLarge:     CodeMessageTooLarge,
+	session.NoticeUnauthorised: CodeUnauthorised,
+	session.NoticeRevoked:      CodeRevoked,
+	session.NoticeClone:        CodeClone,
+	session.NoticeGap:          CodeGap,
+	session.NoticeStopping:     CodeStopping,
+	session.NoticeInternal:     CodeCentre,
+	session.NoticeTimeout:      CodeTimeout,
+	session.NoticeClock:        CodeClock,
+}

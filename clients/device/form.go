@@ -1,0 +1,76 @@
+package device
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+)
+
+// Form is a row as a person read it, and when. Its fields may be stored and restored.
+type Form struct {
+	Table  string
+	ID     se.RowID
+	Values map[string]schema.Value // every column
+	ReadAt se.Base                 // the cursor at which it was read
+}
+
+// Form reads a row for editing: values and cursor in one moment. An unknown id is CodeNoRow.
+func (r *Replica) Form(ctx context.Context, table string, id se.RowID) (*Form, error) {
+	t, err := r.table(table)
+	if err != nil {
+		return nil, err
+	}
+	tx, err := r.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, storage(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	f := &Form{Table: table, ID: id}
+	if err := tx.QueryRowContext(ctx, `SELECT epoch, cursor FROM ds_control`).Scan(&f.ReadAt.Epoch, &f.ReadAt.Seq); err != nil {
+		return nil, storage(err)
+	}
+	row, err := readRow(ctx, tx, t, id)
+	if err != nil {
+		return nil, err
+	}
+	f.Values = row.Values
+	return f, nil
+}
+
+// SetForm saves what a person changed in a form: only the cells he changed, and as decided on what he had read,
+// whatever deltas brought meanwhile. Of a group of columns the whole group is written as the form shows it.
+func (tx *Tx) SetForm(f *Form, changes map[string]any) error {
+	t, err := tx.table(f.Table)
+	if err != nil {
+		return err
+	}
+	given, err := tx.replica.checked(t, changes, false)
+	if err != nil {
+		return err
+	}
+	row := map[string]schema.Value{}
+	for name, v := range given {
+		if v == f.Values[name] {
+			continue
+		}
+		for _, c := range t.CellOf(name).Columns {
+			row[c.Name] = f.Values[c.Name]
+			if x, ok := given[c.Name]; ok {
+				row[c.Name] = x
+			}
+		}
+	}
+	if len(row) == 0 {
+		return nil
+	}
+	if err := tx.ReadAt(f.ReadAt); err != nil {
+		return err
+	}
+	if err := tx.set(t, f.ID, row); err != nil {
+		return fmt.Errorf("save form: %w", err)
+	}
+	return tx.ReadAt(se.Base{})
+}

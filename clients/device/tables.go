@@ -1,0 +1,131 @@
+package device
+
+// format counts the layouts of the engine's own tables and blobs. A program refuses a file with a greater one.
+const format = 1
+
+// applicationID marks the file for tools ("file x.db") and for Open: "DOOR".
+const applicationID = 0x444f4f52
+
+// engineTables are the engine's own tables. Record types cannot take names that begin with ds_.
+//
+// ds_state      the rest of the control row; triggers need only ds_control, which schema/ddl makes
+// ds_outbox     sealed changesets without a verdict: canonical bytes and their hash
+// ds_journal    one line for every verdict, for ever; body is the accepted changeset, NULL for a refused one
+// ds_quarantine refused changesets, whole, until their person has dealt with them, and after
+// ds_touched    which rows a changeset of the outbox or the quarantine changes
+// ds_pending    changes whose overlay has not ended
+// ds_under      the centre's row under pending changes
+// ds_staged     items of an unfinished step, in order of arrival
+// ds_inbox      what the centre told this device
+// ds_notice     what the centre said about the connection last time, such as that the clock is wrong
+const engineTables = `
+CREATE TABLE IF NOT EXISTS ds_format(
+  k INTEGER PRIMARY KEY CHECK(k = 1),
+  format INTEGER NOT NULL,
+  schema INTEGER NOT NULL,
+  tables TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS ds_state(
+  k INTEGER PRIMARY KEY CHECK(k = 1),
+  account TEXT NOT NULL DEFAULT '',
+  centre TEXT NOT NULL DEFAULT '',
+  view TEXT NOT NULL DEFAULT '',
+  schema INTEGER NOT NULL DEFAULT 0,
+  hlc INTEGER NOT NULL DEFAULT 0,
+  last_n INTEGER NOT NULL DEFAULT 0,
+  hash BLOB,
+  acked INTEGER NOT NULL DEFAULT 0,
+  inbox INTEGER NOT NULL DEFAULT 0,
+  grants TEXT NOT NULL DEFAULT '[]',
+  live TEXT NOT NULL DEFAULT '[]',
+  limits TEXT NOT NULL DEFAULT '{}',
+  staged_view TEXT NOT NULL DEFAULT '',
+  staged_reset INTEGER NOT NULL DEFAULT 0,
+  staged_at TEXT NOT NULL DEFAULT '[]',
+  last_sync INTEGER NOT NULL DEFAULT 0
+) STRICT;
+INSERT OR IGNORE INTO ds_state(k) VALUES(1);
+CREATE TABLE IF NOT EXISTS ds_outbox(
+  n INTEGER PRIMARY KEY,
+  hash BLOB NOT NULL,
+  wall INTEGER NOT NULL,
+  body BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS ds_journal(
+  n INTEGER PRIMARY KEY,
+  hash BLOB NOT NULL,
+  kind INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  code TEXT,
+  tbl TEXT,
+  row TEXT,
+  col TEXT,
+  rule TEXT,
+  current BLOB,
+  body BLOB
+) STRICT;
+CREATE TABLE IF NOT EXISTS ds_conflict_ref(
+  n INTEGER NOT NULL,
+  i INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  tbl TEXT NOT NULL,
+  row TEXT NOT NULL,
+  cell TEXT NOT NULL,
+  PRIMARY KEY(n, i)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ds_quarantine(
+  n INTEGER PRIMARY KEY,
+  body BLOB NOT NULL,
+  filed INTEGER NOT NULL,
+  handled INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS ds_touched(
+  tbl TEXT NOT NULL,
+  row TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  PRIMARY KEY(tbl, row, n)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS "ds:touched.n" ON ds_touched(n);
+CREATE TABLE IF NOT EXISTS ds_pending(
+  tbl TEXT NOT NULL,
+  row TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  change BLOB NOT NULL,
+  PRIMARY KEY(tbl, row, n)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS "ds:pending.n" ON ds_pending(n);
+CREATE TABLE IF NOT EXISTS ds_under(
+  tbl TEXT NOT NULL,
+  row TEXT NOT NULL,
+  image BLOB NOT NULL,
+  PRIMARY KEY(tbl, row)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ds_staged(
+  arrival INTEGER PRIMARY KEY AUTOINCREMENT,
+  scope TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  tbl TEXT NOT NULL,
+  row TEXT NOT NULL,
+  item BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS ds_inbox(
+  number INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  about TEXT NOT NULL,
+  tbl TEXT NOT NULL,
+  row TEXT NOT NULL,
+  cell TEXT NOT NULL,
+  author TEXT NOT NULL,
+  choice TEXT NOT NULL,
+  wall INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS ds_notice(
+  code TEXT PRIMARY KEY,
+  text TEXT NOT NULL,
+  wall INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;`

@@ -1,0 +1,151 @@
+package device
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+)
+
+// Receipt says what a Write came to.
+type Receipt struct {
+	N int64 // number of the changeset; 0 = nothing changed
+}
+
+// Write runs fn in one transaction and seals what it changed as one changeset. When it returns a Receipt everything
+// is durable on this device and will reach the centre; when it returns an error nothing of it remains. What other
+// programs wrote since the last seal becomes a changeset of its own before. fn must not keep tx, and leaves BEGIN,
+// COMMIT and ROLLBACK alone.
+func (r *Replica) Write(ctx context.Context, fn func(tx *Tx) error) (*Receipt, error) {
+	var receipt Receipt
+	err := r.transact(ctx, func(p *port) error {
+		ctl, err := p.sealForeign(r.opts.Clock.Read())
+		if err != nil {
+			return err
+		}
+		if ctl.Device == "" {
+			return say(CodeNotEnrolled, nil)
+		}
+		if err := p.exec(`UPDATE ds_control SET now = ?`, p.wall); err != nil {
+			return err
+		}
+		if err := fn(&Tx{port: p, replica: r, user: ctx, ctl: ctl}); err != nil {
+			return err
+		}
+		if open, err := r.open(); err != nil || !open {
+			return errEnded
+		}
+		return p.applying(func() error {
+			cs, err := replica.Seal(p, r.schema, r.opts.Clock.Read(), false)
+			if err != nil || cs == nil {
+				return err
+			}
+			receipt.N = cs.N
+			return fits(cs, ctl.Limits)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.ring()
+	return &receipt, nil
+}
+
+// fits refuses a changeset that the centre would refuse for its size, while the person can still split it.
+func fits(cs *se.Changeset, l se.Limits) error {
+	if l.MaxChanges > 0 && len(cs.Changes) > l.MaxChanges {
+		return say(CodeTooLarge, fmt.Errorf("%d rows of at most %d", len(cs.Changes), l.MaxChanges))
+	}
+	if n := len(cs.Canonical()); l.MaxChangeset > 0 && n > l.MaxChangeset {
+		return say(CodeTooLarge, fmt.Errorf("%d bytes of at most %d", n, l.MaxChangeset))
+	}
+	return nil
+}
+
+// sealForeign makes a changeset of what other programs wrote since the last seal, and gives the control row. A
+// replica that belongs to nobody yet keeps it captured.
+func (p *port) sealForeign(clock replica.Clock) (ctl replica.Control, err error) {
+	err = p.applying(func() error {
+		if ctl, err = p.Control(); err != nil || ctl.Device == "" {
+			return err
+		}
+		cs, err := replica.Seal(p, p.schema, clock, true)
+		if err != nil {
+			return fmt.Errorf("seal what other programs wrote: %w", err)
+		}
+		if cs != nil {
+			ctl, err = p.Control()
+		}
+		return err
+	})
+	return ctl, err
+}
+
+// Seal makes a changeset of what other programs wrote since the last seal. It returns its n, 0 if they wrote nothing.
+func (r *Replica) Seal(ctx context.Context) (n int64, err error) {
+	err = r.transact(ctx, func(p *port) error {
+		before, err := p.Control()
+		if err != nil {
+			return err
+		}
+		after, err := p.sealForeign(r.opts.Clock.Read())
+		if after.LastN > before.LastN {
+			n = after.LastN
+		}
+		return err
+	})
+	if n > 0 && err == nil {
+		r.ring()
+	}
+	return n, err
+}
+
+// Tx is the transaction of one Write. It belongs to the function it was given to.
+type Tx struct {
+	port    *port
+	replica *Replica
+	user    context.Context
+	ctl     replica.Control
+}
+
+// Exec runs a statement. Rows it changes are captured cell by cell.
+func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
+	res, err := tx.port.conn.ExecContext(tx.user, query, args...)
+	return res, storage(err)
+}
+
+// Query reads; the caller closes the rows before fn returns.
+func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
+	rows, err := tx.port.conn.QueryContext(tx.user, query, args...)
+	return rows, storage(err)
+}
+
+// QueryRow reads one row.
+func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
+	return tx.port.conn.QueryRowContext(tx.user, query, args...)
+}
+
+// ReadAt says that what follows was decided on what the replica showed at an earlier cursor: that of a form which was
+// open while deltas came in. The zero Base ends it.
+func (tx *Tx) ReadAt(at se.Base) error {
+	if at == (se.Base{}) {
+		return tx.port.exec(`UPDATE ds_control SET form_epoch = NULL, form_cursor = NULL`)
+	}
+	if now := tx.ctl.Base(); now.Less(at) {
+		return say(CodeAhead, fmt.Errorf("%v is after %v", at, now))
+	}
+	return tx.port.exec(`UPDATE ds_control SET form_epoch = ?, form_cursor = ?`, at.Epoch, at.Seq)
+}
+
+func (tx *Tx) table(name string) (*schema.Table, error) { return tx.replica.table(name) }
+
+func (r *Replica) table(name string) (*schema.Table, error) {
+	t := r.schema.Table(name)
+	if t == nil {
+		return nil, say(CodeNoTable, nil, name)
+	}
+	return t, nil
+}
