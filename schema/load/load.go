@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/doorstep-sync/doorstep/schema"
@@ -74,17 +73,17 @@ func (d *draft) read(fsys fs.FS) error {
 		prefix = n.Prefix()
 	}
 	for _, kind := range []struct {
-		pattern string
-		decode  func(*reader)
+		dir, file string // a folder of files, or one file
+		decode    func(*reader)
 	}{
-		{"version.yaml", d.version},
-		{"roles.yaml", d.roles},
-		{"codes/*.yaml", d.codeTable},
-		{"records/*.yaml", d.record},
+		{".", "version.yaml", d.version},
+		{".", "roles.yaml", d.roles},
+		{"codes", "", d.codeTable},
+		{"records", "", d.record},
 	} {
-		names, err := fs.Glob(fsys, kind.pattern)
+		names, err := list(fsys, kind.dir, kind.file)
 		if err != nil {
-			return fmt.Errorf("list declarations %s%s: %w", prefix, kind.pattern, err)
+			return fmt.Errorf("list declarations in %s%s: %w", prefix, kind.dir, err)
 		}
 		for _, name := range names {
 			text, err := readFile(fsys, name)
@@ -97,9 +96,26 @@ func (d *draft) read(fsys fs.FS) error {
 			}
 		}
 	}
-	d.strays(fsys, prefix)
-	return nil
+	return d.strays(fsys, prefix)
 }
+
+// list gives the declarations in one folder, or the one file if it is named, in order. A folder that does not exist
+// is empty; one that cannot be read is an error (fs.Glob would call it empty).
+func list(fsys fs.FS, dir, file string) ([]string, error) {
+	entries, err := fs.ReadDir(fsys, dir)
+	if errors.Is(err, fs.ErrNotExist) && dir != "." {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() && (e.Name() == file || file == "" && path.Ext(e.Name()) == ".yaml") && !hidden(e.Name()) {
+			names = append(names, path.Join(dir, e.Name()))
+		}
+	}
+	return names, err
+}
+
+func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 func readFile(fsys fs.FS, name string) ([]byte, error) {
 	info, err := fs.Stat(fsys, name)
@@ -112,26 +128,38 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 	return fs.ReadFile(fsys, name)
 }
 
-// strays refuses YAML files that nothing reads: a declaration that is silently ignored is worse than none.
-func (d *draft) strays(fsys fs.FS, prefix string) {
-	_ = fs.WalkDir(fsys, ".", func(p string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			if errors.Is(err, fs.ErrNotExist) || e == nil {
-				return nil
-			}
-			if e.IsDir() && p != "." && p != "codes" && p != "records" {
-				return fs.SkipDir
-			}
-			return nil
+// strays refuses YAML files that nothing reads, here and one folder down: a declaration that is silently ignored
+// (record/x.yaml, records/x.yml) is worse than none.
+func (d *draft) strays(fsys fs.FS, prefix string) error {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return fmt.Errorf("list declarations in %s: %w", prefix, err)
+	}
+	for _, e := range entries {
+		if hidden(e.Name()) {
+			continue
 		}
-		dir, base := path.Split(p)
-		ext := path.Ext(base)
-		known := dir == "" && slices.Contains([]string{"version.yaml", "roles.yaml"}, base) ||
-			(dir == "codes/" || dir == "records/") && ext == ".yaml"
-		if !known && (ext == ".yaml" || ext == ".yml") && !strings.HasPrefix(base, ".") {
-			d.faults = append(d.faults, schema.Fault{Source: schema.Source{File: prefix + p, Line: 1}, What: "this file is not read",
-				Do: "name it version.yaml or roles.yaml, or put it into codes/ or records/ with the ending .yaml"})
+		if !e.IsDir() {
+			d.stray(prefix, e.Name(), e.Name() == "version.yaml" || e.Name() == "roles.yaml")
+			continue
 		}
-		return nil
-	})
+		inside, err := fs.ReadDir(fsys, e.Name())
+		if err != nil {
+			return fmt.Errorf("list declarations in %s%s: %w", prefix, e.Name(), err)
+		}
+		ours := e.Name() == "codes" || e.Name() == "records"
+		for _, f := range inside {
+			if !f.IsDir() && !hidden(f.Name()) {
+				d.stray(prefix, path.Join(e.Name(), f.Name()), ours && path.Ext(f.Name()) == ".yaml")
+			}
+		}
+	}
+	return nil
+}
+
+func (d *draft) stray(prefix, name string, known bool) {
+	if ext := path.Ext(name); !known && (ext == ".yaml" || ext == ".yml") {
+		d.faults = append(d.faults, schema.Fault{Source: schema.Source{File: prefix + name, Line: 1}, What: "this file is not read",
+			Do: "name it version.yaml or roles.yaml, or put it into codes/ or records/ with the ending .yaml"})
+	}
 }

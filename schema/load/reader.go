@@ -1,7 +1,10 @@
 package load
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,8 +30,16 @@ func (r *reader) parse(text []byte) (ok bool) {
 			ok = false
 		}
 	}()
-	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	var doc, second yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	err := dec.Decode(&doc)
+	if err == nil && len(doc.Content) > 0 {
+		if err = dec.Decode(&second); err == nil {
+			r.fault(&second, "put it into a file of its own", "a second document begins, which nothing would read")
+			return false
+		}
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
 		line, what := yamlError(err)
 		r.faultAt(line, "this is not YAML: "+what, "mend the line; indentation is by spaces, and text with : or # needs quotes")
 		return false
@@ -43,7 +54,7 @@ func (r *reader) parse(text []byte) (ok bool) {
 
 // yamlError takes the line out of "yaml: line 3: did not find ...".
 func yamlError(err error) (int, string) {
-	s := strings.TrimPrefix(err.Error(), "yaml: ")
+	s := clip(strings.TrimPrefix(err.Error(), "yaml: "))
 	if rest, ok := strings.CutPrefix(s, "line "); ok {
 		if n, what, ok := strings.Cut(rest, ": "); ok {
 			if line, err := strconv.Atoi(n); err == nil {
