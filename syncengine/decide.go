@@ -181,6 +181,9 @@ func (g *ingest) decideDelete(i int, c *Change, t *schema.Table, con *Conflict) 
 	for _, x := range edit {
 		w := x.Cell
 		w.Base = Base{g.epoch, g.head}
+		if k := t.CellIndex(w.Cell); !t.Cells[k].Policy.Operation() {
+			row.Cells[k] = Cell{} // chosen over what the row said when it was deleted
+		}
 		g.merge(i, t, row, &w, g.write(&w))
 	}
 	for _, x := range con.Candidates { // not on his screen: they meet the restored row as late writes
