@@ -15,8 +15,8 @@ func open(*testing.T) storetest.Opened {
 	return storetest.Opened{
 		Store:        s,
 		SetPrincipal: func(p *syncengine.Principal) { s.SetPrincipal(p.Device, p) },
-		FailCommit: func(err error) {
-			s.FailCommit = func() error { s.FailCommit = nil; return err }
+		FailCommit: func() {
+			s.FailCommit = func() error { s.FailCommit = nil; return errors.New("told to fail") }
 		},
 	}
 }

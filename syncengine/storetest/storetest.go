@@ -16,8 +16,8 @@ type Opened struct {
 	Store syncengine.Store
 	// SetPrincipal makes Principal(device) give p. Its doors are sorted, its grants in order of scope and role.
 	SetPrincipal func(p *syncengine.Principal)
-	// FailCommit makes the next commit fail; nil if that cannot be arranged.
-	FailCommit func(error)
+	// FailCommit makes the next commit fail, with whatever error.
+	FailCommit func()
 	// Reopen gives the same store as a process finds it that starts after this one died; nil if nothing outlives it.
 	Reopen func() syncengine.Store
 }

@@ -1,0 +1,143 @@
+package store
+
+import (
+	"fmt"
+
+	"github.com/doorstep-sync/doorstep/syncengine"
+)
+
+// Head implements syncengine.ReadTx.
+func (t *readTx) Head() (syncengine.Head, error) { return t.head, t.lost }
+
+// Device implements syncengine.ReadTx.
+func (t *readTx) Device(id string) (out *syncengine.Device, err error) {
+	_, err = t.one(func(r row) error {
+		out = &syncengine.Device{ID: id, LastN: r.int(0), Hash: toHash(r.blob(1)), At: r.int(2), Inbox: r.int(3), Console: r.bool(4)}
+		return nil
+	}, `SELECT last_n, hash, at, inbox, console FROM sync_device WHERE county = $1 AND id = $2`, t.s.county, id)
+	return out, err
+}
+
+// PutDevice implements syncengine.Tx.
+func (t *tx) PutDevice(d *syncengine.Device) error {
+	return t.exec(`INSERT INTO sync_device (county, id, last_n, hash, at, inbox, console) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (county, id) DO UPDATE SET last_n = excluded.last_n, hash = excluded.hash, at = excluded.at,
+		inbox = excluded.inbox, console = excluded.console`,
+		t.s.county, d.ID, d.LastN, d.Hash[:], d.At, d.Inbox, toInt(d.Console))
+}
+
+// toVerdict reads the columns n, hash, kind, epoch, seq, detail from place i on.
+func toVerdict(r row, i int) (v syncengine.Verdict, err error) {
+	v = syncengine.Verdict{
+		N: r.int(i), Hash: toHash(r.blob(i + 1)), Kind: syncengine.VerdictKind(r.int(i + 2)), Epoch: r.int(i + 3), Seq: r.int(i + 4),
+	}
+	if err := decodeVerdict(r.blob(i+5), &v); err != nil {
+		return v, fmt.Errorf("read verdict on changeset %d: %w", v.N, err)
+	}
+	return v, nil
+}
+
+// nullable gives NULL for no bytes: the driver takes a nil []byte for a blob of none.
+func nullable(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return b
+}
+
+// Verdict implements syncengine.ReadTx.
+func (t *readTx) Verdict(device string, n int64) (out *syncengine.Verdict, err error) {
+	_, err = t.one(func(r row) error {
+		v, err := toVerdict(r, 0)
+		out = &v
+		return err
+	}, `SELECT n, hash, kind, epoch, seq, detail FROM verdict WHERE county = $1 AND device = $2 AND n = $3`, t.s.county, device, n)
+	return out, err
+}
+
+// PutVerdict implements syncengine.Tx.
+func (t *tx) PutVerdict(device string, v syncengine.Verdict) error {
+	return t.exec(`INSERT INTO verdict (county, device, n, hash, kind, epoch, seq, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (county, device, n) DO UPDATE SET hash = excluded.hash, kind = excluded.kind, epoch = excluded.epoch,
+		seq = excluded.seq, detail = excluded.detail`,
+		t.s.county, device, v.N, v.Hash[:], int64(v.Kind), v.Epoch, v.Seq, nullable(encodeVerdict(&v)))
+}
+
+// Quarantined implements syncengine.ReadTx.
+func (t *readTx) Quarantined(device string, n int64) (out *syncengine.Quarantined, err error) {
+	_, err = t.one(func(r row) (err error) {
+		out = &syncengine.Quarantined{Device: device, N: n, Received: r.int(0), Closed: r.bool(1)}
+		if out.Changeset, _, err = decodeChangeset(r.blob(2)); err != nil {
+			return fmt.Errorf("read quarantined changeset %d: %w", n, err)
+		}
+		out.Verdict, err = toVerdict(r, 3)
+		return err
+	}, `SELECT received, closed, body, verdict_n, hash, kind, epoch, seq, detail FROM quarantine WHERE county = $1 AND device = $2 AND n = $3`,
+		t.s.county, device, n)
+	return out, err
+}
+
+// PutQuarantined implements syncengine.Tx.
+func (t *tx) PutQuarantined(q *syncengine.Quarantined) error {
+	code := ""
+	if q.Verdict.Reason != nil {
+		code = string(q.Verdict.Reason.Code)
+	}
+	v := &q.Verdict
+	if err := t.exec(`INSERT INTO quarantine (county, device, n, received, closed, verdict_n, hash, kind, epoch, seq, code, detail, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		ON CONFLICT (county, device, n) DO UPDATE SET received = excluded.received, closed = excluded.closed,
+		verdict_n = excluded.verdict_n, hash = excluded.hash, kind = excluded.kind, epoch = excluded.epoch, seq = excluded.seq,
+		code = excluded.code, detail = excluded.detail, body = excluded.body`,
+		t.s.county, q.Device, q.N, q.Received, toInt(q.Closed), v.N, v.Hash[:], int64(v.Kind), v.Epoch, v.Seq, code,
+		nullable(encodeVerdict(v)), encodeChangeset(q.Changeset, nil)); err != nil {
+		return fmt.Errorf("quarantine changeset %d: %w", q.N, err)
+	}
+	return t.putAwaited(q)
+}
+
+// putAwaited keeps which rows an open quarantined changeset would have created.
+func (t *tx) putAwaited(q *syncengine.Quarantined) error {
+	if err := t.exec(`DELETE FROM quarantine_row WHERE county = $1 AND device = $2 AND n = $3`, t.s.county, q.Device, q.N); err != nil {
+		return fmt.Errorf("quarantine rows of changeset %d: %w", q.N, err)
+	}
+	if q.Closed || q.Changeset == nil {
+		return nil
+	}
+	for i := range q.Changeset.Changes {
+		c := &q.Changeset.Changes[i]
+		if c.Op != syncengine.OpInsert {
+			continue
+		}
+		if err := t.exec(`INSERT INTO quarantine_row (county, tbl, id, device, n) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (county, tbl, id, device, n) DO NOTHING`, t.s.county, c.Table, string(c.Row), q.Device, q.N); err != nil {
+			return fmt.Errorf("quarantine rows of changeset %d: %w", q.N, err)
+		}
+	}
+	return nil
+}
+
+// AwaitedRow implements syncengine.ReadTx.
+func (t *readTx) AwaitedRow(table string, id syncengine.RowID) (out *syncengine.WriteID, err error) {
+	_, err = t.one(func(r row) error { out = &syncengine.WriteID{Device: r.str(0), N: r.int(1)}; return nil },
+		`SELECT device, n FROM quarantine_row WHERE county = $1 AND tbl = $2 AND id = $3 ORDER BY device, n LIMIT 1`,
+		t.s.county, table, string(id))
+	return out, err
+}
+
+// LastStep implements syncengine.ReadTx.
+func (t *readTx) LastStep(table string, caseID syncengine.RowID) (out *syncengine.Step, err error) {
+	_, err = t.one(func(r row) error {
+		out = &syncengine.Step{Number: r.int(0), Row: syncengine.RowID(r.str(1)), State: r.str(2)}
+		return nil
+	}, `SELECT number, row_id, state FROM case_step WHERE county = $1 AND tbl = $2 AND case_id = $3 ORDER BY number DESC LIMIT 1`,
+		t.s.county, table, string(caseID))
+	return out, err
+}
+
+// PutStep implements syncengine.Tx.
+func (t *tx) PutStep(table string, caseID syncengine.RowID, s syncengine.Step) error {
+	return t.exec(`INSERT INTO case_step (county, tbl, case_id, number, row_id, state) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (county, tbl, case_id, number) DO UPDATE SET row_id = excluded.row_id, state = excluded.state`,
+		t.s.county, table, string(caseID), s.Number, string(s.Row), s.State)
+}

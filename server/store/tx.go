@@ -1,0 +1,125 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/doorstep-sync/doorstep/syncengine"
+)
+
+// tx writes. Rows and dead ids that it has met are kept, so that changesets that touch the same rows read them once;
+// what is kept is undone with the savepoint that changed it.
+type tx struct {
+	*readTx
+	rows    map[rowKey]*syncengine.Row  // nil: known not to be there
+	dead    map[rowKey]*syncengine.Dead // nil: known not to be dead
+	history int64                       // seq of the last entry, -1 while unknown
+	changed bool                        // head differs from the table's
+	depth   int
+	undo    []func()
+}
+
+type rowKey struct {
+	table string
+	id    syncengine.RowID
+}
+
+func newTx(s *Store, c *conn) *tx {
+	return &tx{
+		readTx: newReadTx(s, c), rows: map[rowKey]*syncengine.Row{}, dead: map[rowKey]*syncengine.Dead{}, history: -1,
+	}
+}
+
+// commit writes the head and makes everything durable.
+func (t *tx) commit() error {
+	if t.lost != nil {
+		return t.lost
+	}
+	if t.changed {
+		h := &t.head
+		if err := t.exec(`UPDATE county SET epoch = $1, seq = $2, history = $3, hlc = $4 WHERE id = $5`,
+			h.Epoch, h.Seq, h.History[:], int64(h.HLC), t.s.county); err != nil {
+			return fmt.Errorf("write head: %w", err)
+		}
+	}
+	if !t.c.open() {
+		return ErrLost
+	}
+	if err := t.c.exec("COMMIT"); err != nil {
+		return fmt.Errorf("commit: %w", errors.Join(err, t.c.rollback()))
+	}
+	if t.c.open() {
+		return errors.New("commit: the transaction is still open")
+	}
+	return nil
+}
+
+// Names of savepoints by depth: constants, since a name is all that SQLite needs to find one.
+var savepoints = [...]string{"s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8"}
+
+// Savepoint implements syncengine.Tx.
+func (t *tx) Savepoint(fn func() error) (err error) {
+	if t.depth == len(savepoints) {
+		return fmt.Errorf("bug: more than %d savepoints inside each other", len(savepoints))
+	}
+	name := savepoints[t.depth]
+	if err := t.exec("SAVEPOINT " + name); err != nil {
+		return fmt.Errorf("savepoint: %w", err)
+	}
+	t.depth++
+	mark, done := len(t.undo), false
+	defer func() {
+		t.depth--
+		if !done {
+			err = errors.Join(err, t.rollbackTo(name, mark))
+		}
+	}()
+	if err := fn(); err != nil {
+		return err
+	}
+	if err := t.exec("RELEASE " + name); err != nil {
+		return fmt.Errorf("release savepoint: %w", err)
+	}
+	done = true
+	return nil
+}
+
+func (t *tx) rollbackTo(name string, mark int) error {
+	for i := len(t.undo) - 1; i >= mark; i-- {
+		t.undo[i]()
+	}
+	t.undo = t.undo[:mark]
+	if t.lost != nil {
+		return t.lost
+	}
+	if err := t.exec("ROLLBACK TO " + name + "; RELEASE " + name); err != nil {
+		// Half of a changeset would stay: nothing of this transaction may.
+		t.lost = fmt.Errorf("%w: roll back to savepoint: %w", ErrLost, err)
+		return errors.Join(t.lost, t.c.rollback())
+	}
+	return nil
+}
+
+// keep puts an entry of a cache, undone with the savepoint.
+func keep[V any](t *tx, m map[rowKey]V, k rowKey, v V) {
+	old, had := m[k]
+	m[k] = v
+	if t.depth == 0 {
+		return // nothing short of the whole transaction undoes it
+	}
+	t.undo = append(t.undo, func() {
+		if had {
+			m[k] = old
+		} else {
+			delete(m, k)
+		}
+	})
+}
+
+// PutHead implements syncengine.Tx. The head is written once, last in the transaction.
+func (t *tx) PutHead(h syncengine.Head) error {
+	old, was := t.head, t.changed
+	t.head, t.changed = h, true
+	t.undo = append(t.undo, func() { t.head, t.changed = old, was })
+	return nil
+}
