@@ -1,0 +1,91 @@
+package device
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"time"
+)
+
+// Back-off between tries: a random part of a ceiling that doubles with each failure, so that a thousand phones that
+// lost one centre do not come back in step.
+const (
+	backoffFrom = time.Second
+	backoffTo   = 5 * time.Minute
+)
+
+// Run keeps the replica in step with the centre until ctx ends or something stands in the way that coming back will
+// not mend: a device that was revoked, a replica that was copied. It sends at once what is sealed, by this program or
+// by another, and waits longer after each failure; writing something ends the wait. Events may be zero.
+func (r *Replica) Run(ctx context.Context, remote Remote, events Events) error {
+	return r.alone(ctx, func() error {
+		for failures := 0; ; {
+			err := r.converse(ctx, remote, func(c *conversation) {
+				c.events = events
+				c.events.Synced = func(report Report) {
+					failures = 0
+					events.synced(report)
+				}
+			})
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			var e *Error
+			if errors.As(err, &e) && !e.Retry {
+				return err
+			}
+			failures++
+			wait := jitter(failures, r.opts.Rand)
+			r.opts.Log.Info().Err(err).Dur("wait", wait).Msg("conversation with the centre ended")
+			events.failed(err, wait)
+			if err := r.pause(ctx, wait); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+// pause waits until the time is over or something was written.
+func (r *Replica) pause(ctx context.Context, wait time.Duration) error {
+	over := r.opts.After(wait)
+	poll := r.opts.After(pollEvery)
+	for {
+		select {
+		case <-over:
+			return nil
+		case <-r.sealed:
+			return nil
+		case <-poll:
+			if n, err := r.sealIfCaptured(ctx); err != nil || n > 0 {
+				return err
+			}
+			poll = r.opts.After(pollEvery)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// sealIfCaptured is Seal without a transaction where nothing was captured.
+func (r *Replica) sealIfCaptured(ctx context.Context) (int64, error) {
+	var captured bool
+	err := r.read.QueryRowContext(ctx, `SELECT EXISTS(SELECT 1 FROM ds_capture)`).Scan(&captured)
+	if err != nil || !captured {
+		return 0, storage(err)
+	}
+	return r.Seal(ctx)
+}
+
+// jitter gives the wait after so many failures in a row: evenly spread up to the ceiling.
+func jitter(failures int, random io.Reader) time.Duration {
+	ceiling := backoffTo
+	if failures < 10 {
+		ceiling = min(backoffTo, backoffFrom<<(failures-1))
+	}
+	var b [8]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return ceiling
+	}
+	return time.Duration(binary.BigEndian.Uint64(b[:]) % uint64(ceiling))
+}
