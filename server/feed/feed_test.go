@@ -1,0 +1,93 @@
+package feed
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/doorstep-sync/doorstep/internal/imports"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestImports(t *testing.T) {
+	imports.Check(t, "server/feed", "syncengine", "schema", "server", "clients", "database/sql", "net")
+}
+
+func rung(bell <-chan struct{}) bool {
+	select {
+	case <-bell:
+		return true
+	default:
+		return false
+	}
+}
+
+func TestRingReachesItsCountyOnly(t *testing.T) {
+	f := New()
+	a, cancelA := f.Subscribe(1)
+	b, cancelB := f.Subscribe(1)
+	other, cancelOther := f.County(2).Subscribe()
+	defer cancelB()
+	defer cancelOther()
+	f.County(1).Ring()
+	require.True(t, rung(a))
+	require.True(t, rung(b))
+	require.False(t, rung(other))
+	cancelA()
+	cancelA()
+	f.Ring(1)
+	require.False(t, rung(a), "a cancelled bell rings no more")
+	require.True(t, rung(b))
+	f.Ring(3) // nobody there
+}
+
+// Rings while nobody listens are one ring: the bell cannot overflow and never holds up who rings.
+func TestRingsAddUpToOne(t *testing.T) {
+	f := New()
+	bell, cancel := f.Subscribe(1)
+	defer cancel()
+	for range 1000 {
+		f.Ring(1)
+	}
+	require.True(t, rung(bell))
+	require.False(t, rung(bell))
+}
+
+// What is written before a ring is seen by whoever hears it, so that no move is missed: each listener that reads the
+// head after its last ring reads the last one.
+func TestNoMoveIsMissed(t *testing.T) {
+	f := New()
+	const moves = 2000
+	var mu sync.Mutex
+	head := 0
+	read := func() int { mu.Lock(); defer mu.Unlock(); return head }
+	var listeners sync.WaitGroup
+	for range 8 {
+		bell, cancel := f.Subscribe(7)
+		listeners.Go(func() {
+			defer cancel()
+			for read() < moves {
+				<-bell
+			}
+		})
+	}
+	var ringers sync.WaitGroup
+	for range 4 {
+		ringers.Go(func() {
+			for range moves / 4 {
+				mu.Lock()
+				head++
+				mu.Unlock()
+				f.Ring(7)
+			}
+		})
+	}
+	ringers.Wait()
+	listeners.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	require.Empty(t, f.counties, "every subscription is gone")
+}
