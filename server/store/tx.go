@@ -35,15 +35,15 @@ func (t *tx) commit() error {
 	if t.lost != nil {
 		return t.lost
 	}
+	if !t.c.open() { // whoever ended it: the head must not be written alone
+		return ErrLost
+	}
 	if t.changed {
 		h := &t.head
 		if err := t.exec(`UPDATE county SET epoch = $1, seq = $2, history = $3, hlc = $4 WHERE id = $5`,
 			h.Epoch, h.Seq, h.History[:], int64(h.HLC), t.s.county); err != nil {
 			return fmt.Errorf("write head: %w", err)
 		}
-	}
-	if !t.c.open() {
-		return ErrLost
 	}
 	if err := t.c.exec("COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", errors.Join(err, t.c.rollback()))
