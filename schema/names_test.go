@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -78,6 +79,18 @@ func namedIn(t *testing.T, root string, names []string) (found []string) {
 	})
 	require.NoError(t, err)
 	return found
+}
+
+// The search itself finds what it should, and leaves ordinary words alone.
+func TestNamedIn(t *testing.T) {
+	root := t.TempDir()
+	for text, want := range map[string]int{
+		`var x = "visit"`: 1, "var x = `SELECT 1 FROM visit v`": 1, `var x = "rec_visit"`: 1, `var x = "UPDATE \"visit\" SET a=1"`: 1, `var x = "tbl='visit'"`: 1,
+		`var x = "pay a visit"`: 0, `var visit = 1`: 0, `var x = "visitor"`: 0, `var x = "from our visits"`: 0,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(root, "x.go"), []byte("package x\n"+text+"\n"), 0o600))
+		require.Len(t, namedIn(t, root, []string{"visit", "wish"}), want, text)
+	}
 }
 
 func parse(t *testing.T, path string) *ast.File {

@@ -123,8 +123,9 @@ func TestCheckRequired(t *testing.T) {
 func TestNamedChecks(t *testing.T) {
 	// The citizen numbers are the examples printed in GB 11643 itself, not of persons.
 	for s, want := range map[string]bool{
+		"110105169912310025": false, "990105194912310023": false, "110105194913310021": false,
 		"11010519491231002X": true, "440524188001010014": true, "11010519491231002x": false, "110105194912310021": false,
-		"110105194902310029": false, "990105194912310029": false, "11010519491231002": false, "": false, "1101051949123100２X": false,
+		"110105194902310029": false, "11010519491231002": false, "": false, "1101051949123100２X": false,
 	} {
 		require.Equal(t, want, IsCitizenID(s), s)
 	}
@@ -147,6 +148,17 @@ func TestFormatSet(t *testing.T) {
 	require.Equal(t, `["a","b","王"]`, FormatSet([]string{"王", "b", "a", "b"}))
 	require.Equal(t, `["\u0001\b\t\n\f\r","\"\\/<>&'`+"\u007f\u2028"+`"]`, FormatSet([]string{"\"\\/<>&'\u007f\u2028", "\x01\b\t\n\f\r"}))
 	require.Equal(t, `["`+"\uffee"+`","𠮷"]`, FormatSet([]string{"𠮷", "\uffee"}), "by bytes of UTF-8, not by units of UTF-16")
+}
+
+func TestParseSet(t *testing.T) {
+	list, err := ParseSet(" [\"b\", \"a\",\"b\" ]\n")
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b"}, list)
+	for _, bad := range []string{"", "null", `"a"`, "[1]", `["a",null]`, `["a"] x`, `{"a":1}`, secret} {
+		_, err := ParseSet(bad)
+		require.Error(t, err, bad)
+		require.NotContains(t, err.Error(), secret)
+	}
 }
 
 func TestSetsComeBack(t *testing.T) {

@@ -57,6 +57,7 @@ var captureCases = []struct {
 	{name: "id too short, or ignore", do: []string{`INSERT OR IGNORE INTO household(id) VALUES('7')`}, errs: "lower case"},
 	{name: "id with a dash too many", do: []string{`INSERT INTO household(id) VALUES('01890000-0000-7000-8000-0000-0000001')`}, errs: "lower case"},
 	{name: "id with a NUL", do: []string{`INSERT INTO household(id) VALUES('01890000-0000-7000-8000-00000000000' || char(0))`}, errs: "lower case"},
+	{name: "id with a NUL behind it", do: []string{`INSERT INTO household(id) VALUES('01890000-0000-7000-8000-000000000007' || char(0) || 'x')`}, errs: "lower case"},
 	{name: "id of blob", do: []string{`INSERT INTO household(id) VALUES(CAST(` + row1 + ` AS BLOB))`}, errs: "cannot store BLOB"},
 	{name: "id NULL", do: []string{`INSERT OR REPLACE INTO household(id) VALUES(NULL)`}, errs: "lower case"},
 	{name: "wrong type", do: []string{`UPDATE household SET last_visit_at='yesterday'`}, errs: "TEXT value in INTEGER column"},

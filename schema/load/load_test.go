@@ -87,6 +87,7 @@ func TestACountyExtends(t *testing.T) {
 		"roles.yaml":             "roles:\n  nurse: {zh: 家庭医生, en: Family doctor}\n",
 		"codes/wish.yaml":        "extends: wish_category\ncodes:\n  pets: {zh: 宠物, en: Pets}\n  other: {zh: 其它, en: Others, retired: true}\n",
 		"codes/patrol_kind.yaml": "name: patrol_kind\nzh: 巡防\nen: Patrols\ncodes:\n  night: {zh: 夜巡, en: Night}\n",
+		"records/visit.yaml":     "extends: visit\nviews:\n  supervisor: {shown: [lat, lon, accuracy_m]}\n",
 		"records/resident.yaml": "extends: resident\ncolumns:\n  wechat: {zh: 微信, en: WeChat, type: text, policy: lww, sensitivity: 2}\n" +
 			"views:\n  grid_worker: {shown: [wechat]}\n  steward: {masked: {wechat: all}, hidden: [phone]}\n  supervisor: {shown: [wechat]}\n  nurse: {rows: own, shown: [wechat, phone, birth_date], hidden: [id_type, id_no_sealed, id_no_hash, ethnic_code, political_code, tags, notes]}\n" +
 			"rights:\n  nurse: {update: [phone]}\n",
@@ -100,6 +101,7 @@ func TestACountyExtends(t *testing.T) {
 	require.Equal(t, "wechat", resident.Columns[len(resident.Columns)-1].Name)
 	_, shown := resident.Access("steward").Shows("phone")
 	require.False(t, shown, "what an extension says about a column replaces what was said")
+	require.True(t, s.Table("visit").Access("supervisor").Reads(s.Table("visit").Cell("place")))
 	require.True(t, resident.Access("nurse").MayUpdate(resident.Cell("phone")))
 	require.True(t, resident.Access("grid_worker").MayUpdate(resident.Cell("wechat")))
 }
