@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -26,6 +27,7 @@ const (
 	readWithin  = 45 * time.Second
 	writeWithin = 10 * time.Second
 	shakeWithin = 15 * time.Second
+	slowest     = 8 << 10 // bytes a second of the slowest link that works: a longer message gets longer
 )
 
 // WebSocketOptions change how the centre is reached. The zero value is right.
@@ -154,7 +156,8 @@ func (c *wsConn) Send(m session.Message) error {
 	if err != nil {
 		return err
 	}
-	if err := c.ws.SetWriteDeadline(c.now().Add(writeWithin)); err != nil {
+	within := writeWithin + time.Duration(len(b)/slowest)*time.Second
+	if err := c.ws.SetWriteDeadline(c.now().Add(within)); err != nil {
 		return err
 	}
 	if err := c.ws.WriteMessage(c.kind(), b); err != nil {
@@ -171,14 +174,15 @@ func (c *wsConn) Ping() error {
 
 // Receive reads one message. A close frame, and a message that cannot be read, is a *session.Closed.
 func (c *wsConn) Receive() (session.Message, error) {
-	kind, b, err := c.ws.ReadMessage()
+	kind, from, err := c.ws.NextReader()
+	if err != nil {
+		return nil, ended(err)
+	}
+	b, err := io.ReadAll(alive{c, from})
 	if err != nil {
 		return nil, ended(err)
 	}
 	c.in.Add(int64(len(b)))
-	if err := c.ws.SetReadDeadline(c.now().Add(readWithin)); err != nil {
-		return nil, err
-	}
 	if kind != c.kind() {
 		return nil, &session.Closed{Code: session.NoticeProtocol, Text: "a frame of the other kind than the subprotocol says"}
 	}
@@ -187,6 +191,19 @@ func (c *wsConn) Receive() (session.Message, error) {
 		return nil, &session.Closed{Code: session.NoticeProtocol, Text: err.Error()}
 	}
 	return m, nil
+}
+
+// alive moves the deadline with every piece that comes: a long message over a slow link is no dead link.
+type alive struct {
+	c    *wsConn
+	from io.Reader
+}
+
+func (a alive) Read(p []byte) (int, error) {
+	if err := a.c.ws.SetReadDeadline(a.c.now().Add(readWithin)); err != nil {
+		return 0, err
+	}
+	return a.from.Read(p)
 }
 
 // ended tells why reading ended. That a link broke says nothing about the centre: the device is offline.
