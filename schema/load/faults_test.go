@@ -77,7 +77,7 @@ var faults = []struct{ name, text, want string }{
 	{"a list", "- a", "records/thing.yaml:1: a record type should be a mapping"},
 	{"two keys", base + "level: grid\n", `records/thing.yaml:13: a record type has "level" twice; keep one`},
 	{"unknown key", base + "colour: red\n", `records/thing.yaml:13: a record type has no key "colour"; use one of: name,`},
-	{"unknown key of a column", column("type: text, lenght: 3"), `records/thing.yaml:6: column extra has no key "lenght"`},
+	{"unknown key of a column", column("type: text, max_length: 3"), `records/thing.yaml:6: column extra has no key "max_length"`},
 	{"alias", with("en: Thing", "en: &x Thing\nappend: *x"), "records/thing.yaml:4: a record type uses a YAML alias"},
 	{"merge key", with("  name: {zh", "  name: {<<: {a: b}, zh"), "uses a YAML alias, merge"},
 	{"no name", with("name: thing\n", ""), "records/thing.yaml:1: the file must have either name or extends"},
