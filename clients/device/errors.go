@@ -153,3 +153,6 @@ var noticeCodes = map[session.NoticeCode]Code{
 	session.NoticeTimeout:      CodeTimeout,
 	session.NoticeClock:        CodeClock,
 }
+
+// Say gives the sentence of a code as it stands in the catalogue, with its verbs.
+func Say(code Code) schema.Label { e := catalogue[code]; return schema.Label{ZH: e.zh, EN: e.en} }

@@ -121,6 +121,26 @@ func TestRefusedChangesetIsShownWithItsReason(t *testing.T) {
 	row, err := a.Get(bg, "household", id)
 	require.NoError(t, err)
 	require.Equal(t, schema.Text("13812345678"), row.Values["phone"], "the centre's value shows again")
+
+	list, err := a.Rejected(bg, false)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.Equal(t, se.CodeBadValue, list[0].Reason.Code)
+	require.Contains(t, list[0].In("zh-CN"), "“联系电话”不是有效的电话号码")
+	require.Equal(t, schema.Text("not a phone"), list[0].Changeset.Changes[0].Cells[0].Values[0], "what was written is kept")
+	status, err := a.Status(bg)
+	require.NoError(t, err)
+	require.Equal(t, 1, status.Refused)
+
+	require.NoError(t, a.Handled(bg, list[0].N))
+	require.Equal(t, device.MarkDone, mark(t, a, "household", id))
+	list, err = a.Rejected(bg, false)
+	require.NoError(t, err)
+	require.Empty(t, list)
+	list, err = a.Rejected(bg, true)
+	require.NoError(t, err)
+	require.Len(t, list, 1, "it stays in the file")
+	require.Equal(t, device.CodeNoRow, device.CodeOf(a.Handled(bg, 1)))
 }
 
 func TestRunSendsWhatIsWrittenWhileItRuns(t *testing.T) {
@@ -142,4 +162,41 @@ func TestRunSendsWhatIsWrittenWhileItRuns(t *testing.T) {
 	require.NoError(t, err)
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
+}
+
+func TestConflictsAreTold(t *testing.T) {
+	c, a, b := pair(t)
+	synced(t, a, c)
+	id := household(t, a)
+	var dispute se.RowID
+	_, err := a.Write(bg, func(tx *device.Tx) (err error) {
+		dispute, err = tx.Insert("dispute", map[string]any{"kind_code": "neighbour", "facts": "x"})
+		return err
+	})
+	require.NoError(t, err)
+	synced(t, a, c)
+	synced(t, b, c)
+	require.Equal(t, device.MarkDone, mark(t, b, "household", id))
+	for i, r := range []*device.Replica{a, b} {
+		_, err := r.Write(bg, func(tx *device.Tx) error {
+			return tx.Set("dispute", dispute, map[string]any{"facts": fmt.Sprint("told to ", i)})
+		})
+		require.NoError(t, err)
+	}
+	synced(t, a, c)
+	report := synced(t, b, c)
+	require.Equal(t, 1, report.Kinds[se.Conflicts])
+	synced(t, a, c)
+	for _, r := range []*device.Replica{a, b} {
+		list, err := r.Conflicts(bg)
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		require.True(t, list[0].Open)
+		require.Equal(t, se.ConflictKey{Kind: se.ConflictCell, Table: "dispute", Row: dispute, Cell: "facts"}, list[0].Key)
+		s, err := r.Status(bg)
+		require.NoError(t, err)
+		require.Equal(t, 1, s.Open)
+		require.Zero(t, s.Outbox)
+		require.Positive(t, s.LastSync)
+	}
 }
