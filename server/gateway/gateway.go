@@ -1,0 +1,281 @@
+// Package gateway is the centre's door for devices: WebSocket connections on GET /v1/sync.
+//
+// It carries messages between sockets and session.Centre, which holds the rules of the conversation, and drives what
+// the session asks for. syncengine/wire/protocol.md is what a device may rely on. Each connection has a reader and a
+// writer; nothing it does, or fails to do, is noticed by another one.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/rs/zerolog"
+
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+)
+
+// Identity is who a token stands for.
+type Identity struct {
+	Account string
+	Device  string
+	Expires time.Time // the connection ends then; zero for never
+}
+
+// What an Authenticator refuses a token for. Any other error of it means that it could not tell: come back later.
+var (
+	ErrUnauthorised = errors.New("gateway: the token is not valid")
+	ErrRevoked      = errors.New("gateway: the device is revoked")
+)
+
+// Authenticator checks access tokens of devices.
+type Authenticator interface {
+	Authenticate(ctx context.Context, token string) (Identity, error)
+}
+
+// Centre is what the gateway needs of the county; server/centre has it. Its methods are called by many goroutines.
+type Centre interface {
+	Limits() se.Limits
+	// Welcome answers a Hello. ErrUnknownDevice and ErrRevoked of syncengine close the connection for good.
+	Welcome(se.Hello) (*se.Welcome, error)
+	// Submit returns when the verdicts are durable. Results are in the order given; an Err in one ends them.
+	Submit(context.Context, []*se.Changeset, se.Contact) ([]se.Result, error)
+	Next(se.NextRequest) (*se.Part, error)
+}
+
+// Bell tells when the county may have moved; feed.County has it.
+type Bell interface {
+	Subscribe() (bell <-chan struct{}, cancel func())
+}
+
+// Observer is told what happens, for metrics. It must not block. Kinds of messages are hello, push, delta …
+type Observer interface {
+	Refused(status int)                  // a handshake
+	Opened()                             // a connection
+	Closed(code string)                  // a connection: a session.NoticeCode, or "gone" if the device hung up
+	Received(kind string, bytes int)     // a message
+	Sent(kind string, bytes int)         // a message
+	Committed(n int, took time.Duration) // changesets of one connection, from their coming to their verdicts
+}
+
+// Options are what a Gateway is made of. Auth, Centre, Bell and Now are required.
+type Options struct {
+	Auth   Authenticator
+	Centre Centre
+	Bell   Bell
+	// Now is the process's own clock: deadlines of sockets are judged by it.
+	Now      func() time.Time
+	Log      zerolog.Logger // zero: nothing
+	Observer Observer       // nil: nobody
+
+	// Origins are allowed besides the page's own host, such as https://console.example.org.
+	Origins []string
+	// MaxConnections is how many sockets may be open at once; 0 = 10,000.
+	MaxConnections int
+	// MaxStrangers is how many of them may be without a token yet; 0 = 500.
+	MaxStrangers int
+	// MaxPerDevice is how many of them one device may have, the oldest giving way; 0 = 3.
+	MaxPerDevice int
+	// PushRate is how many changesets a second a connection may offer in the long run, PushBurst how many at once;
+	// what is above waits. 0 = 200 and 1,000.
+	PushRate  float64
+	PushBurst int
+	// Deadlines; zero fields take the defaults.
+	Deadlines Deadlines
+}
+
+// Deadlines bound what a connection may wait for. A longer message may take longer: see slowest.
+type Deadlines struct {
+	Handshake time.Duration // checking the token, writing the answer; 10 s. The request itself is http.Server's to bound
+	Hello     time.Duration // until the first message is there; 10 s
+	Read      time.Duration // without any sign of the device; 45 s
+	Ping      time.Duration // between pings; 15 s
+	Write     time.Duration // for one message; 10 s
+	Linger    time.Duration // for the device to take notice of the end; 1 s
+}
+
+// slowest is the slowest link that works, in bytes a second: a message of n bytes gets n/slowest longer.
+const slowest = 8 << 10
+
+func (d *Deadlines) defaults() {
+	for _, f := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&d.Handshake, 10 * time.Second}, {&d.Hello, session.HelloWithin * time.Millisecond}, {&d.Read, 45 * time.Second},
+		{&d.Ping, 15 * time.Second}, {&d.Write, 10 * time.Second}, {&d.Linger, time.Second},
+	} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+}
+
+// Gateway serves sockets. It is an http.Handler for one path.
+type Gateway struct {
+	opts     Options
+	origins  map[string]bool
+	upgrader websocket.Upgrader
+	decoding chan struct{} // bounds how many large messages are decoded at once
+
+	ctx    context.Context // of everything that outlives a handshake; ends when Shutdown's patience does
+	cancel context.CancelFunc
+
+	mu        sync.Mutex // guards what follows
+	stopping  bool
+	conns     map[*conn]struct{}
+	devices   map[string][]*conn // oldest first
+	strangers int                // of conns, those without a device
+	running   sync.WaitGroup     // goroutines of connections; a connection adds its own while not stopping
+}
+
+// New makes a Gateway; it fails for an origin that no browser would send.
+func New(o Options) (*Gateway, error) {
+	origins, err := parseOrigins(o.Origins)
+	if err != nil {
+		return nil, err
+	}
+	o.MaxConnections = or(o.MaxConnections, 10_000)
+	o.MaxStrangers = or(o.MaxStrangers, 500)
+	o.MaxPerDevice = or(o.MaxPerDevice, 3)
+	o.PushRate = or(o.PushRate, 200)
+	o.PushBurst = or(o.PushBurst, 1000)
+	o.Deadlines.defaults()
+	if o.Observer == nil {
+		o.Observer = nobody{}
+	}
+	g := &Gateway{
+		opts: o, origins: origins, conns: map[*conn]struct{}{}, devices: map[string][]*conn{}, decoding: make(chan struct{}, 2),
+	}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	g.upgrader = websocket.Upgrader{
+		HandshakeTimeout: o.Deadlines.Handshake, ReadBufferSize: 512, WriteBufferSize: 4096, WriteBufferPool: &sync.Pool{},
+		CheckOrigin: func(*http.Request) bool { return true }, // checked before, with a sentence
+		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
+			g.refuse(w, status, "this is no WebSocket handshake: "+reason.Error())
+		},
+	}
+	return g, nil
+}
+
+func or[T int | float64](x, otherwise T) T {
+	if x == 0 {
+		return otherwise
+	}
+	return x
+}
+
+// Revoked closes a device's connections at once. The caller has made the revocation durable before: a connection
+// that comes later is refused by Authenticate or Welcome.
+func (g *Gateway) Revoked(device string) {
+	g.mu.Lock()
+	list := append([]*conn(nil), g.devices[device]...)
+	g.mu.Unlock()
+	for _, c := range list {
+		c.end(session.NoticeRevoked, "this device may not synchronise any more; ask your supervisor")
+	}
+}
+
+// Connections tells how many sockets are open.
+func (g *Gateway) Connections() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.conns)
+}
+
+// Shutdown takes no more connections, lets commits under way answer, tells every device that the centre is stopping
+// and returns when all are gone. When ctx ends first, it cuts the rest off and returns ctx's error.
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	g.mu.Lock()
+	g.stopping = true
+	list := slices.Collect(maps.Keys(g.conns))
+	g.mu.Unlock()
+	for _, c := range list {
+		c.end(session.NoticeStopping, "the centre is about to stop; come back in a moment")
+	}
+	defer g.cancel()
+	gone := make(chan struct{})
+	go func() { g.running.Wait(); close(gone) }()
+	select {
+	case <-gone:
+		return nil
+	case <-ctx.Done():
+	}
+	g.cancel()
+	for _, c := range list {
+		c.ws.Close()
+	}
+	<-gone
+	return ctx.Err()
+}
+
+// room tells whether one more connection fits; stranger says that its device is not known yet.
+func (g *Gateway) room(stranger bool) (ok bool, why string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.stopping:
+		return false, "the centre is about to stop; come back in a moment"
+	case len(g.conns) >= g.opts.MaxConnections, stranger && g.strangers >= g.opts.MaxStrangers:
+		return false, "too many connections are open; come back in a moment"
+	}
+	return true, ""
+}
+
+// add takes a connection in, so that its goroutines may start; false if the gateway began to stop meanwhile.
+func (g *Gateway) add(c *conn) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stopping {
+		return false
+	}
+	g.conns[c] = struct{}{}
+	g.strangers++
+	g.running.Add(2)
+	return true
+}
+
+// claim enters a connection under its device, from which on Revoked finds it. The oldest beyond the limit give way.
+func (g *Gateway) claim(c *conn, device string) {
+	g.mu.Lock()
+	g.strangers--
+	c.device = device
+	list := append(slices.Clone(g.devices[device]), c)
+	g.devices[device] = list
+	old := append([]*conn(nil), list[:max(0, len(list)-g.opts.MaxPerDevice)]...)
+	g.mu.Unlock()
+	for _, c := range old {
+		c.end(session.NoticeProtocol, "this device has opened newer connections; one is enough")
+	}
+}
+
+// remove forgets a connection that has ended.
+func (g *Gateway) remove(c *conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.conns, c)
+	if c.device == "" {
+		g.strangers--
+		return
+	}
+	list := slices.DeleteFunc(slices.Clone(g.devices[c.device]), func(x *conn) bool { return x == c })
+	if g.devices[c.device] = list; len(list) == 0 {
+		delete(g.devices, c.device)
+	}
+}
+
+// nobody is the Observer of a gateway without one.
+type nobody struct{}
+
+func (nobody) Refused(int)                  {}
+func (nobody) Opened()                      {}
+func (nobody) Closed(string)                {}
+func (nobody) Received(string, int)         {}
+func (nobody) Sent(string, int)             {}
+func (nobody) Committed(int, time.Duration) {}

@@ -1,0 +1,202 @@
+package gateway
+
+import (
+	"errors"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+	"github.com/doorstep-sync/doorstep/syncengine/wire"
+)
+
+// write is the writer: it sends what there is, reads from the centre what comes next, pings, and says goodbye.
+func (c *conn) write() {
+	defer c.g.running.Done()
+	defer close(c.written)
+	defer c.linger()
+	defer c.guard("write")
+	bell, cancel := c.g.opts.Bell.Subscribe()
+	defer cancel()
+	ping := c.g.opts.Now().Add(c.g.opts.Deadlines.Ping)
+	timer := time.NewTimer(c.g.opts.Deadlines.Ping)
+	defer timer.Stop()
+	for {
+		out, ask, bye, gone := c.work()
+		for _, m := range out {
+			if gone || !c.send(m) {
+				return
+			}
+		}
+		switch {
+		case gone:
+			return
+		case bye != nil:
+			c.goodbye(bye)
+			return
+		case ask != nil:
+			c.answer(ask)
+			continue
+		}
+		timer.Reset(c.until(ping))
+		select {
+		case <-c.wake:
+		case <-bell:
+			c.with(func(s *session.Centre, now int64) []session.Effect { return s.Bell(now) })
+		case <-timer.C:
+			if now := c.g.opts.Now(); !now.Before(ping) {
+				ping = now.Add(c.g.opts.Deadlines.Ping)
+				c.ping(now)
+			}
+			c.expire()
+		}
+	}
+}
+
+// work takes what is there to do. The end comes after what was to be sent before it, and after commits under way if
+// the centre stops.
+func (c *conn) work() (out []session.Message, ask session.Effect, bye *ending, gone bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out, ask = c.out, c.ask
+	c.out, c.ask = nil, nil
+	c.room.Broadcast()
+	if c.ending != nil {
+		ask = nil
+		if c.ending.code != session.NoticeStopping || !c.committing {
+			bye = c.ending
+		}
+	}
+	return out, ask, bye, c.gone
+}
+
+// answer asks the centre what the session wants to know.
+func (c *conn) answer(ask session.Effect) {
+	switch ask := ask.(type) {
+	case *session.Open:
+		w, err := c.g.opts.Centre.Welcome(ask.Hello)
+		var code session.NoticeCode
+		var text string
+		if err != nil || w == nil {
+			w = nil
+			if code, text = failure(err); code == session.NoticeInternal {
+				c.g.opts.Log.Error().Err(err).Str("device", c.name()).Msg("cannot welcome a device")
+			}
+		}
+		c.with(func(s *session.Centre, now int64) []session.Effect {
+			if w != nil {
+				c.limit = w.Limits.MaxFrame
+			}
+			return s.Opened(w, code, text, now)
+		})
+	case *session.Read:
+		part, err := c.g.opts.Centre.Next(ask.Request)
+		if err != nil {
+			part = nil
+			if code, text := failure(err); code != session.NoticeInternal {
+				c.end(code, text)
+				return
+			}
+			c.g.opts.Log.Error().Err(err).Str("device", c.name()).Msg("cannot read what a device lacks")
+		}
+		c.with(func(s *session.Centre, now int64) []session.Effect { return s.Advanced(part, now) })
+	}
+}
+
+// until is how long the writer may sleep.
+func (c *conn) until(ping time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if end := c.who.Expires; !end.IsZero() && end.Before(ping) && c.ending == nil {
+		ping = end
+	}
+	return max(ping.Sub(c.g.opts.Now()), 0)
+}
+
+// expire ends the connection of a token that is not valid any more.
+func (c *conn) expire() {
+	c.mu.Lock()
+	end := c.who.Expires
+	c.mu.Unlock()
+	if !end.IsZero() && !c.g.opts.Now().Before(end) {
+		c.end(session.NoticeUnauthorised, "the token has run out; get a new one and connect again")
+	}
+}
+
+func (c *conn) ping(now time.Time) {
+	if err := c.ws.WriteControl(websocket.PingMessage, nil, now.Add(c.g.opts.Deadlines.Write)); err != nil {
+		c.cut()
+		return
+	}
+	c.with(func(s *session.Centre, now int64) []session.Effect { return s.Tick(now) })
+}
+
+// send writes one message; false if the device does not take it.
+func (c *conn) send(m session.Message) bool {
+	b, err := wire.Marshal(m, c.format)
+	if err != nil {
+		c.g.opts.Log.Error().Err(err).Str("device", c.name()).Msg("bug: a message cannot be encoded")
+		c.end(session.NoticeInternal, "the centre made a mistake on this connection; come back later")
+		return true // the end is sent instead
+	}
+	c.ws.SetWriteDeadline(c.g.opts.Now().Add(c.g.opts.Deadlines.Write + time.Duration(len(b))*time.Second/slowest))
+	switch err := c.ws.WriteMessage(c.kind(), b); {
+	case errors.Is(err, websocket.ErrCloseSent): // the library has, for a frame that broke the rules
+		c.lost()
+		return false
+	case err != nil:
+		c.cut()
+		return false
+	}
+	c.g.opts.Observer.Sent(kindOf(m), len(b))
+	return true
+}
+
+// cut ends a connection that takes nothing any more.
+func (c *conn) cut() {
+	c.lost()
+	c.ws.Close()
+}
+
+// goodbye sends the Notice, if the session has not, and the close frame.
+func (c *conn) goodbye(e *ending) {
+	if !e.told && !c.send(&session.Notice{Code: e.code, Text: e.text, Close: true}) {
+		return
+	}
+	text := e.text
+	for len(text) > 120 || !utf8.ValidString(text) { // a close frame holds 123 bytes
+		text = text[:min(len(text)-1, 120)]
+	}
+	// If it fails, the device reads the socket's end instead.
+	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(e.close, text), c.g.opts.Now().Add(c.g.opts.Deadlines.Write))
+}
+
+// linger sets the reader's last deadline.
+func (c *conn) linger() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lingering = true
+	c.ws.SetReadDeadline(c.g.opts.Now().Add(c.g.opts.Deadlines.Linger))
+}
+
+// kindOf names a message for metrics.
+func kindOf(m session.Message) string {
+	switch m.(type) {
+	case *session.Hello:
+		return "hello"
+	case *session.Welcome:
+		return "welcome"
+	case *session.Push:
+		return "push"
+	case *session.Verdicts:
+		return "verdicts"
+	case *session.Delta:
+		return "delta"
+	case *session.Inbox:
+		return "inbox"
+	case *session.Seen:
+		return "seen"
+	}
+	return "notice"
+}
