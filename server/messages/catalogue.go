@@ -74,7 +74,7 @@ const (
 var catalogue = map[Key]entry{
 	Unexpected:      {Internal, "中心内部出错，本次操作没有生效。请稍后再试；若仍不行，请联系管理员查看日志。", "The centre failed and nothing was changed. Try again later; if it persists, ask the administrator to look at the log."},
 	BadRequest:      {Invalid, "请求有误，没有任何改动。请按下列各项修改后重试。", "The request is wrong and nothing was changed. Correct the items listed and try again."},
-	BadField:        {Invalid, "“%[1]v”的值不合要求：%[2]v。", "The value of %[1]q is not acceptable: %[2]v."},
+	BadField:        {Invalid, "“%[1]v”的值不合要求：%[2]v", "The value of %[1]q is not acceptable: %[2]v"},
 	NoRoute:         {NotFound, "没有这个地址。可用地址见 /openapi.json。", "There is no such path. /openapi.json lists those that exist."},
 	BadMethod:       {Invalid, "这个地址不支持该方法，可用：%v。", "This path does not take that method; it takes %v."},
 	TokenInURL:      {Invalid, "令牌或口令不能放在网址里，网址会留在日志中。请放到 Authorization: Bearer 请求头，并视此令牌为已泄露。", "A token must not be in the URL, because URLs end up in logs. Send it in the header Authorization: Bearer, and treat this one as leaked."},

@@ -71,4 +71,17 @@ var importing = map[Key]entry{
 	"level.street":    {KindText, "街道（乡镇）", "street"},
 	"level.community": {KindText, "社区（村）", "community"},
 	"level.grid":      {KindText, "网格", "grid"},
+
+	"type.sealed": {KindText, "设备端加密的内容，不能在此填写", "left to devices, which encrypt it"},
+	"type.bool":   {KindText, " true 或 false", "true or false"},
+	"type.int":    {KindText, "整数", "a whole number"},
+	"type.real":   {KindText, "数字", "a number"},
+	"type.time":   {KindText, "时间（如 2026-03-02T08:00:00Z）", "a time such as 2026-03-02T08:00:00Z"},
+	"type.set":    {KindText, "文字列表", "a list of texts"},
+	"type.text":   {KindText, "文字", "a text"},
+	"type.date":   {KindText, "日期（如 2026-03-02）", "a date such as 2026-03-02"},
+	"type.code":   {KindText, "代码", "a code"},
+	"type.ref":    {KindText, "记录编号", "the id of a record"},
+	"type.scope":  {KindText, "组织单位编码", "the code of an org unit"},
+	"type.id":     {KindText, "编号", "an id"},
 }

@@ -71,7 +71,7 @@ func TestEveryKeyHasBothSentences(t *testing.T) {
 		require.NotEmpty(t, e.ZH, k)
 		require.NotEmpty(t, e.EN, k)
 		require.Equal(t, arguments(e.ZH), arguments(e.EN), "%s takes different arguments in zh and en", k)
-		if e.Kind != KindText {
+		if e.Kind != KindText && k != BadField { // its second argument ends the sentence
 			require.True(t, strings.HasSuffix(e.ZH, "。"), "%s is no sentence in zh: %s", k, e.ZH)
 			require.True(t, strings.HasSuffix(e.EN, "."), "%s is no sentence in en: %s", k, e.EN)
 		}

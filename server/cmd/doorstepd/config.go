@@ -1,0 +1,234 @@
+package main
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/posflag"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/pflag"
+)
+
+//go:embed defaults.yaml
+var defaults []byte
+
+const envPrefix = "DOORSTEP_"
+
+// config is what serve was told; defaults.yaml says what each means.
+type config struct {
+	Listen         string
+	Data           string
+	County         int64
+	Schema         string
+	Origins        []string
+	LogLevel       string
+	LogFormat      string
+	StopWithin     time.Duration
+	MaxConnections int
+	CodeLife       time.Duration
+	HouseholdType  string
+}
+
+// settings gives the keys that flags may set, with what a flag is called.
+var settings = map[string]string{"listen": "listen", "data": "data", "county": "county", "schema": "schema", "origins": "origin",
+	"log.level": "log-level", "log.format": "log-format", "stop_within": "stop-within", "max_connections": "max-connections", "code_life": "code-life"}
+
+func addFlags(f *pflag.FlagSet) {
+	f.String("config", "", "YAML file with settings")
+	f.String("listen", "", "address and port to listen on (default 127.0.0.1:8737)")
+	f.String("data", "", "folder for the database and the keys (default ./doorstep-data)")
+	f.String("county", "", "number of this installation's county (default 1)")
+	f.String("schema", "", "folder with the county's own declarations")
+	f.StringSlice("origin", nil, "page allowed to open sockets, such as https://console.example.org; may be repeated")
+	f.String("log-level", "", "debug, info, warn or error (default info)")
+	f.String("log-format", "", "json, console or auto (default auto)")
+	f.String("stop-within", "", "how long stopping may take (default 20s)")
+	f.String("max-connections", "", "sockets open at once (default 10000)")
+	f.String("code-life", "", "how long an enrolment code may be used (default 15m)")
+}
+
+// source tells where each value came from, for messages.
+type source struct {
+	k     *koanf.Koanf
+	where map[string]string // key → "the variable DOORSTEP_LISTEN"
+}
+
+// configure reads file < variables < flags and checks every value. unknown lists DOORSTEP_ variables that mean nothing.
+func configure(flags *pflag.FlagSet, environ func() []string) (c config, unknown []string, err error) {
+	s := source{koanf.New("."), map[string]string{}}
+	if err := s.k.Load(raw(defaults), yaml.Parser()); err != nil {
+		return c, nil, fmt.Errorf("bug: defaults.yaml: %w", err)
+	}
+	known := s.k.Keys()
+	if err := s.file(flags, environ, known); err != nil {
+		return c, nil, err
+	}
+	unknown, err = s.variables(environ, known)
+	if err != nil {
+		return c, nil, err
+	}
+	if err := s.flags(flags); err != nil {
+		return c, nil, err
+	}
+	c, err = s.check()
+	return c, unknown, err
+}
+
+// raw is a koanf provider over bytes.
+type raw []byte
+
+func (r raw) ReadBytes() ([]byte, error)    { return r, nil }
+func (r raw) Read() (map[string]any, error) { return nil, errors.New("bytes only") }
+
+func (s *source) file(flags *pflag.FlagSet, environ func() []string, known []string) error {
+	path, err := flags.GetString("config")
+	if err != nil {
+		return err
+	}
+	what := "--config"
+	if path == "" {
+		what = "the variable DOORSTEP_CONFIG"
+		for _, e := range environ() {
+			if v, ok := strings.CutPrefix(e, envPrefix+"CONFIG="); ok {
+				path = v
+			}
+		}
+	}
+	if path == "" {
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return usage("%s names %q, which cannot be read: %v; correct the path", what, path, cause(err))
+	}
+	k := koanf.New(".")
+	if err := k.Load(raw(text), yaml.Parser()); err != nil {
+		return usage("%s is not valid YAML: %v; correct it", path, err)
+	}
+	for _, key := range k.Keys() {
+		if !slices.Contains(known, key) {
+			return usage("%s sets %q, which is no setting; remove it, or use one of: %s", path, key, strings.Join(known, ", "))
+		}
+		s.where[key] = key + " in " + path
+	}
+	return s.k.Merge(k)
+}
+
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+func (s *source) variables(environ func() []string, known []string) (unknown []string, err error) {
+	err = s.k.Load(env.Provider(".", env.Opt{Prefix: envPrefix, EnvironFunc: environ, TransformFunc: func(name, value string) (string, any) {
+		for _, key := range known {
+			if name != envPrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_")) {
+				continue
+			}
+			s.where[key] = "the variable " + name
+			if key == "origins" {
+				return key, split(value)
+			}
+			return key, value
+		}
+		if name != envPrefix+"CONFIG" {
+			unknown = append(unknown, name)
+		}
+		return "", nil
+	}}), nil)
+	return unknown, err
+}
+
+func split(list string) []string {
+	var out []string
+	for _, s := range strings.Split(list, ",") {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (s *source) flags(flags *pflag.FlagSet) error {
+	return s.k.Load(posflag.ProviderWithFlag(flags, ".", s.k, func(f *pflag.Flag) (string, any) {
+		if !f.Changed {
+			return "", nil
+		}
+		for key, flag := range settings {
+			if flag == f.Name {
+				s.where[key] = "--" + f.Name
+				return key, posflag.FlagVal(flags, f)
+			}
+		}
+		return "", nil
+	}), nil)
+}
+
+// wrong is the sentence about a value: what it is called where it was given, the value, and what it must be.
+func (s *source) wrong(key, must string) error {
+	where := s.where[key]
+	if where == "" {
+		where = key
+	}
+	return usage("%s is %q; it must be %s", where, s.k.String(key), must)
+}
+
+func (s *source) check() (c config, err error) {
+	k := s.k
+	c = config{Listen: k.String("listen"), Data: k.String("data"), Schema: k.String("schema"), Origins: k.Strings("origins"),
+		LogLevel: k.String("log.level"), LogFormat: k.String("log.format"), HouseholdType: k.String("staffing.record")}
+	if !validAddress(c.Listen) {
+		return c, s.wrong("listen", "an address and a port from 0 to 65535, such as 127.0.0.1:8737 or :8737")
+	}
+	if strings.TrimSpace(c.Data) == "" || strings.ContainsRune(c.Data, 0) {
+		return c, s.wrong("data", "the path of a folder, such as ./doorstep-data")
+	}
+	if c.County, err = strconv.ParseInt(k.String("county"), 10, 64); err != nil || c.County < 1 {
+		return c, s.wrong("county", "a whole number from 1, such as 370115")
+	}
+	if n, err := strconv.Atoi(k.String("max_connections")); err != nil || n < 1 || n > 1_000_000 {
+		return c, s.wrong("max_connections", "a whole number from 1 to 1000000")
+	} else {
+		c.MaxConnections = n
+	}
+	for _, d := range []struct {
+		key         string
+		field       *time.Duration
+		least, most time.Duration
+	}{{"stop_within", &c.StopWithin, time.Second, 10 * time.Minute}, {"code_life", &c.CodeLife, time.Minute, 24 * time.Hour}} {
+		v, err := time.ParseDuration(k.String(d.key))
+		if err != nil || v < d.least || v > d.most {
+			return c, s.wrong(d.key, fmt.Sprintf("a duration from %v to %v, such as %v", d.least, d.most, d.least*2))
+		}
+		*d.field = v
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
+		return c, s.wrong("log.level", "debug, info, warn or error")
+	}
+	if !slices.Contains([]string{"auto", "json", "console"}, c.LogFormat) {
+		return c, s.wrong("log.format", "auto, json or console")
+	}
+	return c, nil
+}
+
+func validAddress(listen string) bool {
+	_, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false
+	}
+	n, err := strconv.Atoi(port)
+	return err == nil && n >= 0 && n <= 65535 && port == strconv.Itoa(n)
+}

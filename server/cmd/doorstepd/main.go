@@ -1,0 +1,116 @@
+// Command doorstepd is a Doorstep centre. It alone reads configuration, the wall clock and randomness, and wires the
+// packages of server together; wire.go is the place to look.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorstep-sync/doorstep/server/api"
+)
+
+// version is set by the linker (scripts/build.sh).
+var version = "development"
+
+// Exit codes, part of the program's contract (doorstepd --help).
+const (
+	exitOK      = 0
+	exitFailed  = 1 // it could not do its work: the message says why
+	exitUsage   = 2 // an argument, a variable or the configuration file is wrong: nothing was done
+	exitStopped = 3 // it did not stop within the time given; no acknowledged work is lost
+)
+
+// usageError is a mistake in what was given; its text names it and says what to do.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// errSlowStop says that connections were cut off at the end.
+var errSlowStop = errors.New("the centre did not stop in time and cut its connections off; no acknowledged work is lost")
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr, os.Environ, time.Now))
+}
+
+// run is the program; tests call it.
+func run(args []string, out, errs io.Writer, environ func() []string, now func() time.Time) int {
+	root := command(out, errs, environ, now)
+	root.SetArgs(args)
+	err := root.Execute()
+	var u *usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &u):
+		fmt.Fprintln(errs, "doorstepd: "+err.Error())
+		return exitUsage
+	case errors.Is(err, errSlowStop):
+		fmt.Fprintln(errs, "doorstepd: "+err.Error())
+		return exitStopped
+	}
+	fmt.Fprintln(errs, "doorstepd: "+err.Error())
+	return exitFailed
+}
+
+func command(out, errs io.Writer, environ func() []string, now func() time.Time) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "doorstepd",
+		Short: "Doorstep (敲门) centre: takes what phones bring, decides, and gives everybody the same",
+		Long: `Doorstep (敲门) centre: takes what phones bring, decides, and gives everybody the same.
+
+Exit codes: 0 done; 1 it could not do its work; 2 an argument, variable or the configuration file is wrong and
+nothing was done; 3 it did not stop within the time given.`,
+		SilenceErrors: true, SilenceUsage: true, Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetOut(out)
+	root.SetErr(errs)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%v; '%s --help' lists what there is", err, cmd.CommandPath())
+	})
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(serveCommand(out, errs, environ, now), versionCommand(out), openAPICommand(out))
+	return root
+}
+
+// noArgs refuses arguments that are no flags.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usage("%q is not known to '%s'; '%s --help' lists what there is", args[0], cmd.CommandPath(), cmd.CommandPath())
+}
+
+func versionCommand(out io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			fmt.Fprintln(out, "doorstepd "+version)
+			return nil
+		},
+	}
+}
+
+func openAPICommand(out io.Writer) *cobra.Command {
+	var old bool
+	cmd := &cobra.Command{
+		Use: "openapi", Short: "Print the REST interface as OpenAPI 3.1 (JSON)", Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			doc, err := api.OpenAPI(old)
+			if err != nil {
+				return err
+			}
+			_, err = out.Write(doc)
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&old, "downgrade", false, "print OpenAPI 3.0, for generators that know no newer")
+	return cmd
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+)
+
+// greeting is what serve prints once it listens.
+type greeting struct {
+	URL       string `json:"url"`
+	Data      string `json:"data"`
+	AdminCode string `json:"admin_code,omitempty"` // until there is an administrator; each start makes a new one
+	Version   string `json:"version"`
+}
+
+func serveCommand(out, errs io.Writer, environ func() []string, now func() time.Time) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Run the centre", Args: noArgs,
+		Long: `Run the centre. Without configuration it keeps its data in ./doorstep-data and listens on 127.0.0.1:8737.
+
+Until there is an administrator, each start prints a new one-time code with which the first one is made.
+Every flag can be given as a variable (DOORSTEP_LISTEN, DOORSTEP_LOG_LEVEL …) or in a YAML file (--config);
+flags go before variables, and variables before the file. SIGTERM or SIGINT stops it in order.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, unknown, err := configure(cmd.Flags(), environ)
+			if err != nil {
+				return err
+			}
+			logger := newLog(errs, c, now)
+			for _, name := range unknown {
+				logger.Warn().Str("variable", name).Msg("this DOORSTEP_ variable is no setting of doorstepd")
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
+			defer stop()
+			return serve(ctx, c, logger, now, func(g greeting) { greet(out, g, asJSON) })
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print where it listens as one line of JSON")
+	addFlags(cmd.Flags())
+	return cmd
+}
+
+func greet(out io.Writer, g greeting, asJSON bool) {
+	if asJSON {
+		json.NewEncoder(out).Encode(g) //nolint:errcheck // nobody reads it then
+		return
+	}
+	fmt.Fprintf(out, "敲门中心已启动 Doorstep centre listens on %s\n数据 data: %s\n", g.URL, g.Data)
+	if g.AdminCode != "" {
+		fmt.Fprintf(out, "管理员一次性代码 one-time administrator code: %s\n", g.AdminCode)
+	}
+}
+
+// serve runs the centre until ctx ends, then stops it in order.
+func serve(ctx context.Context, c config, logger zerolog.Logger, now func() time.Time, ready func(greeting)) (err error) {
+	a, err := open(c, logger, now)
+	if err != nil {
+		return err
+	}
+	l, err := listen(c.Listen)
+	if err != nil {
+		return errors.Join(err, a.closeStore())
+	}
+	code, err := a.auth.BootstrapCode(ctx)
+	if err != nil {
+		l.Close()
+		return errors.Join(err, a.closeStore())
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- a.server.Serve(l) }()
+	logger.Info().Str("listen", l.Addr().String()).Int64("county", c.County).Int("schema", a.schema.Version).Str("version", version).Msg("centre started")
+	ready(greeting{"http://" + l.Addr().String(), a.folder.path, code, version})
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		if errors.Is(err, http.ErrServerClosed) {
+			err = nil
+		}
+	}
+	logger.Info().Msg("centre stops")
+	err = errors.Join(err, a.stop())
+	logger.Info().Bool("in_order", err == nil).Msg("centre stopped")
+	return err
+}
+
+// httpErrors takes what net/http would print. The text may hold an address; it is cut down to its first words.
+func httpErrors(logger zerolog.Logger) *log.Logger { return log.New(quiet{logger}, "", 0) }
+
+type quiet struct{ log zerolog.Logger }
+
+func (q quiet) Write(b []byte) (int, error) {
+	q.log.Debug().Msg("a connection broke the rules of HTTP or TLS")
+	return len(b), nil
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/doorstep-sync/doorstep/server/auth"
+	"github.com/doorstep-sync/doorstep/server/feed"
+	"github.com/doorstep-sync/doorstep/server/gateway"
+	"github.com/doorstep-sync/doorstep/server/messages"
+)
+
+// sockets is what main asks of the gateway.
+type sockets interface {
+	http.Handler
+	// Revoked closes a device's connections at once.
+	Revoked(device string)
+	// Shutdown tells every device that the centre is stopping and returns when all connections are gone.
+	Shutdown(ctx context.Context) error
+}
+
+func openSockets(a *app, bell feed.County, now func() time.Time) (sockets, error) {
+	g, err := gateway.New(gateway.Options{
+		Auth: authenticator{a.auth}, Centre: a.centre, Bell: bell, Now: now, Log: a.log, Observer: socketMetrics{a.metrics},
+		Origins: a.config.Origins, MaxConnections: a.config.MaxConnections,
+	})
+	if err != nil {
+		return nil, usage("origins: %v", err)
+	}
+	return g, nil
+}
+
+// authenticator gives the gateway the names of what server/auth found.
+type authenticator struct{ auth *auth.Service }
+
+// Authenticate implements gateway.Authenticator.
+func (a authenticator) Authenticate(ctx context.Context, token string) (gateway.Identity, error) {
+	p, err := a.auth.Device(ctx, token)
+	switch {
+	case err == nil:
+		return gateway.Identity{Account: p.Account, Device: p.Device, Expires: p.Expires}, nil
+	case messages.Is(err, messages.DeviceRevoked), messages.Is(err, messages.AccountOff):
+		return gateway.Identity{}, errors.Join(gateway.ErrRevoked, err)
+	case messages.Of(err).Kind() == messages.Unauthenticated:
+		return gateway.Identity{}, errors.Join(gateway.ErrUnauthorised, err)
+	}
+	return gateway.Identity{}, err
+}
+
+// socketMetrics is what the gateway tells.
+type socketMetrics struct{ m *metrics }
+
+// Refused counts a handshake.
+func (s socketMetrics) Refused(status int) {
+	s.m.refused.WithLabelValues(strconv.Itoa(status)).Inc()
+}
+
+// Opened counts a connection.
+func (s socketMetrics) Opened() { s.m.sockets.Inc() }
+
+// Closed counts its end.
+func (s socketMetrics) Closed(code string) {
+	s.m.sockets.Dec()
+	s.m.closed.WithLabelValues(code).Inc()
+}
+
+// Received counts a message.
+func (s socketMetrics) Received(kind string, bytes int) {
+	s.m.received.WithLabelValues(kind).Add(float64(bytes))
+}
+
+// Sent counts a message.
+func (s socketMetrics) Sent(kind string, bytes int) {
+	s.m.sent.WithLabelValues(kind).Add(float64(bytes))
+}
+
+// Committed times a push.
+func (s socketMetrics) Committed(_ int, took time.Duration) { s.m.answer.Observe(took.Seconds()) }
