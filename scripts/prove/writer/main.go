@@ -1,0 +1,66 @@
+//go:build prove
+
+// Writer writes until it is killed, and prints each acknowledgement once it holds: a line on standard output is a
+// promise. The power-cut proof runs it on a disk that it is about to cut.
+//
+//	writer centre DIR SEED         the store in DIR, many devices
+//	writer device DIR SEED COUNTY  the replica in DIR, against a county in the folder COUNTY, which stays
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/schema/load"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "writer:", err)
+		os.Exit(1)
+	}
+}
+
+// writer is what both modes share.
+type writer struct {
+	schema *schema.Schema
+	engine *se.Engine
+	seed   uint64
+}
+
+func run(args []string) error {
+	if len(args) < 3 {
+		return fmt.Errorf("usage: writer centre DIR SEED | writer device DIR SEED COUNTY")
+	}
+	seed, err := strconv.ParseUint(args[2], 10, 64)
+	if err != nil {
+		return fmt.Errorf("the seed: %w", err)
+	}
+	s, err := load.Default()
+	if err != nil {
+		return err
+	}
+	w := &writer{schema: s, engine: se.New(s, se.DefaultLimits), seed: seed}
+	switch {
+	case args[0] == "centre" && len(args) == 3:
+		return w.centre(args[1])
+	case args[0] == "device" && len(args) == 4:
+		return w.device(args[1], args[3])
+	}
+	return fmt.Errorf("cannot %q", args)
+}
+
+func (w *writer) rand(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(w.seed, stream)) }
+
+func millis() int64 { return time.Now().UnixMilli() }
+
+// say prints acknowledgements in one write: whole lines, at once.
+func say(lines []byte) error {
+	_, err := os.Stdout.Write(lines)
+	return err
+}
