@@ -191,12 +191,11 @@ func (d *demo) firstSync(ctx context.Context) error {
 	d.line("户籍台账 2 个变更集一次录入，%s 上行，%d 毫秒", "the register entered in 2 changesets, %s up, %d ms", size(desk.report.Out), desk.report.Took.Milliseconds())
 	var staffing struct {
 		Grids []struct {
-			Grid       string `json:"grid"`
 			Households int    `json:"households"`
 			OK         bool   `json:"ok"`
 		} `json:"grids"`
 	}
-	if err := d.centre.call(ctx, "GET", "/v1/staffing?under="+community, nil, &staffing); err != nil {
+	if err := d.centre.call(ctx, "GET", "/v1/staffing?scope="+community, nil, &staffing); err != nil {
 		return err
 	}
 	flagged := 0

@@ -49,17 +49,17 @@ type person struct {
 func invent(seed uint64, ids func() string) *village {
 	r := rand.New(rand.NewPCG(seed, 1))
 	v := &village{}
-	left := residents
+	left, done := residents, 0
 	for b := range buildings {
 		blk := &block{id: ids(), no: b + 1, grid: b * 2 / buildings}
 		n := households / buildings
-		if b < households%buildings {
+		if b%4 == 0 { // 500 = 16 × 31 + 4: both grids come to 250
 			n++
 		}
 		for i := range n {
 			h := &home{dwelling: ids(), household: ids(), unit: fmt.Sprint(i%2 + 1), room: fmt.Sprintf("%d%02d", i/4+1, i/2%2+1)}
 			h.phone = fmt.Sprintf("1990000%04d", r.IntN(10000)) // a range that no carrier has given out
-			done := b*households/buildings + i + 1
+			done++
 			size := min(1+r.IntN(3), left-(households-done))
 			if last := households - done; last == 0 {
 				size = left
