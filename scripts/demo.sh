@@ -3,4 +3,5 @@
 source "$(dirname "$0")/env.sh"
 
 scripts/need-sqlite3.sh
+scripts/build.sh
 run_program ./scripts/demo "$@"

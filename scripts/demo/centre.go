@@ -22,6 +22,7 @@ type centre struct {
 	url   string
 	data  string
 	token string // of whoever is signed in
+	lang  string // of its sentences
 	log   *os.File
 }
 
@@ -102,6 +103,7 @@ func (c *centre) call(ctx context.Context, method, path string, body, out any) e
 		return err
 	}
 	req.Header.Set("Content-Type", kind)
+	req.Header.Set("Accept-Language", c.lang)
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
@@ -131,7 +133,7 @@ func (d *demo) openCentre(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.centre = c
+	d.centre, c.lang = c, d.lang
 	d.line("监听 %s（仅本机），数据目录 %s，启动用时 %d 毫秒", "listens on %s (this machine only), data in %s, up in %d ms", c.url, c.data, time.Since(began).Milliseconds())
 	var session struct {
 		Token string `json:"token"`

@@ -81,7 +81,11 @@ func (d *demo) cutAtRandomBytes(ctx context.Context, x *phone) error {
 
 const childCommand = "sync-child"
 
-// child is one device in a process of its own, to be killed: it reports each verdict and goes on.
+// heardBeforeKill is how many verdicts the device that is killed has filed by then.
+const heardBeforeKill = 3
+
+// child is one device in a process of its own, to be killed. With some of its verdicts filed it says so and stands
+// still, so that the kill always comes in the middle.
 func child(args []string) int {
 	if len(args) != 2 {
 		return 2
@@ -97,7 +101,12 @@ func child(args []string) int {
 		fmt.Println("error", err)
 		return 1
 	}
-	err = r.Run(ctx, to, device.Events{Progress: func(p device.Progress) { fmt.Println("progress", p.Sent, p.Verdicts) }})
+	err = r.Run(ctx, to, device.Events{Progress: func(p device.Progress) {
+		if p.Verdicts >= heardBeforeKill {
+			fmt.Println("progress", p.Sent, p.Verdicts)
+			select {}
+		}
+	}})
 	fmt.Println("error", err)
 	return 1
 }
@@ -125,14 +134,13 @@ func (d *demo) killInTheMiddle(ctx context.Context, x *phone) error {
 		return err
 	}
 	seen := 0
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		var sent int
-		if _, err := fmt.Sscanf(lines.Text(), "progress %d %d", &sent, &seen); err != nil {
-			return fmt.Errorf("device process of %s: %s", x.name, lines.Text())
-		}
-		if seen >= 3 {
-			break
-		}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("device process of %s ended: %w", x.name, err)
+	}
+	sent := 0
+	if _, err := fmt.Sscanf(line, "progress %d %d", &sent, &seen); err != nil {
+		return fmt.Errorf("device process of %s: %s", x.name, line)
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		return err
@@ -148,7 +156,7 @@ func (d *demo) killInTheMiddle(ctx context.Context, x *phone) error {
 	if err != nil {
 		return err
 	}
-	d.check(seen >= 3 && left < waiting, "%s 应在同步中途被杀", "%s should have been killed in the middle", x.name)
+	d.check(seen >= heardBeforeKill && left > 0 && left < waiting, "%s 应在同步中途被杀", "%s should have been killed in the middle", x.name)
 	d.line("%s 同步到一半被 kill -9：待发 %d 条，已回执 %d 条，重开后还剩 %d 条，继续", "%s was killed (kill -9) in the middle: %d waiting, %d verdicts heard, %d left after reopening; it goes on", x.name, waiting, seen, left)
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 // phone is one device with its replica.
 type phone struct {
 	name    string
+	title   string // what people call its owner
 	role    string
 	grids   []int
 	doors   []string // steward
@@ -89,13 +90,13 @@ func (d *demo) settle(ctx context.Context) error {
 		p.all = append(p.all, x)
 		return x
 	}
-	p.desk = add(&phone{name: "supervisor-desk", role: "supervisor", grids: []int{0, 1}})
-	p.tablet = add(&phone{name: "supervisor-tablet", role: "supervisor", grids: []int{0, 1}})
+	p.desk = add(&phone{name: "supervisor-desk", title: "社区书记", role: "supervisor", grids: []int{0, 1}})
+	p.tablet = add(&phone{name: "supervisor-tablet", title: "社区书记", role: "supervisor", grids: []int{0, 1}})
 	for i := range p.worker {
-		p.worker[i] = add(&phone{name: fmt.Sprintf("worker-%d", i+1), role: "grid_worker", grids: []int{i}})
+		p.worker[i] = add(&phone{name: fmt.Sprintf("worker-%d", i+1), title: fmt.Sprintf("网格员%d", i+1), role: "grid_worker", grids: []int{i}})
 	}
 	for _, b := range d.village.blocks {
-		x := add(&phone{name: fmt.Sprintf("steward-%02d", b.no), role: "steward", grids: []int{b.grid}})
+		x := add(&phone{name: fmt.Sprintf("steward-%02d", b.no), title: fmt.Sprintf("%d号楼楼长", b.no), role: "steward", grids: []int{b.grid}})
 		for _, h := range b.homes {
 			x.doors = append(x.doors, h.dwelling)
 		}
@@ -115,7 +116,7 @@ func (d *demo) settle(ctx context.Context) error {
 
 func (d *demo) account(ctx context.Context, x *phone) error {
 	login := x.name
-	body := map[string]any{"login": login, "name": x.name}
+	body := map[string]any{"login": login, "name": x.title}
 	scope := gridCodes[x.grids[0]]
 	if x.role == "supervisor" {
 		body["login"], body["password"], scope = "supervisor", d.people.password, community
@@ -191,8 +192,8 @@ func (d *demo) firstSync(ctx context.Context) error {
 	d.line("户籍台账 2 个变更集一次录入，%s 上行，%d 毫秒", "the register entered in 2 changesets, %s up, %d ms", size(desk.report.Out), desk.report.Took.Milliseconds())
 	var staffing struct {
 		Grids []struct {
-			Households int    `json:"households"`
-			OK         bool   `json:"ok"`
+			Households int  `json:"households"`
+			OK         bool `json:"ok"`
 		} `json:"grids"`
 	}
 	if err := d.centre.call(ctx, "GET", "/v1/staffing?scope="+community, nil, &staffing); err != nil {
