@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/schema"
+)
+
+// statusDoc is where a replica stands, for programs.
+type statusDoc struct {
+	Replica   string         `json:"replica"`
+	Device    string         `json:"device"`
+	Account   string         `json:"account"`
+	Centre    string         `json:"centre"`
+	Cursor    string         `json:"cursor"`
+	Snapshot  bool           `json:"snapshot"` // false: the first download is still to come
+	Outbox    int            `json:"outbox"`
+	Unsealed  bool           `json:"unsealed"`
+	Oldest    *string        `json:"oldest"`    // when the oldest of the outbox was written
+	LastSync  *string        `json:"last_sync"` // by this device's clock
+	Refused   int            `json:"refused"`
+	Conflicts int            `json:"conflicts"`
+	Grants    []grantDoc     `json:"grants"`
+	Rows      map[string]int `json:"rows"` // by record type
+	Notices   []noticeDoc    `json:"notices"`
+}
+
+type grantDoc struct {
+	Scope string `json:"scope"`
+	Role  string `json:"role"`
+}
+
+func optional(ms int64) *string {
+	if ms == 0 {
+		return nil
+	}
+	s := stamp(ms)
+	return &s
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	var check bool
+	c := a.command("status", "status [--check]", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
+		r, err := a.open()
+		if err != nil {
+			return err
+		}
+		s, err := r.Status(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if s.Identity.Device == "" {
+			return fail(ExitNotAllowed, "not_enrolled")
+		}
+		doc := statusDoc{
+			Replica: absolute(r.Path()), Device: s.Identity.Device, Account: s.Identity.Account, Centre: s.Identity.Centre,
+			Cursor: base(s.Cursor), Snapshot: s.View != "", Outbox: s.Outbox, Unsealed: s.Unsealed, Oldest: optional(s.Oldest),
+			LastSync: optional(s.LastSync), Refused: s.Refused, Conflicts: s.Open, Grants: []grantDoc{}, Rows: map[string]int{}, Notices: []noticeDoc{},
+		}
+		for _, g := range s.Grants {
+			doc.Grants = append(doc.Grants, grantDoc{g.Scope, g.Role})
+		}
+		for _, n := range s.Notices {
+			doc.Notices = append(doc.Notices, noticeDoc{string(n.Code), n.Text})
+		}
+		for _, t := range r.Schema().Tables {
+			var n int
+			if err := r.QueryRow(cmd.Context(), `SELECT count(*) FROM "`+t.Name+`"`).Scan(&n); err != nil {
+				return err
+			}
+			doc.Rows[t.Name] = n
+		}
+		if a.json {
+			err = a.emit(doc)
+		} else {
+			a.statusText(r, s, doc)
+		}
+		switch {
+		case err != nil || !check:
+			return err
+		case s.Refused > 0:
+			return outcome(ExitRefused)
+		case s.Open > 0:
+			return outcome(ExitConflicts)
+		}
+		return nil
+	})
+	c.Flags().BoolVar(&check, "check", false, a.say("flag.check_status"))
+	return c
+}
+
+func (a *app) statusText(r *device.Replica, s device.Status, d statusDoc) {
+	last := a.when(s.LastSync)
+	if last == "" {
+		last = a.say("never")
+	}
+	lines := [][]string{
+		{a.say("status.replica"), d.Replica},
+		{a.say("status.device"), d.Device},
+		{a.say("status.centre"), d.Centre},
+		{a.say("status.last_sync"), last},
+		{a.say("status.cursor"), d.Cursor},
+	}
+	for _, g := range d.Grants {
+		role := g.Role
+		if x := r.Schema().Roles[g.Role]; x != nil {
+			role = a.label(x.Label)
+		}
+		lines = append(lines, []string{a.say("status.grant"), g.Scope + " " + role})
+	}
+	columns(a.Out, lines)
+	for _, t := range r.Schema().Tables {
+		if n := d.Rows[t.Name]; n > 0 {
+			fmt.Fprintf(a.Out, "  %s %d\n", a.label(t.Label), n)
+		}
+	}
+	switch {
+	case d.Outbox > 0:
+		a.print("status.waiting", d.Outbox, a.when(s.Oldest))
+	case !d.Unsealed:
+		a.print("status.nothing_waiting")
+	}
+	if d.Unsealed {
+		a.print("status.unsealed")
+	}
+	if d.Refused > 0 {
+		a.print("status.refused", d.Refused)
+	}
+	if d.Conflicts > 0 {
+		a.print("status.conflicts", d.Conflicts)
+	}
+	for _, n := range d.Notices {
+		fmt.Fprintln(a.Out, clean(n.Text))
+	}
+}
+
+// conflictDoc is a conflict as a device knows it, for programs.
+type conflictDoc struct {
+	ID     string `json:"id"`
+	Kind   string `json:"kind"`
+	Table  string `json:"table"`
+	Row    string `json:"row"`
+	Cell   string `json:"cell,omitempty"`
+	N      int64  `json:"n,omitempty"` // changeset of this device that is in it
+	Open   bool   `json:"open"`
+	Choice string `json:"choice,omitempty"` // how it was decided
+	Author string `json:"author,omitempty"` // the other account
+}
+
+func (a *app) conflictsCommand() *cobra.Command {
+	var all, check bool
+	c := a.command("conflicts", "conflicts [--all] [--check]", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
+		r, err := a.open()
+		if err != nil {
+			return err
+		}
+		list, err := r.Conflicts(cmd.Context())
+		if err != nil {
+			return err
+		}
+		docs, open := []conflictDoc{}, 0
+		for _, x := range list {
+			if x.Open {
+				open++
+			} else if !all {
+				continue
+			}
+			docs = append(docs, conflictDoc{x.ID, string(x.Key.Kind), x.Key.Table, string(x.Key.Row), x.Key.Cell, x.N, x.Open, string(x.Choice), x.Author})
+		}
+		if a.json {
+			err = a.emit(map[string]any{"conflicts": docs})
+		} else {
+			a.conflictsText(r.Schema(), docs)
+		}
+		if err == nil && check && open > 0 {
+			return outcome(ExitConflicts)
+		}
+		return err
+	})
+	c.Flags().BoolVar(&all, "all", false, a.say("flag.all_conflicts"))
+	c.Flags().BoolVar(&check, "check", false, a.say("flag.check_conflicts"))
+	return c
+}
+
+func (a *app) conflictsText(s *schema.Schema, docs []conflictDoc) {
+	if len(docs) == 0 {
+		a.print("conflicts_none")
+		return
+	}
+	for _, d := range docs {
+		what, cell := d.Table, d.Cell
+		if t := s.Table(d.Table); t != nil {
+			what = a.label(t.Label)
+			cell = a.cellLabel(t, d.Cell)
+		}
+		state := a.say("conflict_open")
+		if !d.Open {
+			state = a.say("conflict_decided", a.say("choice."+d.Choice))
+		}
+		fmt.Fprintf(a.Out, "%s  %s  %s %s %s  %s\n", d.ID, a.say("kind."+d.Kind), what, d.Row, cell, state)
+	}
+	a.print("conflicts_hint")
+}
+
+// cellLabel gives the labels of a cell's columns; "" for the whole row.
+func (a *app) cellLabel(t *schema.Table, name string) string {
+	cell := t.Cell(name)
+	if cell == nil {
+		return name
+	}
+	out := ""
+	for i, c := range cell.Columns {
+		if i > 0 {
+			out += a.say("comma")
+		}
+		out += a.label(c.Label)
+	}
+	return out
+}

@@ -1,0 +1,400 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+)
+
+// checkServer tells whether a text can be the address of a centre.
+func checkServer(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return wrong("server_form", clean(text))
+	}
+	return nil
+}
+
+// tooLong bounds texts that travel in requests, in characters.
+func tooLong(name, text string, limit int) error {
+	if n := len([]rune(text)); n > limit {
+		return wrong("text_long", name, limit, n)
+	}
+	return nil
+}
+
+func (a *app) enrolCommand() *cobra.Command {
+	var e device.Enrolment
+	c := a.command("enrol", "enrol --server URL --code CODE [--label TEXT]", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
+		if err := needFlags(cmd, "server", "code"); err != nil {
+			return err
+		}
+		if err := checkServer(e.Centre); err != nil {
+			return err
+		}
+		if err := errors.Join(tooLong("--code", e.Code, 64), tooLong("--label", e.Label, 100)); err != nil {
+			return err
+		}
+		return a.enrol(cmd.Context(), e)
+	})
+	c.Aliases = []string{"enroll"}
+	c.Flags().StringVar(&e.Centre, "server", "", a.say("flag.server"))
+	c.Flags().StringVar(&e.Code, "code", "", a.say("flag.code"))
+	c.Flags().StringVar(&e.Label, "label", "", a.say("flag.label"))
+	return c
+}
+
+// needFlags says which flags are missing, all at once.
+func needFlags(cmd *cobra.Command, names ...string) error {
+	for _, n := range names {
+		if f := cmd.Flags().Lookup(n); f == nil || f.Value.String() == "" {
+			return misuse("flag_missing", n)
+		}
+	}
+	return nil
+}
+
+// enrolled is what enrol tells programs.
+type enrolled struct {
+	Device  string   `json:"device"`
+	Account string   `json:"account"`
+	Centre  string   `json:"centre"`
+	Replica string   `json:"replica"`
+	Key     string   `json:"key"`
+	Sync    *syncDoc `json:"sync"` // null: the first download is still to come
+}
+
+// enrol makes the replica, and takes it away again if the centre does not want it.
+func (a *app) enrol(ctx context.Context, e device.Enrolment) error {
+	path := a.path()
+	o, err := a.options()
+	if err != nil {
+		return err
+	}
+	_, missing := os.Stat(path)
+	if missing == nil {
+		a.replica, err = device.Open(path, o)
+	} else {
+		a.replica, err = device.Create(path, o)
+	}
+	if err != nil {
+		return a.creating(path, err)
+	}
+	_, noKey := os.Stat(device.KeyPath(path))
+	e.Client, e.Lang = a.Client, a.lang
+	id, err := a.replica.Enrol(ctx, e)
+	if err != nil {
+		if missing != nil {
+			a.discard(path, noKey != nil)
+		}
+		return err
+	}
+	doc := enrolled{id.Device, id.Account, id.Centre, absolute(path), absolute(device.KeyPath(path)), nil}
+	if !a.json {
+		a.print("enrolled", doc.Replica, doc.Key)
+	}
+	report, err := a.round(ctx)
+	if err == nil {
+		s := a.syncDoc(report)
+		doc.Sync = &s
+	}
+	if a.json {
+		if e := a.emit(doc); e != nil {
+			return e
+		}
+	} else if err == nil {
+		a.printRound(*doc.Sync)
+	}
+	return err
+}
+
+// creating says where the file could not be made.
+func (a *app) creating(path string, err error) error {
+	var d *device.Error
+	if errors.As(err, &d) {
+		return err
+	}
+	return wrong("replica_not_made", path).because(err)
+}
+
+// discard takes a replica away that belongs to nobody: nothing was ever written into it.
+func (a *app) discard(path string, key bool) {
+	_ = a.replica.Close()
+	a.replica = nil
+	for _, end := range []string{"", "-wal", "-shm"} {
+		_ = os.Remove(path + end)
+	}
+	if key {
+		_ = os.Remove(device.KeyPath(path))
+	}
+}
+
+// remote is the way to the centre that this replica belongs to.
+func (a *app) remote(ctx context.Context) (device.Remote, error) {
+	r, err := a.open()
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := r.KeyTokens(ctx, a.Client)
+	if err != nil {
+		return nil, err
+	}
+	id, err := r.Identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return device.WebSocket(id.Centre, tokens, device.WebSocketOptions{})
+}
+
+func (a *app) round(ctx context.Context) (device.Report, error) {
+	remote, err := a.remote(ctx)
+	if err != nil {
+		return device.Report{}, err
+	}
+	return a.replica.Sync(ctx, remote)
+}
+
+// syncDoc is one round for programs.
+type syncDoc struct {
+	Sent     int            `json:"sent"`     // changesets
+	Verdicts map[string]int `json:"verdicts"` // by kind
+	Rows     int            `json:"rows"`     // that came in
+	Cursor   string         `json:"cursor"`
+	In       int64          `json:"bytes_in"`
+	Out      int64          `json:"bytes_out"`
+	TookMS   int64          `json:"took_ms"`
+	Notices  []noticeDoc    `json:"notices"`
+}
+
+type noticeDoc struct {
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
+
+func (a *app) syncDoc(r device.Report) syncDoc {
+	d := syncDoc{r.Sent, map[string]int{}, r.Rows, base(r.Cursor), r.In, r.Out, r.Took.Milliseconds(), []noticeDoc{}}
+	for k, n := range r.Kinds {
+		d.Verdicts[k.String()] = n
+	}
+	for _, n := range r.Notices {
+		d.Notices = append(d.Notices, noticeDoc{string(n.Code), n.Text})
+	}
+	return d
+}
+
+func (a *app) printRound(d syncDoc) {
+	text := ""
+	for k := se.Accepted; k <= se.Parked; k++ {
+		if n := d.Verdicts[k.String()]; n > 0 {
+			text += a.say("verdict_count", a.say("verdict."+k.String()), n)
+		}
+	}
+	a.print("synced", d.Sent, text, d.Rows, d.Cursor)
+	for _, n := range d.Notices {
+		fmt.Fprintln(a.Err, clean(n.Text))
+	}
+}
+
+func (a *app) syncCommand() *cobra.Command {
+	return a.command("sync", "sync", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
+		report, err := a.round(cmd.Context())
+		if err != nil {
+			return err
+		}
+		status, err := a.replica.Status(cmd.Context())
+		if err != nil {
+			return err
+		}
+		doc := struct {
+			syncDoc
+			Refused   int `json:"refused"`
+			Conflicts int `json:"conflicts"`
+		}{a.syncDoc(report), status.Refused, status.Open}
+		if a.json {
+			if err := a.emit(doc); err != nil {
+				return err
+			}
+		} else {
+			a.printRound(doc.syncDoc)
+			if status.Open > 0 {
+				a.print("sync_conflicts", status.Open)
+			}
+		}
+		if status.Refused > 0 {
+			return fail(ExitRefused, "sync_refused", status.Refused)
+		}
+		return nil
+	})
+}
+
+func (a *app) watchCommand() *cobra.Command {
+	return a.command("watch", "watch", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
+		ctx := cmd.Context()
+		remote, err := a.remote(ctx)
+		if err != nil {
+			return err
+		}
+		w := &watcher{app: a, ctx: ctx}
+		if err := w.mark(); err != nil {
+			return err
+		}
+		if !a.json {
+			a.print("watching")
+		}
+		err = a.replica.Run(ctx, remote, device.Events{Progress: w.progress, Synced: w.synced, Failed: w.failed})
+		if errors.Is(err, context.Canceled) {
+			if !a.json {
+				a.print("watch_over")
+			}
+			return nil
+		}
+		return err
+	})
+}
+
+// watcher tells what Run does. Its methods are called on Run's goroutine.
+type watcher struct {
+	*app
+	ctx     context.Context
+	since   int64 // greatest time at the centre that the replica showed
+	percent int
+}
+
+// watchDoc is one line of `watch --json`.
+type watchDoc struct {
+	Event   string    `json:"event"` // progress, row, synced, failed
+	Percent *int      `json:"percent,omitempty"`
+	Row     *rowDoc   `json:"row,omitempty"`
+	Sync    *syncDoc  `json:"sync,omitempty"`
+	Error   *errorDoc `json:"failure,omitempty"`
+	RetryMS int64     `json:"retry_ms,omitempty"`
+}
+
+// mark notes how new the newest row is.
+func (w *watcher) mark() error {
+	for _, t := range w.replica.Schema().Tables {
+		var at int64
+		if err := w.replica.QueryRow(w.ctx, `SELECT coalesce(max(received_at), 0) FROM "`+t.Name+`"`).Scan(&at); err != nil {
+			return err
+		}
+		w.since = max(w.since, at)
+	}
+	return nil
+}
+
+func (w *watcher) progress(p device.Progress) {
+	if p.Percent == w.percent || p.Percent == 0 || p.Percent == 100 {
+		w.percent = p.Percent
+		return
+	}
+	w.percent = p.Percent
+	if w.json {
+		w.line(watchDoc{Event: "progress", Percent: &p.Percent})
+		return
+	}
+	w.print("watch_progress", p.Percent, p.Rows)
+}
+
+// shownRows bounds how many rows are told one by one.
+const shownRows = 20
+
+func (w *watcher) synced(r device.Report) {
+	if r.Rows > 0 {
+		if err := w.news(); err != nil {
+			w.warn("failed", err.Error())
+		}
+	}
+	doc := w.syncDoc(r)
+	if w.json {
+		w.line(watchDoc{Event: "synced", Sync: &doc})
+		return
+	}
+	w.printRound(doc)
+}
+
+// news tells rows that the centre changed since the last time.
+func (w *watcher) news() error {
+	newest, left := w.since, shownRows
+	for _, t := range w.replica.Schema().Tables {
+		ids, err := w.changed(t, left+1)
+		if err != nil {
+			return err
+		}
+		for i, id := range ids {
+			if i == left {
+				if !w.json {
+					w.print("watch_more")
+				}
+				break
+			}
+			if err := w.tell(t, id); err != nil {
+				return err
+			}
+		}
+		left -= min(left, len(ids))
+		var at int64
+		if err := w.replica.QueryRow(w.ctx, `SELECT coalesce(max(received_at), 0) FROM "`+t.Name+`"`).Scan(&at); err != nil {
+			return err
+		}
+		newest = max(newest, at)
+	}
+	w.since = newest
+	return nil
+}
+
+func (w *watcher) changed(t *schema.Table, limit int) ([]se.RowID, error) {
+	rows, err := w.replica.Query(w.ctx, `SELECT "id" FROM "`+t.Name+`" WHERE received_at > ? ORDER BY received_at, "id" LIMIT ?`, w.since, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []se.RowID
+	for rows.Next() {
+		var id se.RowID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		out = append(out, id)
+	}
+	return out, rows.Err()
+}
+
+func (w *watcher) tell(t *schema.Table, id se.RowID) error {
+	row, err := w.replica.Get(w.ctx, t.Name, id)
+	if err != nil {
+		return err
+	}
+	doc, err := w.rowDoc(w.ctx, w.replica, t, row)
+	if err != nil {
+		return err
+	}
+	if w.json {
+		w.line(watchDoc{Event: "row", Row: &doc})
+		return nil
+	}
+	text, err := brief(w.ctx, w.replica, t, id)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w.Out, string(doc.Mark), w.label(t.Label), text, w.title(t, row))
+	return nil
+}
+
+func (w *watcher) failed(err error, wait time.Duration) {
+	f := w.explain(err)
+	if w.json {
+		doc := w.document(f)
+		w.line(watchDoc{Event: "failed", Error: &doc, RetryMS: wait.Milliseconds()})
+		return
+	}
+	fmt.Fprintln(w.Err, w.text(f), w.say("watch_retry", wait.Round(time.Second).String()))
+}
