@@ -38,16 +38,24 @@ func (d *demo) comeBack(ctx context.Context) error {
 	return d.refusal(ctx)
 }
 
-// cutAtRandomBytes lets the device sync through a proxy that closes the connection after so many bytes.
-func (d *demo) cutAtRandomBytes(ctx context.Context, x *phone) error {
+// proxy stands between a device and the centre, on loopback.
+func (d *demo) proxy() (*toxiproxy.Proxy, error) {
 	u, err := url.Parse(d.centre.url)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(server, "cut", "127.0.0.1:0", u.Host)
+	proxy := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "faults", "127.0.0.1:0", u.Host)
 	if err := proxy.Start(); err != nil {
-		return fmt.Errorf("start the proxy: %w", err)
+		return nil, fmt.Errorf("start the proxy: %w", err)
+	}
+	return proxy, nil
+}
+
+// cutAtRandomBytes lets the device sync through a proxy that closes the connection after so many bytes.
+func (d *demo) cutAtRandomBytes(ctx context.Context, x *phone) error {
+	proxy, err := d.proxy()
+	if err != nil {
+		return err
 	}
 	defer proxy.Stop()
 	through, err := remote(ctx, x.replica, "http://"+proxy.Listen)
@@ -121,11 +129,20 @@ func (d *demo) killInTheMiddle(ctx context.Context, x *phone) error {
 		return err
 	}
 	x.replica = nil
+	// A thin line, so that what is sent takes a few seconds and there is a middle.
+	proxy, err := d.proxy()
+	if err != nil {
+		return err
+	}
+	defer proxy.Stop()
+	if _, err := proxy.Toxics.AddToxicJson(strings.NewReader(`{"name":"thin","type":"bandwidth","stream":"upstream","attributes":{"rate":3}}`)); err != nil {
+		return fmt.Errorf("thin the line: %w", err)
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, self, childCommand, x.path, d.centre.url)
+	cmd := exec.CommandContext(ctx, self, childCommand, x.path, "http://"+proxy.Listen)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
