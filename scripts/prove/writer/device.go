@@ -2,6 +2,136 @@
 
 package main
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 
-func (w *writer) device(dir, county string) error { return errors.New("not yet") }
+	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
+	"github.com/doorstep-sync/doorstep/server/store"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+)
+
+// self is the phone under test; another one writes at the centre meanwhile.
+const (
+	self  = 1
+	other = 2
+)
+
+// device works with a replica through the SDK, in step with a county that no power cut touches. It prints, each once
+// it is durable on the device:
+//
+//	known 0          the replica knows which device it is
+//	wrote N          a changeset was written
+//	filed N KIND     its verdict was filed
+//	at SEQ           the cursor came to SEQ
+func (w *writer) device(dir, county string) error {
+	st, err := store.Open(filepath.Join(county, "centre.db"), w.schema)
+	if err != nil {
+		return err
+	}
+	if err := workload.Enrol(st, other); err != nil {
+		return err
+	}
+	peers := map[int]*workload.Author{}
+	for _, who := range []int{workload.Desk, other} {
+		if peers[who], err = workload.NewAuthor(st, w.engine, who, millis); err != nil {
+			return err
+		}
+	}
+	if peers[workload.Desk].N() == 0 {
+		if err := w.commit(st, peers[workload.Desk], 1); err != nil {
+			return err
+		}
+	}
+	r, err := open(filepath.Join(dir, "replica.db"), device.Options{Schema: w.schema})
+	if err != nil {
+		return err
+	}
+	if err := say([]byte("known 0\n")); err != nil {
+		return err
+	}
+	link, err := workload.NewLink(r, st, w.engine, millis, took)
+	if err != nil {
+		return err
+	}
+	random := w.rand(0)
+	for {
+		for range random.IntN(4) {
+			m, err := workload.Write(context.Background(), r, self)
+			if err != nil {
+				return err
+			}
+			if err := say(fmt.Appendf(nil, "wrote %d\n", m.N)); err != nil {
+				return err
+			}
+		}
+		if n := random.IntN(6) - 2; n > 0 {
+			if err := w.commit(st, peers[other], n); err != nil {
+				return err
+			}
+			if err := link.Bell(); err != nil {
+				return err
+			}
+		}
+		if random.IntN(3) > 0 { // now and then several wait in the outbox
+			if err := link.Sealed(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// open opens the replica, or makes it; a file in which nothing has been promised yet is thrown away.
+func open(file string, opts device.Options) (*device.Replica, error) {
+	r, err := device.Open(file, opts)
+	switch code := device.CodeOf(err); {
+	case err == nil:
+	case code == device.CodeNotReplica:
+		if err := os.Remove(file); err != nil {
+			return nil, err
+		}
+		fallthrough
+	case code == device.CodeMissingFile:
+		if r, err = device.Create(file, opts); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, err
+	}
+	return r, r.Identify(context.Background(), device.Identity{Device: workload.Device(self), Account: workload.Account(self)})
+}
+
+// took prints what a message of the centre has made durable: verdicts, and the cursor as the device tells it.
+func took(in session.Message, out []session.Message) error {
+	var lines []byte
+	if m, ok := in.(*session.Verdicts); ok {
+		for _, v := range m.Verdicts {
+			lines = fmt.Appendf(lines, "filed %d %d\n", v.N, v.Kind)
+		}
+	}
+	for _, m := range out {
+		if m, ok := m.(*session.Seen); ok {
+			lines = fmt.Appendf(lines, "at %d\n", m.Cursor)
+		}
+	}
+	return say(lines)
+}
+
+func (w *writer) commit(st *store.Store, a *workload.Author, count int) error {
+	var subs []se.Submission
+	for _, cs := range a.Next(count) {
+		subs = append(subs, se.Submission{Changeset: cs, Contact: a.Contact(), Now: millis()})
+	}
+	var errs []error
+	for _, r := range w.engine.Commit(st, subs) {
+		if !r.Verdict.Kind.Effective() {
+			errs = append(errs, fmt.Errorf("changeset %d of the county is %s: %v %+v", r.Verdict.N, r.Verdict.Kind, r.Err, r.Verdict.Reason))
+		}
+	}
+	return errors.Join(errs...)
+}
