@@ -121,3 +121,23 @@ func benchRow(t *schema.Table, id syncengine.RowID, seq int64) *syncengine.Row {
 	}
 	return r
 }
+
+// BenchmarkPutRow writes new rows alone, a thousand in a transaction: what a bulk import can hope for.
+func BenchmarkPutRow(b *testing.B) {
+	s, err := load.Default()
+	require.NoError(b, err)
+	st, err := Open(filepath.Join(b.TempDir(), "s.db"), s)
+	require.NoError(b, err)
+	defer st.Close()
+	for done := 0; done < b.N; done += 1000 {
+		require.NoError(b, st.Update(func(tx syncengine.Tx) error {
+			for i := done; i < min(done+1000, b.N); i++ {
+				if err := tx.PutRow(benchRow(s.Table("resident"), benchID(i), int64(i+1))); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}

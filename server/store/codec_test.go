@@ -202,6 +202,7 @@ func FuzzCodec(f *testing.F) {
 	f.Add(encodeDead(dead, 1))
 	f.Add(encodeCells(1, 5, dead.Row.Cells))
 	f.Add([]byte(strings.Repeat("\xff", 40)))
+	f.Add([]byte("\x21\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")) // a list longer than memory
 	find := layoutsOf(2)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if c, out, err := decodeChangeset(b); err == nil {

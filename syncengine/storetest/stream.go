@@ -101,6 +101,7 @@ func testChangedPages(t *testing.T, open func(t *testing.T) Opened) {
 					break
 				}
 				require.LessOrEqual(t, len(items), size)
+				require.LessOrEqual(t, len(got)+len(items), len(want), "a page repeats what was read")
 				for _, it := range items {
 					got = append(got, label(it))
 					at = syncengine.Position{Seq: it.Seq, Key: it.Key}
