@@ -296,3 +296,11 @@ func (c *county) head() int64 {
 	require.NoError(c.t, c.store.View(func(tx se.ReadTx) (err error) { h, err = tx.Head(); return err }))
 	return h.Seq
 }
+
+// encode gives the phone's Hello as bytes.
+func encode(t testing.TB, p *phone) []byte {
+	t.Helper()
+	b, err := wire.Marshal(&session.Hello{Hello: p.hello}, p.format)
+	require.NoError(t, err)
+	return b
+}

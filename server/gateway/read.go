@@ -17,7 +17,8 @@ func (c *conn) read() {
 	defer c.g.running.Done()
 	defer c.finish()
 	defer c.guard("read")
-	c.ws.SetReadLimit(int64(max(c.g.opts.Centre.Limits().MaxFrame, strangerFrame)))
+	// What is far too long is not even read; what is a little too long gets a Notice.
+	c.ws.SetReadLimit(int64(c.g.opts.Centre.Limits().MaxFrame + strangerFrame))
 	inside := true // a message, or before the first one: its own deadline holds
 	c.ws.SetPongHandler(func(string) error {
 		if !inside {

@@ -1,0 +1,313 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/doorstep-sync/doorstep/server/gateway"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+	"github.com/doorstep-sync/doorstep/syncengine/wire"
+)
+
+// pipes is a listener whose connections lie in memory, so that the bubble's clock rules their deadlines. A write
+// waits there until somebody reads: a device that never reads takes nothing at all.
+type pipes struct {
+	ends chan net.Conn
+	over chan struct{}
+	once sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.ends:
+		return c, nil
+	case <-p.over:
+		return nil, net.ErrClosed
+	}
+}
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.over) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// bubble runs a test with a county on a clock of its own.
+func bubble(t *testing.T, change func(*gateway.Options), test func(t *testing.T, c *county, dial func(i int) *phone)) {
+	_, err := declared() // outside of the bubble: other tests use it too
+	require.NoError(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		c := prepare(t, func(o *gateway.Options) { o.Deadlines.Linger = 0 }, change)
+		line := &pipes{ends: make(chan net.Conn), over: make(chan struct{})}
+		server := &http.Server{Handler: c.gate, ReadHeaderTimeout: 10 * time.Second}
+		go server.Serve(line)
+		t.Cleanup(func() { server.Close() })
+		test(t, c, func(i int) *phone {
+			d := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) {
+				mine, theirs := net.Pipe()
+				line.ends <- theirs
+				return mine, nil
+			}}
+			ws, _, err := d.Dial("ws://centre/v1/sync", http.Header{
+				"Authorization": {"Bearer token-" + deviceID(i)}, "Sec-Websocket-Protocol": {wire.SubprotocolBinary},
+			})
+			require.NoError(t, err)
+			t.Cleanup(func() { ws.Close() })
+			return &phone{t: t, ws: ws, i: i, hello: se.Hello{Device: deviceID(i)}}
+		})
+	})
+}
+
+func same(*gateway.Options) {}
+
+// ends tells when and how a phone's connection ends.
+func (p *phone) ends() (after time.Duration, code int) {
+	began := time.Now()
+	_, code = p.closed()
+	return time.Since(began), code
+}
+
+func TestNoHello(t *testing.T) {
+	bubble(t, same, func(t *testing.T, _ *county, dial func(int) *phone) {
+		after, code := dial(1).ends()
+		require.Equal(t, wire.CloseTimeout, code)
+		require.Equal(t, 10*time.Second, after)
+	})
+}
+
+// Pongs before Hello buy no time.
+func TestPongsAreNoHello(t *testing.T) {
+	bubble(t, same, func(t *testing.T, _ *county, dial func(int) *phone) {
+		p := dial(1)
+		stop := make(chan struct{})
+		defer close(stop)
+		go func() {
+			for {
+				select {
+				case <-time.After(time.Second):
+					p.ws.WriteControl(websocket.PongMessage, nil, time.Now().Add(time.Second))
+				case <-stop:
+					return
+				}
+			}
+		}()
+		after, code := p.ends()
+		require.Equal(t, wire.CloseTimeout, code)
+		require.Equal(t, 10*time.Second, after)
+	})
+}
+
+// A device that answers pings stays as long as it likes; nothing else is needed of it.
+func TestQuietDeviceStays(t *testing.T) {
+	bubble(t, same, func(t *testing.T, c *county, dial func(int) *phone) {
+		p := dial(1)
+		p.greet()
+		pings := 0
+		answer := p.ws.PingHandler()
+		p.ws.SetPingHandler(func(s string) error { pings++; return answer(s) })
+		go func() {
+			for { // reading answers pings; empty deltas come every 30 s or so
+				if _, err := p.next(); err != nil {
+					return
+				}
+			}
+		}()
+		time.Sleep(24 * time.Hour) //nolint:forbidigo // the bubble's clock
+		synctest.Wait()
+		require.Equal(t, 1, c.gate.Connections())
+		require.InDelta(t, 24*60*4, pings, 2)
+	})
+}
+
+// A link that died without a word: pings go out and nothing comes back. The centre notices within 45 s of the last
+// sign, and one commit more or less changes nothing.
+func TestHalfOpen(t *testing.T) {
+	bubble(t, same, func(t *testing.T, c *county, dial func(int) *phone) {
+		p := dial(1)
+		p.greet()
+		began := time.Now()
+		p.ws.SetPingHandler(func(string) error { return nil })
+		after, code := p.ends()
+		require.Equal(t, wire.CloseTimeout, code)
+		require.Equal(t, 45*time.Second, after)
+		p.ws.Close()
+		synctest.Wait()
+		require.Zero(t, c.gate.Connections())
+		require.Equal(t, 45*time.Second, time.Since(began))
+	})
+}
+
+// A device that never reads is cut off when it does not take a message; a second device does not notice.
+func TestNeverReads(t *testing.T) {
+	bubble(t, same, func(t *testing.T, c *county, dial func(int) *phone) {
+		deaf, other := dial(1), dial(2)
+		began := time.Now()
+		deaf.say(&session.Hello{Hello: deaf.hello}) // Welcome is never taken
+		other.greet()
+		for range 5 {
+			other.works()
+			require.Less(t, time.Since(began), time.Second)
+		}
+		require.Equal(t, 2, c.gate.Connections())
+		go func() {
+			for {
+				if _, err := other.next(); err != nil {
+					return
+				}
+			}
+		}()
+		time.Sleep(11 * time.Second) //nolint:forbidigo // the bubble's clock
+		synctest.Wait()
+		require.Equal(t, 1, c.gate.Connections())
+	})
+}
+
+// Slow-loris: a message that drips is cut off when its time is over, a byte every 10 s buys nothing. A slow link gets
+// its large message through, though it takes longer than that.
+func TestDrip(t *testing.T) {
+	bubble(t, same, func(t *testing.T, c *county, dial func(int) *phone) {
+		dripping := dial(1)
+		dripping.greet()
+		dripping.ws.SetPingHandler(func(string) error { return nil }) // a pong would land inside the message
+		var drip sync.WaitGroup
+		drip.Go(func() {
+			b := wsFrame(0x82, 4000, make([]byte, 4000))
+			for i := range b {
+				if _, err := dripping.ws.NetConn().Write(b[i : i+1]); err != nil {
+					return
+				}
+				time.Sleep(10 * time.Second) //nolint:forbidigo // the bubble's clock
+			}
+		})
+		after, code := dripping.ends()
+		dripping.ws.Close()
+		drip.Wait()
+		require.Equal(t, wire.CloseTimeout, code)
+		require.LessOrEqual(t, after, 50*time.Second)
+
+		slow := dial(2)
+		slow.greet()
+		slow.ws.SetPingHandler(func(string) error { return nil })
+		cs := slow.hazard("slow")
+		cs.Boot = "b"
+		for i := range 900 {
+			x := cs.Changes[0]
+			x.Row = rowID(1000 + i)
+			cs.Changes = append(cs.Changes, x)
+		}
+		b := mustMarshal(t, &session.Push{Changesets: []*se.Changeset{cs}})
+		b = wsFrame(0x82, len(b), b)
+		require.Greater(t, len(b), 110_000)
+		began := time.Now()
+		drip.Go(func() {
+			for len(b) > 0 {
+				n := min(len(b), 200)
+				if _, err := slow.ws.NetConn().Write(b[:n]); err != nil {
+					return
+				}
+				b = b[n:]
+				time.Sleep(100 * time.Millisecond) //nolint:forbidigo // the bubble's clock
+			}
+		})
+		v := hear[*session.Verdicts](slow).Verdicts[0]
+		require.Equal(t, cs.Hash(), v.Hash)
+		require.Greater(t, time.Since(began), 50*time.Second)
+		drip.Wait()
+	})
+}
+
+// Half a handshake is http.Server's to bound, with ReadHeaderTimeout.
+func TestHalfAHandshake(t *testing.T) {
+	bubble(t, same, func(t *testing.T, c *county, dial func(int) *phone) {
+		mine, theirs := net.Pipe()
+		line := &pipes{ends: make(chan net.Conn, 1), over: make(chan struct{})}
+		line.ends <- theirs
+		server := &http.Server{Handler: c.gate, ReadHeaderTimeout: 10 * time.Second}
+		go server.Serve(line)
+		defer server.Close()
+		began := time.Now()
+		mine.Write([]byte("GET /v1/sync HTTP/1.1\r\nHost: centre\r\nUpgrade: web"))
+		mine.Read(make([]byte, 1))
+		require.Equal(t, 10*time.Second, time.Since(began))
+		mine.Close()
+	})
+}
+
+// A token's end is the connection's end (S12).
+func TestTokenRunsOut(t *testing.T) {
+	bubble(t, same, func(t *testing.T, c *county, dial func(int) *phone) {
+		c.tokens.expires[deviceID(1)] = time.Now().Add(7 * time.Minute)
+		p, other := dial(1), dial(2)
+		p.greet()
+		other.greet()
+		go func() {
+			for {
+				if _, err := other.next(); err != nil {
+					return
+				}
+			}
+		}()
+		after, code := p.ends()
+		require.Equal(t, 7*time.Minute, after)
+		require.Equal(t, wire.CloseUnauthorised, code)
+		p.ws.Close()
+		synctest.Wait()
+		require.Equal(t, 1, c.gate.Connections())
+	})
+}
+
+// A device above its rate waits; it is not cut off, and another one does not wait.
+func TestPace(t *testing.T) {
+	bubble(t, func(o *gateway.Options) { o.PushRate, o.PushBurst = 2, 3 }, func(t *testing.T, c *county, dial func(int) *phone) {
+		fast, other := dial(1), dial(2)
+		fast.greet()
+		other.greet()
+		began := time.Now()
+		for range 3 {
+			fast.works()
+		}
+		require.Zero(t, time.Since(began))
+		for range 10 {
+			fast.works()
+		}
+		require.Equal(t, 5*time.Second, time.Since(began))
+		began = time.Now()
+		other.works()
+		require.Zero(t, time.Since(began))
+	})
+}
+
+// Shutdown with patience that ends: whoever is still there is cut off, a commit that hangs included.
+func TestShutdownLosesPatience(t *testing.T) {
+	hang := make(chan struct{})
+	bubble(t, func(o *gateway.Options) { o.Centre = hanging{o.Centre, hang} }, func(t *testing.T, c *county, dial func(int) *phone) {
+		p := dial(1)
+		p.greet()
+		p.say(&session.Push{Changesets: []*se.Changeset{p.hazard("x")}})
+		synctest.Wait()
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		require.ErrorIs(t, c.gate.Shutdown(ctx), context.DeadlineExceeded)
+		require.Equal(t, 20*time.Second, time.Since(began))
+		require.Zero(t, c.gate.Connections())
+	})
+}
+
+// hanging is a Centre whose commits do not end before the context does.
+type hanging struct {
+	gateway.Centre
+	until chan struct{}
+}
+
+func (h hanging) Submit(ctx context.Context, list []*se.Changeset, contact se.Contact) ([]se.Result, error) {
+	<-ctx.Done()
+	return nil, errors.New("hung: " + strings.ToLower(ctx.Err().Error()))
+}
