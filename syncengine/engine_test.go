@@ -84,6 +84,21 @@ func TestReviewedCell(t *testing.T) {
 	boss.refused(se.Rejected, se.CodeBadDecision, decide(se.Decision{Conflict: con.ID, Choice: se.ChoiceKeep}, head.Seq))
 }
 
+// TestConflictMovesWithItsRow: the supervisor of the grid a row moved to finds its conflict there.
+func TestConflictMovesWithItsRow(t *testing.T) {
+	w := newWorld(t)
+	a := w.dev("a", "worker", se.Grant{Scope: "g1", Role: "worker"}, se.Grant{Scope: "g2", Role: "worker"})
+	b := w.dev("b", "worker")
+	s := a.ok(ins("door", rid(1)), ins("door", rid(2)), ins("home", rid(3), set("head", 0, "王"), set("door_id", 0, string(rid(1)))))
+	a.ok(upd("home", rid(3), set("head", s, "李")))
+	v := b.push(upd("home", rid(3), set("head", s, "张")))
+	require.Equal(t, string(rid(1)), w.open(se.ConflictCell, "home", rid(3), "head").Door)
+	a.ok(upd("home", rid(3), set("door_id", v.Seq, string(rid(2)))))
+	require.Equal(t, string(rid(2)), w.open(se.ConflictCell, "home", rid(3), "head").Door)
+	a.push(upd("home", rid(3), set("scope", v.Seq+1, "g2")))
+	require.Equal(t, "g2", w.open(se.ConflictCell, "home", rid(3), "head").Scope)
+}
+
 func TestSupersededConflictEnds(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.dev("a", "worker"), w.dev("b", "worker")

@@ -31,7 +31,7 @@ func ItemKey(kind StreamKind, table string, id RowID) string {
 	return b.String()
 }
 
-// RowItem, DeadItem and MoveItem make the item of a change in a scope's stream. They keep the pointer.
+// RowItem makes the item of a row in a scope's stream. Like DeadItem and MoveItem it keeps the pointer.
 func RowItem(r *Row) Item {
 	return Item{Seq: r.Seq, Key: ItemKey(StreamRow, r.Table, r.ID), Row: r}
 }

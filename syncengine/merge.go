@@ -53,7 +53,8 @@ func Merge(cell Cell, in Write, def *schema.Cell) (Cell, Fate) {
 	default:
 		fate = FateCandidate
 	}
-	out.Survivors = append(unseen, in)
+	out.Survivors = append(out.Survivors, unseen...)
+	out.Survivors = append(out.Survivors, in)
 	if def.Policy != schema.PolicyReview {
 		out.Survivors = slices.DeleteFunc(out.Survivors, func(w Write) bool { return !w.Stands() })
 		if fate == FateCandidate {

@@ -26,6 +26,19 @@ func (g *ingest) cellConflict(t *schema.Table, row *Row, i int) error {
 	return g.setCandidates(key, row, list, row.Cells[i].written(g.seq), stands)
 }
 
+// cellConflicts does so for every cell of a row that has candidates, or had some before.
+func (g *ingest) cellConflicts(t *schema.Table, row, before *Row) error {
+	for i, def := range t.Cells {
+		had := before != nil && len(before.Cells[i].Candidates()) > 0
+		if queued(def) && (had || len(row.Cells[i].Candidates()) > 0) {
+			if err := g.cellConflict(t, row, i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // written tells whether a write of the changeset at seq is among the survivors.
 func (c *Cell) written(seq int64) bool {
 	return slices.ContainsFunc(c.Survivors, func(w Write) bool { return w.Seq == seq })
@@ -50,7 +63,11 @@ func (g *ingest) setCandidates(key ConflictKey, row *Row, list []Candidate, mine
 		g.refer(ConflictRef{con.ID, key})
 	}
 	if con.Opened != g.seq && sameCandidates(con.Candidates, list) {
-		return nil
+		if con.Scope == row.Scope && con.Door == row.Door {
+			return nil
+		}
+		con.Scope, con.Door = row.Scope, row.Door // a conflict moves with its row
+		return g.tx.PutConflict(con)
 	}
 	before := con.Candidates
 	con.Scope, con.Door, con.Candidates, con.Changed = row.Scope, row.Door, list, g.seq

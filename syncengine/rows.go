@@ -209,13 +209,8 @@ func (g *ingest) save(t *schema.Table, row, before *Row) error {
 			return err
 		}
 	}
-	for i, def := range t.Cells {
-		was := before != nil && len(before.Cells[i].Candidates()) > 0
-		if queued(def) && (was || len(row.Cells[i].Candidates()) > 0) {
-			if err := g.cellConflict(t, row, i); err != nil {
-				return err
-			}
-		}
+	if err := g.cellConflicts(t, row, before); err != nil {
+		return err
 	}
 	if err := g.duplicates(t, row, before); err != nil {
 		return err
@@ -313,6 +308,9 @@ func (g *ingest) followers(t *schema.Table, row *Row) error {
 				continue
 			}
 			if err := g.tx.PutRow(r); err != nil {
+				return err
+			}
+			if err := g.cellConflicts(ref.Table, r, nil); err != nil {
 				return err
 			}
 			if err := g.followers(ref.Table, r); err != nil {

@@ -31,7 +31,6 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	d := &demo{story: story{lang: *lang}, seed: *seed, began: time.Now()}
 	code := d.play(ctx, *data, *quiet)
 	d.close(*quiet)

@@ -315,15 +315,18 @@ func (z *sealer) base(f *fold, cell *schema.Cell, scope string, insert bool, pen
 			b = x
 		}
 	}
-	if insert && len(pending) == 0 || !insert && !z.vouched(f.table, scope, cell) {
+	if insert {
+		if slices.ContainsFunc(pending, func(p Pending) bool { return p.Change.Op == se.OpDelete }) {
+			return lowest(b, pending)
+		}
+		return se.Base{}
+	}
+	if !z.vouched(f.table, scope, cell) {
 		return se.Base{}
 	}
 	for _, p := range pending {
 		switch {
 		case p.Change.Op == se.OpDelete:
-			if insert {
-				return lowest(b, pending)
-			}
 			if p.Change.Base.Less(b) {
 				b = p.Change.Base
 			}
