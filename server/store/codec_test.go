@@ -7,10 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/doorstep-sync/doorstep/schema"
-	"github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
 // fill gives every field that can be reached from v a value of its own, so that a field which somebody adds to a type

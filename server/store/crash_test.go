@@ -11,9 +11,10 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/storetest"
-	"github.com/stretchr/testify/require"
 )
 
 // crashFile names the file that a child process of TestKill writes to until it is killed.

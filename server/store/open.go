@@ -10,9 +10,10 @@ import (
 	"os"
 	"strings"
 
+	"github.com/pressly/goose/v3"
+
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/schema/ddl"
-	"github.com/pressly/goose/v3"
 )
 
 //go:embed migrations/*.sql

@@ -9,10 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/storetest"
-	"github.com/stretchr/testify/require"
 )
 
 // TestDurable asks the writer's connection itself: the driver takes NORMAL when it is not told, and kill -9 cannot

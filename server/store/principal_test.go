@@ -6,8 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/stretchr/testify/require"
+
+	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
 func principalOf(t testing.TB, s *Store, device string) (p *syncengine.Principal) {

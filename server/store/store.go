@@ -11,10 +11,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mattn/go-sqlite3"
+
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/hlc"
-	"github.com/mattn/go-sqlite3"
 )
 
 // ErrLost says that SQLite ended the transaction by itself (disk full, I/O error): nothing of it remains.

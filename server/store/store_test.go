@@ -7,12 +7,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/mattn/go-sqlite3"
+	"github.com/stretchr/testify/require"
+
 	"github.com/doorstep-sync/doorstep/internal/imports"
 	"github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/memstore"
 	"github.com/doorstep-sync/doorstep/syncengine/storetest"
-	"github.com/mattn/go-sqlite3"
-	"github.com/stretchr/testify/require"
 )
 
 func TestImports(t *testing.T) {

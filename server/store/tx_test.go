@@ -7,8 +7,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/stretchr/testify/require"
+
+	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
 var errTold = errors.New("told to fail")

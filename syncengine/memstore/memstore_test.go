@@ -4,10 +4,11 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/memstore"
 	"github.com/doorstep-sync/doorstep/syncengine/storetest"
-	"github.com/stretchr/testify/require"
 )
 
 func open(*testing.T) storetest.Opened {

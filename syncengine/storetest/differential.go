@@ -6,9 +6,10 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/syncengine"
-	"github.com/stretchr/testify/require"
 )
 
 // Differential does the same random transactions on two empty stores and requires the same answers: inside the

@@ -3,9 +3,10 @@ package storetest
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/syncengine"
-	"github.com/stretchr/testify/require"
 )
 
 func ids(ns ...int) []syncengine.RowID {

@@ -3,8 +3,9 @@ package storetest
 import (
 	"testing"
 
-	"github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/stretchr/testify/require"
+
+	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
 func testConflicts(t *testing.T, open func(t *testing.T) Opened) {

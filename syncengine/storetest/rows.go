@@ -6,9 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/syncengine"
-	"github.com/stretchr/testify/require"
 )
 
 // odd texts: NUL, quotes, no text at all, characters beyond the basic plane (names of people are written with them),

@@ -6,9 +6,10 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/syncengine"
-	"github.com/stretchr/testify/require"
 )
 
 // Opened is an empty store over Schema, and what the suite needs besides the port. It closes itself with the test.
