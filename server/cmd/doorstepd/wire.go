@@ -43,25 +43,28 @@ type app struct {
 }
 
 // open makes or opens everything but the listener. What it opened it closes again if it fails.
-func open(c config, log zerolog.Logger, now func() time.Time) (a *app, err error) {
-	a = &app{config: c, log: log}
-	defer func() {
-		if err != nil {
-			a.closeStore()
-		}
-	}()
+func open(c config, log zerolog.Logger, now func() time.Time) (*app, error) {
+	a := &app{config: c, log: log}
+	if err := a.wire(now); err != nil {
+		return nil, errors.Join(err, a.closeStore())
+	}
+	return a, nil
+}
+
+func (a *app) wire(now func() time.Time) (err error) {
+	c, log := a.config, a.log
 	if a.schema, err = loadSchema(c.Schema); err != nil {
-		return nil, err
+		return err
 	}
 	if a.folder, err = openFolder(c.Data); err != nil {
-		return nil, err
+		return err
 	}
 	keys, err := auth.OpenKeys(a.folder.file("signing-keys.pem"), rand.Reader)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if a.store, err = store.Open(a.folder.file("doorstep.db"), a.schema, store.WithCounty(c.County)); err != nil {
-		return nil, err
+		return err
 	}
 	queue := api.SQLQueue{DB: a.store.Reader(), County: c.County}
 	a.metrics = newMetrics(queue.Open)
@@ -71,21 +74,21 @@ func open(c config, log zerolog.Logger, now func() time.Time) (a *app, err error
 	dir := directory.New(directory.Config{DB: a.store, County: c.County, Roles: a.schema.Roles, Now: now, Random: rand.Reader})
 	a.auth, err = auth.New(auth.Config{Directory: dir, Keys: keys, County: c.County, Now: now, Random: rand.Reader, CodeLife: c.CodeLife})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if a.sockets, err = openSockets(a, bell, now); err != nil {
-		return nil, err
+		return err
 	}
 	households, err := countRows(a.store.Reader(), a.schema, c)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	rest := api.New(api.Config{
 		Auth: a.auth, Directory: dir, Schema: a.schema, Decider: a.centre, State: a.store, Queue: queue, Households: households,
 		Revoked: a.sockets.Revoked, Log: log, Now: now, Boot: randomHex(8), Version: version,
 	})
 	a.server = newServer(a.routes(rest), log)
-	return a, nil
+	return nil
 }
 
 // routes is the whole surface of the centre.
