@@ -22,17 +22,31 @@ func (e *Engine) Commit(store Store, group []Submission) []Result {
 	if err == nil {
 		return results
 	}
+	if errors.Is(err, ErrUnavailable) {
+		return failed(group, err)
+	}
 	if half := len(group) / 2; half > 0 {
 		return append(e.Commit(store, group[:half]), e.Commit(store, group[half:])...)
 	}
 	if results, err = e.commit(store, group); err == nil {
 		return results
 	}
+	if errors.Is(err, ErrUnavailable) {
+		return failed(group, err)
+	}
 	v, qerr := e.quarantine(store, group[0])
 	if qerr != nil {
-		return []Result{{Err: errors.Join(err, qerr)}}
+		return failed(group, errors.Join(err, qerr))
 	}
 	return []Result{{Verdict: v}}
+}
+
+func failed(group []Submission, err error) []Result {
+	out := make([]Result, len(group))
+	for i := range out {
+		out[i].Err = err
+	}
+	return out
 }
 
 func (e *Engine) commit(store Store, group []Submission) ([]Result, error) {

@@ -409,6 +409,8 @@ func TestPoison(t *testing.T) {
 	w.store.FailCommit = func() error { return errors.New("disk full") }
 	res = w.e.Commit(w.store, []se.Submission{{Changeset: w.dev("d", "worker").make(), Now: w.now}})
 	require.ErrorContains(t, res[0].Err, "disk full", "no verdict without a durable commit")
+	w.store.FailCommit = nil
+	require.Nil(t, view(w, func(tx se.ReadTx) (*se.Quarantined, error) { return tx.Quarantined("dev-d", 1) }), "and no blame for what nobody in the group did")
 }
 
 type poisoned struct {

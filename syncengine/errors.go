@@ -13,6 +13,9 @@ var (
 	ErrClone = errors.New("syncengine: another changeset of this device has this number")
 	// ErrUnknownDevice says that the centre knows no such device.
 	ErrUnknownDevice = errors.New("syncengine: unknown device")
+	// ErrUnavailable is what a Store's Update wraps when it cannot write at all now: disk full, I/O error, a commit
+	// that failed. It is nobody's fault among those in the group: nothing is quarantined for it, devices try later.
+	ErrUnavailable = errors.New("syncengine: the store cannot write now")
 	// ErrRevoked says that the device may not synchronise any more.
 	ErrRevoked = errors.New("syncengine: the device is revoked")
 )

@@ -10,7 +10,8 @@ import (
 type Store interface {
 	// Update runs fn in the county's one writing transaction and makes it durable before it returns nil
 	// (a power cut after that loses nothing, P1). The head is locked first. When fn returns an error, or the
-	// commit fails, nothing of it remains and that error is returned. fn may be run again.
+	// commit fails, nothing of it remains and that error is returned; one that is not fn's wraps ErrUnavailable.
+	// fn may be run again.
 	Update(fn func(Tx) error) error
 	// View runs fn on one consistent state, that of a single head.
 	View(fn func(ReadTx) error) error

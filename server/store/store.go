@@ -19,7 +19,7 @@ import (
 )
 
 // ErrLost says that SQLite ended the transaction by itself (disk full, I/O error): nothing of it remains.
-var ErrLost = errors.New("store: the database rolled the transaction back")
+var ErrLost = fmt.Errorf("store: the database rolled the transaction back: %w", syncengine.ErrUnavailable)
 
 // Store is safe for use by several goroutines: one writer at a time, readers beside it.
 type Store struct {
@@ -50,20 +50,28 @@ func (s *Store) Close() error {
 func (s *Store) Update(fn func(syncengine.Tx) error) error {
 	return withRaw(s.writer, func(c *conn) error {
 		if err := s.verify(c); err != nil {
-			return err
+			return unavailable(err)
 		}
 		if err := c.exec("BEGIN IMMEDIATE"); err != nil {
-			return fmt.Errorf("begin: %w", err)
+			return unavailable(fmt.Errorf("begin: %w", err))
 		}
 		t := newTx(s, c)
 		if err := t.readHead(); err != nil {
-			return err
+			return unavailable(err)
 		}
 		if err := fn(t); err != nil {
 			return err // withRaw rolls back what is open
 		}
-		return t.commit()
+		return unavailable(t.commit())
 	})
+}
+
+// unavailable marks an error that is the database's, not that of what was to be written.
+func unavailable(err error) error {
+	if err == nil || errors.Is(err, syncengine.ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", syncengine.ErrUnavailable, err)
 }
 
 // View implements syncengine.Store.

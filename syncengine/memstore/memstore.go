@@ -3,6 +3,7 @@
 package memstore
 
 import (
+	"fmt"
 	"sync"
 
 	"github.com/doorstep-sync/doorstep/schema"
@@ -79,7 +80,7 @@ func (s *Store) run(fn func(syncengine.Tx) error, commit bool) error {
 	}
 	if commit && s.FailCommit != nil {
 		if err := s.FailCommit(); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", syncengine.ErrUnavailable, err)
 		}
 	}
 	committed = commit
