@@ -1,0 +1,84 @@
+package simtest
+
+import (
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+)
+
+// end is the device's half of a session over a Device: each method one durable transaction, as in clients/device.
+type end struct {
+	dev    Device
+	schema *schema.Schema
+	clock  func() replica.Clock
+}
+
+var _ session.Replica = (*end)(nil)
+
+func (e *end) control() (replica.Control, error) {
+	var ctl replica.Control
+	err := e.dev.View(func(tx replica.Tx) (err error) { ctl, err = tx.Control(); return err })
+	return ctl, err
+}
+
+func (e *end) Hello() (se.Hello, error) {
+	clock := e.clock()
+	if err := e.dev.Update(func(tx replica.Tx) error {
+		_, err := replica.Seal(tx, e.schema, clock, true)
+		return err
+	}); err != nil {
+		return se.Hello{}, err
+	}
+	c, err := e.control()
+	return se.Hello{
+		Device: c.Device, Schema: c.Schema, Epoch: c.Epoch, Cursor: c.Cursor, View: c.View,
+		Staged: c.StagedAt, StagedView: c.StagedView, StagedReset: c.StagedReset,
+		LastN: c.LastN, LastHash: c.Hash, Acked: c.Acked, Inbox: c.Inbox,
+		Wall: clock.Wall, Boot: clock.Boot, Mono: clock.Mono, HLC: c.HLC,
+	}, err
+}
+
+func (e *end) Greet(w *se.Welcome) error {
+	return e.dev.Update(func(tx replica.Tx) error { return replica.Greet(tx, w) })
+}
+
+func (e *end) Outbox(after int64, limit int) (list []*se.Changeset, err error) {
+	err = e.dev.View(func(tx replica.Tx) (err error) { list, err = tx.Outbox(after, limit); return err })
+	return list, err
+}
+
+func (e *end) Stage(d *se.Delta) (applied bool, err error) {
+	err = e.dev.Update(func(tx replica.Tx) (err error) { applied, err = replica.Stage(tx, e.schema, e.clock(), d); return err })
+	return applied, err
+}
+
+func (e *end) File(verdicts []se.Verdict) error {
+	return e.dev.Update(func(tx replica.Tx) error {
+		_, err := replica.FileVerdicts(tx, e.schema, e.clock(), verdicts)
+		return err
+	})
+}
+
+func (e *end) Receive(messages []se.Message) error {
+	return e.dev.Update(func(tx replica.Tx) error { return replica.Receive(tx, messages) })
+}
+
+func (e *end) Broken() error {
+	return e.dev.Update(func(tx replica.Tx) error {
+		if err := replica.Forget(tx); err != nil {
+			return err
+		}
+		ctl, err := tx.Control()
+		if err != nil {
+			return err
+		}
+		ctl.View = ""
+		return tx.PutControl(ctl)
+	})
+}
+
+func (e *end) Seen() (session.Seen, error) {
+	c, err := e.control()
+	return session.Seen{Epoch: c.Epoch, Cursor: c.Cursor, View: c.View, Inbox: c.Inbox, Acked: c.Acked}, err
+}

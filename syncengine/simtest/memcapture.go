@@ -1,0 +1,113 @@
+package simtest
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+)
+
+// Exec implements Device: the statements run as SQLite would run them under the triggers of schema/ddl.
+func (m *MemDevice) Exec(x Transaction, clock replica.Clock) error {
+	return m.Update(func(tx replica.Tx) error {
+		for i := range x.Statements {
+			if err := m.statement(&x.Statements[i], x.Form, clock.Wall); err != nil {
+				return err
+			}
+		}
+		if x.Foreign {
+			return nil
+		}
+		_, err := replica.Seal(tx, m.schema, clock, false)
+		return err
+	})
+}
+
+func (m *MemDevice) statement(st *Statement, form *se.Base, wall int64) error {
+	t := m.schema.Table(st.Table)
+	if t == nil {
+		return fmt.Errorf("no such table: %s", st.Table)
+	}
+	k := replica.RowKey{Table: st.Table, Row: st.Row}
+	base := m.ctl.Base()
+	if form != nil {
+		base = *form
+	}
+	note := func(op replica.CaptureOp, column string, before, after schema.Value) {
+		old := m.captured
+		m.captured = append(old[:len(old):len(old)], replica.Capture{
+			Table: st.Table, Row: st.Row, Op: op, Col: column, Old: before, New: after, Base: base, Wall: wall,
+		})
+		m.save(func() { m.captured = old })
+	}
+	old := m.rows[k]
+	if st.Verb == Insert || st.Verb == Replace || st.Verb == Ignore || st.Verb == Upsert {
+		if old != nil { // BEFORE INSERT, whatever becomes of it
+			eachCaptured(t, func(c *schema.Column, i, j int) { note(replica.CaptureKept, c.Name, old[i][j], schema.Null()) })
+		}
+	}
+	switch verb := st.Verb; {
+	case (verb == Insert || verb == Replace || verb == Ignore || verb == Upsert) && old == nil, verb == Replace:
+		row := newImage(t)
+		assign(t, row, st.Set)
+		m.setRow(k, row)
+		note(replica.CaptureInsert, "", schema.Null(), schema.Null())
+		eachCaptured(t, func(c *schema.Column, i, j int) {
+			if !row[i][j].IsNull() {
+				note(replica.CaptureInsert, c.Name, schema.Null(), row[i][j])
+			}
+		})
+	case verb == Insert:
+		return fmt.Errorf("UNIQUE constraint failed: %s.id", st.Table)
+	case verb == Ignore:
+	case verb == Upsert, verb == Update && old != nil:
+		row := cloneImage(old)
+		assign(t, row, st.Set)
+		m.setRow(k, row)
+		for i, cell := range t.Cells {
+			if capturedCell(cell) && !slices.Equal(old[i], row[i]) {
+				for j, c := range cell.Columns {
+					note(replica.CaptureUpdate, c.Name, old[i][j], row[i][j])
+				}
+			}
+		}
+	case verb == Delete && old != nil:
+		m.setRow(k, nil)
+		note(replica.CaptureDelete, "", schema.Null(), schema.Null())
+		eachCaptured(t, func(c *schema.Column, i, j int) {
+			if !old[i][j].IsNull() {
+				note(replica.CaptureDelete, c.Name, old[i][j], schema.Null())
+			}
+		})
+	}
+	return nil
+}
+
+func capturedCell(c *schema.Cell) bool { return c.Name != schema.CellEnvelop && !c.Derived }
+
+func eachCaptured(t *schema.Table, fn func(c *schema.Column, i, j int)) {
+	for i, cell := range t.Cells {
+		if capturedCell(cell) {
+			for j, c := range cell.Columns {
+				fn(c, i, j)
+			}
+		}
+	}
+}
+
+func newImage(t *schema.Table) replica.Image {
+	row := make(replica.Image, len(t.Cells))
+	for i, c := range t.Cells {
+		row[i] = make([]schema.Value, len(c.Columns))
+	}
+	return row
+}
+
+func assign(t *schema.Table, row replica.Image, set []Assign) {
+	for _, a := range set {
+		def := t.CellOf(a.Column)
+		row[t.CellIndex(def.Name)][slices.Index(def.Columns, t.Column(a.Column))] = a.Value
+	}
+}

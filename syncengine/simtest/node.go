@@ -1,0 +1,285 @@
+package simtest
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+)
+
+func stack() string { return string(debug.Stack()) }
+
+// arm is a misfortune waiting for a process's commits.
+type arm struct {
+	after int // commits to let pass
+	kind  string
+}
+
+// The kinds.
+const (
+	failCommit   = "fail"   // the commit fails, the process goes on
+	crashBefore  = "before" // the process ends just before the commit
+	crashAfter   = "after"  // the process ends just after it, before anything else
+	neverConnect = int64(1) << 60
+)
+
+// node is one phone: a replica, its clock, its connections, and the person's habits.
+type node struct {
+	w       *World
+	i       int
+	id      string
+	account string
+	dev     Device
+	end     *end
+	clock   clock
+	arm     *arm
+
+	principal *se.Principal
+	regranted bool
+	online    bool
+	awake     bool // work is done on it
+	conns     []*conn
+	tries     int
+	slowUntil int64 // it does not read before
+	crashes   int
+	committed bool // a transaction took effect; see write
+	forms     []*form
+}
+
+func newNode(w *World, i int, id, account string) *node {
+	n := &node{w: w, i: i, id: id, account: account}
+	make := w.opts.Device
+	if make != nil {
+		n.dev = make(w.schema, id, account)
+	} else {
+		n.dev = NewMemDevice(w.schema, id, account)
+	}
+	n.clock.bootAt = w.now
+	n.end = &end{dev: n.dev, schema: w.schema, clock: func() replica.Clock { return n.clock.read(w.now) }}
+	n.dev.SetHook(n.committing)
+	return n
+}
+
+// committing is the device's hook: the armed misfortune strikes.
+func (n *node) committing(after bool) error {
+	n.committed = n.committed || after
+	a := n.arm
+	if a == nil {
+		return nil
+	}
+	if !after {
+		a.after--
+	}
+	if a.after > 0 {
+		return nil
+	}
+	switch {
+	case a.kind == failCommit && !after:
+		n.arm = nil
+		n.w.count("device commit failed")
+		return errDisk
+	case a.kind == crashBefore && !after, a.kind == crashAfter && after:
+		n.arm = nil
+		n.w.count("device crashed " + a.kind + " a commit")
+		panic(crashed{n.id})
+	}
+	return nil
+}
+
+// touched gives the rows that the last transaction showed anew, or nil if the device cannot tell.
+func (n *node) touched() []replica.RowKey {
+	if m, ok := n.dev.(interface{ Touched() []replica.RowKey }); ok {
+		return m.Touched()
+	}
+	var out []replica.RowKey
+	for _, k := range n.w.oracle.model.order {
+		out = append(out, k)
+	}
+	return out
+}
+
+// run does something on the device. If the process ends meanwhile, dead is true and the device is open again.
+func (n *node) run(fn func() error) (err error, dead bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(crashed); !ok {
+				panic(r)
+			}
+			dead = true
+			n.crash()
+		}
+		n.w.oracle.look(n)
+	}()
+	return fn(), false
+}
+
+// crash ends the process: connections are gone, and the centre does not know yet.
+func (n *node) crash() {
+	n.w.trace("crash", int64(n.i))
+	n.crashes++
+	n.dev.Crash()
+	n.forms = nil
+	for _, c := range n.conns {
+		c.leave(true)
+	}
+	n.conns = nil
+	if n.w.chance(2) {
+		n.clock.reboot(n.w.now)
+	}
+	n.later()
+}
+
+// later comes back with growing delay.
+func (n *node) later() {
+	n.tries++
+	n.w.after(n.w.between(200, 1000)*int64(min(n.tries, 8)), n.connect)
+}
+
+// connect opens a connection if the device wants one and has none.
+func (n *node) connect() {
+	if !n.online || n.slowUntil > n.w.now && n.slowUntil == neverConnect {
+		return
+	}
+	for _, c := range n.conns {
+		if c.devOpen {
+			return
+		}
+	}
+	n.dial()
+}
+
+// dial opens a connection, whatever others there are.
+func (n *node) dial() {
+	c := newConn(n)
+	err, dead := n.run(func() error {
+		hello, err := c.dev.Start("", "simtest")
+		if err == nil {
+			c.sendUp(hello)
+		}
+		return err
+	})
+	if dead {
+		return
+	}
+	if err != nil {
+		n.failed(err)
+		n.later()
+		return
+	}
+	n.conns = append(n.conns, c)
+	if len(n.conns) > 1 {
+		n.w.count("two sockets of one device")
+	}
+}
+
+// hear takes a message of the centre.
+func (n *node) hear(c *conn, m session.Message) {
+	err, dead := n.run(func() error {
+		out, err := c.dev.Receive(m)
+		for _, x := range out {
+			c.sendUp(x)
+		}
+		return err
+	})
+	switch {
+	case dead:
+	case err != nil:
+		n.failed(err)
+		n.drop(c)
+	default:
+		n.tries = 0
+	}
+}
+
+// failed tells whether an error may happen: a disk that is full, a connection that is over.
+func (n *node) failed(err error) {
+	var closed *session.Closed
+	var foreign *replica.ErrForeignVerdict
+	switch {
+	case errors.Is(err, errDisk):
+	case errors.As(err, &foreign):
+		n.w.oracle.bad("P2", "%s: %v", n.id, err)
+	case errors.As(err, &closed):
+		n.w.count("closed " + string(closed.Code))
+		if !closed.Code.Retry() || closed.Code == session.NoticeInternal {
+			n.w.oracle.bad("liveness", "%s was closed: %v", n.id, err)
+		}
+		if closed.Text == brokenText {
+			n.w.oracle.bad("P10", "%s: %v", n.id, err)
+		}
+	default:
+		n.w.oracle.bad("device", "%s: %v", n.id, err)
+	}
+}
+
+const brokenText = "the delta did not fit this replica; it will ask for a snapshot"
+
+// drop ends a connection on the device's side and comes back.
+func (n *node) drop(c *conn) {
+	c.leave(false)
+	for i, x := range n.conns {
+		if x == c {
+			n.conns = append(n.conns[:i:i], n.conns[i+1:]...)
+			break
+		}
+	}
+	if len(n.conns) == 0 {
+		n.later()
+	}
+}
+
+// offline ends all connections and does not come back by itself.
+func (n *node) offline() {
+	n.online = false
+	for _, c := range n.conns {
+		c.leave(n.w.chance(2))
+	}
+	n.conns = nil
+}
+
+// sealed lets connections send what was written.
+func (n *node) push() {
+	for _, c := range append([]*conn(nil), n.conns...) {
+		if !c.devOpen {
+			continue
+		}
+		err, dead := n.run(func() error {
+			out, err := c.dev.Sealed()
+			for _, x := range out {
+				c.sendUp(x)
+			}
+			return err
+		})
+		if dead {
+			return
+		}
+		if err != nil {
+			n.failed(err)
+			n.drop(c)
+		}
+	}
+}
+
+// grant says what the person may do from now on.
+func (w *World) grant(n *node, grants []se.Grant) {
+	if n.principal != nil {
+		n.regranted = true
+	}
+	n.principal = &se.Principal{Account: n.account, Device: n.id, Grants: grants}
+	w.setPrincipal(n.id, n.principal)
+}
+
+func (w *World) setPrincipal(id string, p *se.Principal) {
+	w.store.SetPrincipal(id, p)
+	_ = w.store.View(func(tx se.ReadTx) error {
+		welcome, err := w.engine.Welcome(tx, se.Hello{Device: id}, w.now)
+		if err != nil {
+			panic(fmt.Sprintf("bug: welcome: %v", err))
+		}
+		w.oracle.views[id][welcome.View] = p
+		return nil
+	})
+}

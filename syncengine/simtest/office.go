@@ -1,0 +1,320 @@
+package simtest
+
+import (
+	"errors"
+
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+)
+
+// office is the centre's process: its connections, its one writer with group commit, its doorbell.
+type office struct {
+	w       *World
+	conns   []*conn
+	queue   []submission
+	writing bool // a group will be committed
+	arm     *arm
+	down    bool
+	stuck   *node // its changesets wait, for the probe that downloads do not
+	held    []submission
+	life    int // counts crashes
+}
+
+func newOffice(w *World) *office {
+	o := &office{w: w}
+	w.store.SetHook(o.committing)
+	return o
+}
+
+func (o *office) committing() error {
+	a := o.arm
+	if a == nil {
+		return nil
+	}
+	if a.after--; a.after > 0 {
+		return nil
+	}
+	switch a.kind {
+	case failCommit:
+		// Several in a row, so that a group is halved down to one that fails alone.
+		if a.after <= -1 || o.w.chance(2) {
+			o.arm = nil
+		}
+		o.w.count("centre commit failed")
+		return errDisk
+	case crashBefore:
+		o.arm = nil
+		o.w.count("centre crashed before a commit")
+		panic(crashed{"centre"})
+	}
+	return nil
+}
+
+// accept opens the centre's end of a connection.
+func (o *office) accept(c *conn) *session.Centre {
+	o.conns = append(o.conns, c)
+	cen := session.NewCentre(o.w.engine.Limits(), o.w.now)
+	if o.down {
+		c.cenOpen = false
+		o.w.after(500, func() {
+			if c.devOpen {
+				c.n.drop(c)
+			}
+		})
+	}
+	o.tick(c)
+	return cen
+}
+
+func (o *office) tick(c *conn) {
+	o.w.after(20_000, func() {
+		if c.cenOpen {
+			o.do(c, c.cen.Tick(o.w.now))
+			o.tick(c)
+		}
+	})
+}
+
+// gone forgets a connection.
+func (o *office) gone(c *conn) {
+	for i, x := range o.conns {
+		if x == c {
+			o.conns = append(o.conns[:i:i], o.conns[i+1:]...)
+			return
+		}
+	}
+}
+
+// hear takes a message of a device.
+func (o *office) hear(c *conn, m session.Message) {
+	o.w.trace("up", int64(c.n.i), kindOf(m))
+	o.do(c, c.cen.Receive(m, o.w.now))
+}
+
+// do carries out what the centre's end of a session asks for.
+func (o *office) do(c *conn, effects []session.Effect) {
+	for _, e := range effects {
+		if !c.cenOpen {
+			return
+		}
+		switch e := e.(type) {
+		case *session.Send:
+			o.send(c, e.Message)
+		case *session.Open:
+			o.soon(c, func() { o.open(c, e) })
+		case *session.Read:
+			o.soon(c, func() { o.read(c, e) })
+		case *session.Submit:
+			o.submit(c, e)
+		case *session.Close:
+			c.cenOpen = false
+			o.gone(c)
+			o.w.after(max(0, c.downAt-o.w.now)+1, func() {
+				if c.devOpen {
+					c.n.drop(c)
+				}
+			})
+		}
+	}
+}
+
+func (o *office) soon(c *conn, fn func()) {
+	o.w.after(o.w.between(1, 15), func() {
+		if c.cenOpen {
+			fn()
+		}
+	})
+}
+
+func (o *office) send(c *conn, m session.Message) {
+	if v, ok := m.(*session.Verdicts); ok {
+		for i := range v.Verdicts {
+			o.w.oracle.leaves(c.n.id, &v.Verdicts[i])
+		}
+	}
+	c.sendDown(m)
+}
+
+func (o *office) open(c *conn, e *session.Open) {
+	var welcome *se.Welcome
+	err := o.w.store.View(func(tx se.ReadTx) (err error) {
+		welcome, err = o.w.engine.Welcome(tx, e.Hello, o.w.now)
+		return err
+	})
+	code := session.NoticeCode("")
+	switch {
+	case errors.Is(err, se.ErrRevoked):
+		code = session.NoticeRevoked
+	case err != nil:
+		code = session.NoticeInternal
+	case welcome.Reset && e.Hello.View != "":
+		o.w.count("view reset")
+	}
+	if welcome != nil && len(e.Hello.Staged) > 0 && e.Hello.StagedFor(welcome) {
+		o.w.count("staged step resumed after a cut")
+	}
+	o.do(c, c.cen.Opened(welcome, code, "simtest", o.w.now))
+}
+
+func (o *office) read(c *conn, e *session.Read) {
+	var part *se.Part
+	err := o.w.store.View(func(tx se.ReadTx) (err error) {
+		part, err = o.w.engine.Next(tx, e.Request)
+		return err
+	})
+	if err != nil {
+		o.w.oracle.bad("centre", "next for %s: %v", c.n.id, err)
+		return
+	}
+	if !part.Frames[len(part.Frames)-1].Done {
+		o.w.count("step takes several parts")
+	} else if len(e.Request.Staged) > 0 {
+		o.w.count("step over several heads or parts ended")
+	}
+	o.do(c, c.cen.Advanced(part, o.w.now))
+}
+
+func (o *office) submit(c *conn, e *session.Submit) {
+	b := &batch{left: len(e.Changesets)}
+	life := o.life
+	b.answer = func(results []se.Result) {
+		if c.cenOpen && life == o.life {
+			o.answer(c, results)
+		}
+	}
+	for _, cs := range e.Changesets {
+		o.put(submission{se.Submission{Changeset: cs, Contact: e.Contact, Now: o.w.now}, b}, c.n)
+	}
+}
+
+// put hands a changeset to the writer.
+func (o *office) put(s submission, n *node) {
+	if o.stuck != nil && o.stuck == n {
+		o.held = append(o.held, s)
+		return
+	}
+	o.queue = append(o.queue, s)
+	o.write()
+}
+
+func (o *office) write() {
+	if !o.writing && len(o.queue) > 0 {
+		o.writing = true
+		life := o.life
+		o.w.after(o.w.between(1, 40), func() {
+			if life == o.life {
+				o.commit()
+			}
+		})
+	}
+}
+
+// commit judges a group in one transaction and only then answers.
+func (o *office) commit() {
+	o.writing = false
+	n := min(len(o.queue), int(o.w.between(1, 12)))
+	group := o.queue[:n:n]
+	o.queue = o.queue[n:]
+	subs := make([]se.Submission, n)
+	for i := range group {
+		subs[i] = group[i].sub
+	}
+	if n > 1 {
+		o.w.count("group of several changesets")
+	}
+	head := o.w.oracle.head.Seq
+	results, dead := o.engine(subs)
+	if !dead && o.arm != nil && o.arm.kind == crashAfter {
+		if o.arm.after--; o.arm.after <= 0 {
+			o.arm = nil
+			o.w.count("centre crashed after a commit, before the answer")
+			dead = true
+		}
+	}
+	if dead {
+		o.crash()
+		return
+	}
+	for i := range group {
+		group[i].from.add(results[i])
+	}
+	if o.w.oracle.head.Seq != head {
+		o.ring()
+	}
+	o.write()
+}
+
+// engine commits; dead says that the process ended inside.
+func (o *office) engine(subs []se.Submission) (results []se.Result, dead bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(crashed); !ok {
+				panic(r)
+			}
+			dead = true
+		}
+	}()
+	results = o.w.engine.Commit(o.w.store, subs)
+	if len(results) != len(subs) {
+		o.w.oracle.bad("P7", "%d changesets were judged, with %d results", len(subs), len(results))
+		return nil, true
+	}
+	return results, false
+}
+
+// answer sends verdicts up to the first changeset that could not be judged.
+func (o *office) answer(c *conn, results []se.Result) {
+	var verdicts []se.Verdict
+	code := session.NoticeCode("")
+	for _, r := range results {
+		if r.Err == nil && code == "" {
+			verdicts = append(verdicts, r.Verdict)
+			continue
+		}
+		switch {
+		case code != "" || r.Err == nil:
+		case errors.Is(r.Err, se.ErrGap):
+			code = session.NoticeGap
+		case errors.Is(r.Err, se.ErrClone):
+			code = session.NoticeClone
+		case errors.Is(r.Err, se.ErrRevoked):
+			code = session.NoticeRevoked
+		default:
+			o.w.count("group failed to its last member")
+			code = session.NoticeStopping
+		}
+	}
+	o.do(c, c.cen.Committed(len(results), verdicts, code, "simtest", o.w.now))
+}
+
+// ring tells every connection that the county may have moved.
+func (o *office) ring() {
+	for _, c := range o.conns {
+		o.w.after(o.w.between(1, 60), func() {
+			if c.cenOpen {
+				o.do(c, c.cen.Bell(o.w.now))
+			}
+		})
+	}
+}
+
+// crash ends the centre's process; it is back after a while.
+func (o *office) crash() {
+	w := o.w
+	w.trace("centre crash")
+	w.faults++
+	o.life++
+	o.queue, o.held, o.writing, o.down = nil, nil, false, true
+	w.store.Crash()
+	w.oracle.survived()
+	for _, c := range o.conns {
+		c.cenOpen, c.lost = false, true
+		w.after(w.between(1, 5000), func() {
+			if c.devOpen {
+				c.n.drop(c)
+			}
+		})
+	}
+	o.conns = nil
+	w.after(w.between(10, 2000), func() { o.down = false })
+}

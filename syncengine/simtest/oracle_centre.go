@@ -1,0 +1,246 @@
+package simtest
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+)
+
+// committed is called after each transaction of the centre: the model takes what was accepted, and the rows must be
+// as the model says.
+func (o *oracle) committed(r *record) {
+	if o.finding != "" {
+		return
+	}
+	if r.head.Seq != o.head.Seq+int64(len(r.history)) || r.head.Epoch < o.head.Epoch {
+		o.bad("P2", "the head went from %d to %d with %d history entries", o.head.Seq, r.head.Seq, len(r.history))
+	}
+	o.head = r.head
+	for _, q := range r.quarant {
+		o.quarant[q] = true
+	}
+	for _, j := range r.verdicts {
+		o.judge(j)
+	}
+	for i := range r.history {
+		o.accepted(&r.history[i])
+	}
+	for _, c := range r.conflicts {
+		o.conflict(c)
+	}
+	keys := slices.Clone(r.rows)
+	slices.SortFunc(keys, compareKeys)
+	keys = slices.Compact(keys)
+	_ = o.w.store.View(func(tx se.ReadTx) error {
+		for _, k := range keys {
+			row, _ := tx.Row(k.Table, k.Row)
+			o.versions[k] = append(o.versions[k], version{r.head.Seq, row})
+			o.rowAt(tx, k, row)
+		}
+		return nil
+	})
+	if len(r.history) > 0 {
+		o.heads = append(o.heads, r.head.Seq)
+		o.changed[r.head.Seq] = keys
+		o.stamps[r.head.Seq] = r.head.HLC
+	}
+}
+
+// judge takes a verdict that was put: one for each changeset, for ever.
+func (o *oracle) judge(j judged) {
+	id := se.WriteID{Device: j.device, N: j.verdict.N}
+	if old, ok := o.verdicts[id]; ok {
+		o.bad("P7", "%v got a second verdict: %v, then %v", id, old.Kind, j.verdict.Kind)
+	}
+	v := j.verdict
+	o.verdicts[id] = v
+	d := o.devices[id.Device]
+	if d == nil || id.N > int64(len(d.sets)) {
+		o.bad("P7", "%v got a verdict, but nobody made it", id)
+		return
+	}
+	s := d.sets[id.N-1]
+	s.verdict = &v
+	o.w.count("verdict " + v.Kind.String())
+	if v.Reason != nil {
+		o.w.count("refused " + string(v.Reason.Code))
+	}
+	o.expected(s, &v)
+	if !v.Kind.Effective() && !o.quarant[id] {
+		o.bad("P7", "%v was refused, but is not in quarantine", id)
+	}
+	o.w.trace("verdict", int64(d.node.i), v.N, int64(v.Kind), v.Seq)
+}
+
+// expected compares a verdict with what the generator meant.
+func (o *oracle) expected(s *set, v *se.Verdict) {
+	switch {
+	case s.want != "" && v.Kind.Effective():
+		o.bad("P7", "%v was accepted, but should be refused: %s", s.id, s.want)
+	case s.want == "" && v.Kind == se.Rejected && !o.explained(s, v):
+		o.bad("P7", "%v is in order, but was rejected: %+v", s.id, *v.Reason)
+	}
+}
+
+// explained tells whether work that was in order on its device may be refused at the centre.
+func (o *oracle) explained(s *set, v *se.Verdict) bool {
+	switch v.Reason.Code {
+	case se.CodeBadStep:
+		return s.steps
+	case se.CodeBadDecision:
+		return true // the conflict ended or changed before the decision came
+	case se.CodeOutOfScope, se.CodeNoRight:
+		return o.devices[s.id.Device].node.regranted || o.w.moves
+	}
+	return false
+}
+
+// accepted merges an accepted changeset into the model.
+func (o *oracle) accepted(e *se.Entry) {
+	id := e.Changeset.ID()
+	if seq, ok := o.entries[id]; ok {
+		o.bad("P2", "%v took effect twice, at %d and %d", id, seq, e.Seq)
+		return
+	}
+	o.entries[id] = e.Seq
+	v, ok := o.verdicts[id]
+	if !ok || v.Seq != e.Seq || !v.Kind.Effective() {
+		o.bad("P7", "%v is in history at %d, its verdict is %v at %d", id, e.Seq, v.Kind, v.Seq)
+		return
+	}
+	if e.At > e.Received || e.At < o.lastAt[id.Device] {
+		o.bad("P5", "%v has effective time %d, received %d, the one before had %d", id, e.At, e.Received, o.lastAt[id.Device])
+	}
+	o.lastAt[id.Device] = e.At
+	s := o.devices[id.Device].sets[id.N-1]
+	s.at = e.At
+	o.model.apply(e.Seq, s)
+	o.model.decide(e.Seq, s, o)
+	for i := range s.changes {
+		o.learnToken(&s.changes[i])
+	}
+}
+
+func (o *oracle) learnToken(ch *change) {
+	if ch.key.Table != "entry" || ch.op != se.OpInsert {
+		return
+	}
+	t := o.schema.Table("entry")
+	for _, w := range ch.cells {
+		if t.Cells[w.cell].Name == "token" {
+			token := w.vals[0].Str()
+			if _, ok := o.tokenOf[ch.key]; !ok {
+				o.tokenOf[ch.key] = token
+				o.tokens[token] = append(o.tokens[token], ch.key)
+			}
+		}
+	}
+}
+
+// conflict keeps the newest form of each conflict.
+func (o *oracle) conflict(c *se.Conflict) {
+	o.conflicts[c.ID] = c
+	if c.Open() {
+		if id := o.openBy[c.Key]; id != "" && id != c.ID {
+			o.bad("P6", "two open conflicts on %s", c.Key.Label())
+		}
+		o.openBy[c.Key] = c.ID
+	} else if o.openBy[c.Key] == c.ID {
+		delete(o.openBy, c.Key)
+		o.w.count("conflict ended: " + string(c.Outcome))
+	}
+}
+
+// rowAt compares a row and its conflicts with the model (P5, P6, P9).
+func (o *oracle) rowAt(tx se.ReadTx, k replica.RowKey, row *se.Row) {
+	r := o.model.rows[k]
+	if r == nil {
+		o.bad("P2", "%s %s is at the centre, but nobody put it there", k.Table, k.Row)
+		return
+	}
+	if what := o.model.compare(r, row); what != "" {
+		o.bad("P5/P6", "%s %s at %d: %s", k.Table, k.Row, o.head.Seq, what)
+		return
+	}
+	for i, c := range r.cells {
+		var want []string
+		if r.alive && (c.def.Policy == schema.PolicyReview || c.def.Queue) {
+			for _, s := range c.surv {
+				if !s.stands {
+					want = append(want, label(s.write, i, nil))
+				}
+			}
+		}
+		o.queue(r, se.ConflictKey{Kind: se.ConflictCell, Table: k.Table, Row: k.Row, Cell: c.def.Name}, want)
+	}
+	o.deadQueue(r)
+}
+
+func (o *oracle) deadQueue(r *mrow) {
+	var want []string
+	for _, x := range r.cands {
+		want = append(want, label(x.w, x.cell, x.in))
+	}
+	o.queue(r, se.ConflictKey{Kind: se.ConflictDelete, Table: r.key.Table, Row: r.key.Row}, want)
+}
+
+// label names a candidate: its changeset, its cell and what it says.
+func label(w *write, cell int, in []string) string {
+	return fmt.Sprintf("%s#%d/%d %q %q", w.id.Device, w.id.N, cell, fmt.Sprint(w.vals), append(in[:len(in):len(in)], w.in...))
+}
+
+// queue compares the open conflict of a key with the writes that should wait in it.
+func (o *oracle) queue(r *mrow, key se.ConflictKey, want []string) {
+	var got []string
+	if id := o.openBy[key]; id != "" {
+		for _, x := range o.conflicts[id].Candidates {
+			w := write{id: x.ID(), vals: x.Cell.Values}
+			got = append(got, label(&w, r.table.CellIndex(x.Cell.Cell), x.Cell.In))
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		o.bad("P6", "%s waits with %v, should be %v", key.Label(), got, want)
+	}
+}
+
+// leaves is called when a verdict leaves the centre: it must be durable by then (P1), and the same each time (P2).
+func (o *oracle) leaves(device string, v *se.Verdict) {
+	c, ok := o.verdicts[se.WriteID{Device: device, N: v.N}]
+	switch {
+	case !ok:
+		o.bad("P1", "the verdict on %s#%d leaves the centre before it is durable", device, v.N)
+	case !sameVerdict(&c, v):
+		o.bad("P2", "%s#%d hears %v at %d, its verdict is %v at %d", device, v.N, v.Kind, v.Seq, c.Kind, c.Seq)
+	}
+	if d := o.devices[device]; d != nil {
+		if d.told == nil {
+			d.told = map[int64]bool{}
+		}
+		if d.told[v.N] {
+			o.w.count("verdict sent again")
+		}
+		d.told[v.N] = true
+	}
+}
+
+// survived is called when the centre is back after a crash: every verdict it ever committed is still there (P1).
+func (o *oracle) survived() {
+	_ = o.w.store.View(func(tx se.ReadTx) error {
+		for _, d := range o.watches {
+			for _, s := range d.sets {
+				if s.verdict == nil {
+					continue
+				}
+				if v, _ := tx.Verdict(d.id, s.id.N); v == nil || !sameVerdict(v, s.verdict) {
+					o.bad("P1", "the verdict on %v is lost in a crash of the centre", s.id)
+				}
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,73 @@
+// Package simtest runs whole fleets on one goroutine: devices and a centre under simulated time, a network that cuts,
+// duplicates and delays, clocks that are years off, crashes between any two commits. A generator makes a morning's
+// work, and an oracle that keeps its own history says whether every promise of engine.md §2 held.
+//
+// A world is made of one seed and replays bit for bit. The generator, the faults and the oracle know devices and the
+// centre only through Device and Centre, so that the same worlds run over real files (scripts/fleet).
+package simtest
+
+import (
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+)
+
+// Device is one replica with its capture triggers.
+type Device interface {
+	replica.Store
+	// View reads the replica as programs see it; what fn writes is lost.
+	View(fn func(replica.Tx) error) error
+	// Exec runs one transaction of a program under the capture triggers. One of the SDK is sealed in the same
+	// transaction; one of a foreign program stays captured until the next seal.
+	Exec(x Transaction, clock replica.Clock) error
+	// Crash ends the process: what was not committed is gone, what was is there. The device is open again at once.
+	Crash()
+	// SetHook sets what is called at each commit, before it takes effect and after. An error before fails the commit;
+	// the hook may also panic to end the process there.
+	SetHook(func(after bool) error)
+}
+
+// Centre is one county's store with the people who may work on it.
+type Centre interface {
+	se.Store
+	// SetPrincipal says who a device acts for from now on.
+	SetPrincipal(device string, p *se.Principal)
+	// SetHook sets what is called before each commit takes effect; its error fails the commit, a panic ends the process.
+	SetHook(func() error)
+	// Crash ends the process and opens the store again.
+	Crash()
+}
+
+// Transaction is what a program does to a replica in one transaction.
+type Transaction struct {
+	Foreign    bool     // another program than the SDK
+	Form       *se.Base // the SDK saves a form that read its row when the cursor was there
+	Statements []Statement
+}
+
+// Statement is one SQL statement on one row.
+type Statement struct {
+	Verb  Verb
+	Table string
+	Row   se.RowID
+	Set   []Assign
+}
+
+// Verb is the kind of a statement.
+type Verb uint8
+
+// The verbs.
+const (
+	Insert  Verb = iota // INSERT
+	Replace             // INSERT OR REPLACE
+	Ignore              // INSERT OR IGNORE
+	Upsert              // INSERT … ON CONFLICT DO UPDATE
+	Update              // UPDATE … WHERE id = ?
+	Delete              // DELETE … WHERE id = ?
+)
+
+// Assign gives a column a value.
+type Assign struct {
+	Column string
+	Value  schema.Value
+}

@@ -1,0 +1,108 @@
+package simtest
+
+import (
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+)
+
+// rest ends work and faults; then everything must drain and agree.
+func (w *World) rest() {
+	if w.failed() {
+		return
+	}
+	w.calm = true
+	w.centre.arm = nil
+	for _, n := range w.nodes {
+		n.arm, n.slowUntil, n.online = nil, 0, true
+		for _, c := range append([]*conn(nil), n.conns...) {
+			c.awake()
+		}
+		n.tries = 0
+		n.connect()
+	}
+	for range 20 {
+		w.until(w.now + 10_000)
+		if w.failed() || w.drained() == "" {
+			break
+		}
+	}
+	if !w.failed() {
+		if what := w.drained(); what != "" {
+			w.oracle.bad("liveness", "after 200 s without faults: %s", what)
+		}
+	}
+	if !w.failed() {
+		w.oracle.final()
+	}
+}
+
+// drained says what still waits, "" for nothing.
+func (w *World) drained() string {
+	head := w.oracle.head.Seq
+	for _, n := range w.nodes {
+		d := w.oracle.devices[n.id]
+		what := ""
+		_ = n.dev.View(func(tx replica.Tx) error {
+			ctl, _ := tx.Control()
+			out, _ := tx.Outbox(0, 10)
+			caps, _ := tx.Captured()
+			staged, _ := tx.Staged()
+			switch {
+			case len(out) > 0:
+				what = n.account + " has changesets in its outbox"
+			case len(caps) > 0:
+				what = n.account + " has captured changes that are not sealed"
+			case len(staged) > 0:
+				what = n.account + " has a step staged"
+			case len(d.inForce) > 0:
+				what = n.account + " still shows its own edits over the centre's rows"
+			case ctl.View == "" || w.oracle.views[n.id][ctl.View] != n.principal:
+				what = n.account + " has not got its present view"
+			case !w.oracle.current(d, tx, head):
+				what = n.account + " lacks rows of the head"
+			}
+			return nil
+		})
+		if what != "" {
+			return what
+		}
+	}
+	if w.desk.sent != nil {
+		return "a decision has no verdict"
+	}
+	return ""
+}
+
+// current tells whether a replica holds what its view shows at a head, whatever its cursor says.
+func (o *oracle) current(d *watch, tx replica.Tx, seq int64) bool {
+	for k := range o.versions {
+		t := o.schema.Table(k.Table)
+		got, _ := tx.Row(t, k.Row)
+		want := project(t, o.views[d.id][d.view], o.at(k, seq), o.w.now)
+		if (got == nil) != (want == nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// final checks what can only be told when nothing moves any more.
+func (o *oracle) final() {
+	for _, n := range o.w.nodes {
+		d := o.devices[n.id]
+		_ = n.dev.View(func(tx replica.Tx) error {
+			o.replicaEquals(d, tx, o.head.Seq)
+			return nil
+		})
+	}
+	_ = o.w.store.View(func(tx se.ReadTx) error {
+		for _, k := range o.model.order {
+			row, err := tx.Row(k.Table, k.Row)
+			if err != nil {
+				return err
+			}
+			o.rowAt(tx, k, row)
+		}
+		return nil
+	})
+}
