@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/doorstep-sync/doorstep/schema"
@@ -102,11 +103,35 @@ func undo(tx Tx, s *schema.Schema, n int64) error {
 	return cases.derive(tx, s)
 }
 
+// ErrCopied says that the centre has changesets of this device that this replica never made: the replica is a copy,
+// or was put back to an older state.
+var ErrCopied = errors.New("replica: the centre has changesets of this device that are not in this replica")
+
+// known tells whether the newest changeset that the centre has of this device is one of ours. It asks the replica as
+// it is now: what was sealed since Hello may have reached the centre over another connection.
+func known(tx Tx, ctl *Control, w *se.Welcome) error {
+	switch {
+	case w.LastN > ctl.LastN, w.LastN == ctl.LastN && w.LastN > 0 && w.Hash != ctl.Hash:
+		return ErrCopied
+	}
+	cs, err := tx.Sealed(w.LastN)
+	if err != nil {
+		return err
+	}
+	if cs != nil && cs.Hash() != w.Hash {
+		return ErrCopied
+	}
+	return nil
+}
+
 // Greet takes over what a Welcome says: grants, limits, the county's clock. Frames staged for another view are
 // forgotten; when a snapshot is to follow, the cursor is no longer for any view until it is in.
 func Greet(tx Tx, w *se.Welcome) error {
 	ctl, err := tx.Control()
 	if err != nil {
+		return err
+	}
+	if err := known(tx, &ctl, w); err != nil {
 		return err
 	}
 	h := hlc.Clock{Last: ctl.HLC}

@@ -91,10 +91,10 @@ func (d *Device) Receive(m Message) ([]Message, error) {
 }
 
 func (d *Device) welcome(m *Welcome) ([]Message, error) {
-	if m.LastN > d.hello.LastN || m.LastN == d.hello.LastN && m.LastN > 0 && m.Hash != d.hello.LastHash {
+	switch err := d.replica.Greet(&m.Welcome); {
+	case errors.Is(err, replica.ErrCopied):
 		return nil, &Closed{NoticeClone, "the centre has changesets of this device that this replica never made: it is a copy, or was put back to an older state"}
-	}
-	if err := d.replica.Greet(&m.Welcome); err != nil {
+	case err != nil:
 		return nil, fmt.Errorf("take over Welcome: %w", err)
 	}
 	d.limits = m.Limits
