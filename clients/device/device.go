@@ -87,7 +87,8 @@ type Replica struct {
 	write *sql.DB   // one connection
 	conn  *sql.Conn // that connection; whoever holds turn owns it
 	turn  chan struct{}
-	read  *sql.DB // read-only pool
+	gone  chan struct{} // closed by Close
+	read  *sql.DB       // read-only pool
 
 	sealed chan struct{} // capacity 1: something may have been sealed
 	round  chan struct{} // capacity 1: held by the one conversation with the centre
@@ -103,12 +104,13 @@ func (r *Replica) Schema() *schema.Schema { return r.schema }
 // Path is the file's name as it was given.
 func (r *Replica) Path() string { return r.path }
 
-// Close gives the file back. What was written is durable already; a conversation that is running ends with an error.
+// Close gives the file back. What was written is durable already; a conversation that is running, and every later call, ends with an error.
 // It waits for a transaction of this program to end.
 func (r *Replica) Close() error {
 	var err error
 	r.close.Do(func() {
-		r.turn <- struct{}{} // never given back: later calls get errClosed
+		close(r.gone)
+		r.turn <- struct{}{} // never given back
 		err = r.conn.Close()
 		for _, db := range []*sql.DB{r.write, r.read} {
 			if e := db.Close(); err == nil {

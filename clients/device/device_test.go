@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -87,3 +88,6 @@ func insert(t testing.TB, r *device.Replica, table string, values map[string]any
 	require.NoError(t, err)
 	return id
 }
+
+// timeout ends a test that hangs.
+func timeout() (context.Context, context.CancelFunc) { return context.WithTimeout(bg, 30*time.Second) }

@@ -62,7 +62,7 @@ func attach(path string, opts Options, fresh bool) (_ *Replica, err error) {
 	}
 	r := &Replica{
 		path: path, opts: opts, schema: opts.Schema,
-		turn: make(chan struct{}, 1), sealed: make(chan struct{}, 1), round: make(chan struct{}, 1),
+		turn: make(chan struct{}, 1), gone: make(chan struct{}), sealed: make(chan struct{}, 1), round: make(chan struct{}, 1),
 	}
 	defer func() {
 		if err != nil {

@@ -33,6 +33,8 @@ type port struct {
 func (r *Replica) transact(ctx context.Context, fn func(*port) error) (err error) {
 	select {
 	case r.turn <- struct{}{}:
+	case <-r.gone:
+		return errClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
