@@ -172,6 +172,9 @@ func (z *sealer) change(f *fold) (*se.Change, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read row of %s: %w", f.table.Name, err)
 	}
+	if err := z.normalize(f, now); err != nil {
+		return nil, err
+	}
 	pending, err := z.tx.Pending(f.table, f.row)
 	if err != nil {
 		return nil, err
@@ -209,6 +212,25 @@ func (z *sealer) change(f *fold) (*se.Change, error) {
 		return nil, z.settle(f.table, f.row, pending)
 	}
 	return c, nil
+}
+
+// normalize brings what programs wrote into the one form that the centre stores, so that both hold the same bytes.
+func (z *sealer) normalize(f *fold, now Image) error {
+	changed := false
+	for i, cell := range f.table.Cells {
+		for j, col := range cell.Columns {
+			if now == nil {
+				return nil
+			}
+			if v := col.Normalize(now[i][j]); v != now[i][j] {
+				now[i][j], changed = v, true
+			}
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return z.tx.PutRow(f.table, f.row, now)
 }
 
 // settle drops what was kept under a row that turned out unchanged.
