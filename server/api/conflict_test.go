@@ -1,13 +1,16 @@
 package api_test
 
 import (
+	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/server/api"
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
@@ -70,6 +73,9 @@ func TestConflictsStayInTheirUnits(t *testing.T) {
 	w.call("POST", "/v1/conflicts/"+id+"/decision", "zhou", decision(shown, "keep")).problem(404, "conflict_not_found")
 	w.call("POST", "/v1/conflicts/"+id+"/decision", "wang", decision(shown, "keep")).problem(403, "console_only")
 	require.Len(t, w.call("GET", "/v1/conflicts", "sun", nil).get("conflicts"), 1, "nothing happened")
+
+	w.call("POST", "/v1/assignments", "admin", map[string]any{"account": w.ids["zhou"], "role": "grid_worker", "scope": grid1}).want(201)
+	w.call("GET", "/v1/conflicts/"+id, "zhou", nil).problem(404, "conflict_not_found") // supervisor there, but a worker here
 }
 
 func TestMasks(t *testing.T) {
@@ -184,9 +190,32 @@ func longText(n int) string {
 	return string(b)
 }
 
+// overlap notices two decisions of one person at once. The first one waits a moment for a second.
+type overlap struct {
+	api.Decider
+	once   sync.Once
+	inside atomic.Int32
+	second chan struct{}
+	found  atomic.Bool
+}
+
+func (o *overlap) Decide(ctx context.Context, cs *syncengine.Changeset) (syncengine.Verdict, error) {
+	if o.inside.Add(1) > 1 {
+		o.found.Store(true)
+		o.once.Do(func() { close(o.second) })
+	}
+	defer o.inside.Add(-1)
+	select {
+	case <-o.second:
+	case <-time.After(50 * time.Millisecond):
+	}
+	return o.Decider.Decide(ctx, cs)
+}
+
 // Two windows of one person decide at once: one takes effect, n has no gap, the other is told.
 func TestParallelDecisions(t *testing.T) {
-	w := peopled(t)
+	o := &overlap{second: make(chan struct{})}
+	w := peopled(t, func(c *api.Config) { o.Decider, c.Decider = c.Decider, o })
 	_, _, id := disputed(w)
 	shown := w.call("GET", "/v1/conflicts/"+id, "sun", nil).want(200)
 	var wg sync.WaitGroup
@@ -206,6 +235,7 @@ func TestParallelDecisions(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, won)
+	require.False(t, o.found.Load(), "one person's changesets are made one after the other")
 }
 
 func TestOtherKindsOfConflict(t *testing.T) {

@@ -80,7 +80,7 @@ func (l *lockedWriter) Write(b []byte) (int, error) {
 }
 
 // newWorld opens a store and an API without anybody in it.
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB, change ...func(*api.Config)) *world {
 	t.Helper()
 	w := &world{t: t, at: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), tokens: map[string]string{"": ""}, ids: map[string]string{}}
 	var err error
@@ -100,11 +100,15 @@ func newWorld(t testing.TB) *world {
 	households := func(context.Context) (map[string]int, error) {
 		return map[string]int{grid1: 250, grid2: 320, grid9: 501}, nil
 	}
-	w.http = httptest.NewServer(api.New(api.Config{
+	config := api.Config{
 		Auth: w.auth, Directory: w.dir, Schema: w.schema, Decider: w.centre, State: w.store, Queue: api.SQLQueue{DB: w.store.Reader(), County: 1},
 		Households: households, Revoked: func(d string) { w.cut = append(w.cut, d) }, Log: zerolog.New(&lockedWriter{w: &w.log}).Level(zerolog.DebugLevel),
 		Now: w.Now, Boot: "boot", Version: "test",
-	}))
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	w.http = httptest.NewServer(api.New(config))
 	t.Cleanup(func() {
 		w.http.Close()
 		w.centre.Close()
@@ -114,9 +118,9 @@ func newWorld(t testing.TB) *world {
 }
 
 // peopled is a world with the real divisions, an administrator and people.
-func peopled(t testing.TB) *world {
+func peopled(t testing.TB, change ...func(*api.Config)) *world {
 	t.Helper()
-	w := newWorld(t)
+	w := newWorld(t, change...)
 	code, err := w.auth.BootstrapCode(ctx)
 	require.NoError(t, err)
 	w.tokens["admin"] = w.call("POST", "/v1/bootstrap", "", map[string]string{"code": code, "login": "admin", "name": person, "password": password}).want(201).str("token")

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/server/messages"
@@ -185,9 +186,33 @@ func TestHostileTokens(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range []string{"a megabyte of dots", "a megabyte of A"} {
-		require.Less(t, allocated(func() { _, _ = c.Device(ctx, tokens[name]) }), uint64(64<<10), name)
+	for name, large := range map[string]string{
+		"a megabyte of dots": tokens["a megabyte of dots"], "a megabyte of A": tokens["a megabyte of A"],
+		"a megabyte of claims": f.sign(f.with(nil), strings.Replace(f.claims, `"jti":"`, `"jti":"`+strings.Repeat("x", 1<<20), 1)),
+	} {
+		require.Less(t, allocated(func() { _, _ = c.Device(ctx, large) }), uint64(64<<10), name)
 	}
+}
+
+// lax is a signing method that takes anything, as a plugged-in library might bring one.
+type lax struct{}
+
+func (lax) Alg() string                            { return "lax" }
+func (lax) Sign(string, any) ([]byte, error)       { return nil, nil }
+func (lax) Verify(_ string, _ []byte, _ any) error { return nil }
+
+func TestOnlyEdDSA(t *testing.T) {
+	jwt.RegisterSigningMethod("lax", func() jwt.SigningMethod { return lax{} })
+	c := open(t)
+	p := newPhone(1)
+	c.enrol(p, c.account("wang").ID)
+	tok, err := c.token(p)
+	require.NoError(t, err)
+	f := newForge(t, c, tok.Text)
+	_, err = c.Device(ctx, b64([]byte(f.with(map[string]any{"alg": "lax"})))+"."+b64([]byte(f.claims))+".x")
+	refused(t, err, messages.TokenBad)
+	_, err = c.Device(ctx, b64([]byte(f.with(map[string]any{"alg": "lax"})))+"."+b64([]byte(f.claims))+".")
+	refused(t, err, messages.TokenBad)
 }
 
 // A token's times have a leeway of ten seconds, for the nodes of one centre.

@@ -55,6 +55,7 @@ func TestWrongUse(t *testing.T) {
 		{"county of letters", []string{"serve", "--county", "济阳"}, nil, `--county is "济阳"; it must be a whole number from 1`},
 		{"county zero", []string{"serve"}, []string{"DOORSTEP_COUNTY=0"}, "whole number from 1"},
 		{"duration without unit", []string{"serve", "--stop-within", "20"}, nil, `--stop-within is "20"; it must be a duration from 1s to 10m0s`},
+		{"duration too short", []string{"serve", "--stop-within", "10ms"}, nil, "from 1s to 10m0s"},
 		{"code life too long", []string{"serve", "--code-life", "48h"}, nil, "from 1m0s to 24h0m0s"},
 		{"log level", []string{"serve"}, []string{"DOORSTEP_LOG_LEVEL=loud"}, `the variable DOORSTEP_LOG_LEVEL is "loud"; it must be debug, info, warn or error`},
 		{"log format", []string{"serve", "--log-format", "xml"}, nil, "auto, json or console"},

@@ -169,8 +169,7 @@ func (a *app) stop() error {
 	go func() { sockets <- a.sockets.Shutdown(ctx) }() // beside the server's: neither's slow callers hold up the other's
 	slow := a.server.Shutdown(ctx)
 	if err := <-sockets; err != nil || slow != nil {
-		a.server.Close()
-		slow = errSlowStop
+		slow = errors.Join(errSlowStop, a.server.Close())
 	}
 	return errors.Join(slow, a.closeStore())
 }

@@ -39,7 +39,7 @@ func Open(t testing.TB) *DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { db.Close() })
+	t.Cleanup(func() { _ = db.Close() })
 	if _, err := db.Exec(Tables); err != nil {
 		t.Fatal(err)
 	}
