@@ -72,8 +72,9 @@ func (d *demo) cutAtRandomBytes(ctx context.Context, x *phone) error {
 			return fmt.Errorf("set the cut: %w", err)
 		}
 		tryCtx, cancel := context.WithTimeout(ctx, 20*time.Second)
-		_, err := x.replica.Sync(tryCtx, through)
+		rep, err := x.replica.Sync(tryCtx, through)
 		cancel()
+		x.note(rep)
 		if err != nil {
 			cuts++
 			where = append(where, fmt.Sprint(bytesLeft))
@@ -183,55 +184,87 @@ func (x *phone) outbox(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
+// tally is one line of the table: verdicts by kind, then rows held and what the line carried since the morning.
+type tally struct {
+	sent     int
+	verdicts [5]int
+	rows     int
+	sum      device.Report
+}
+
+var tallied = [5]se.VerdictKind{se.Accepted, se.Merged, se.Conflicts, se.Rejected, se.Parked}
+
 // table shows what each device sent and what came of it.
 func (d *demo) table(ctx context.Context) {
-	kinds := []se.VerdictKind{se.Accepted, se.Merged, se.Conflicts, se.Rejected, se.Parked}
-	heads := []string{d.say("接受", "accepted"), d.say("合并", "merged"), d.say("冲突", "conflict"), d.say("退回", "rejected"), d.say("搁置", "parked")}
-	fmt.Print("   ", pad(d.say("设备", "device"), 20))
-	for _, h := range heads {
-		fmt.Print(pad(h, 10))
+	heads := []string{
+		d.say("发送", "sent"), d.say("接受", "accepted"), d.say("合并", "merged"), d.say("冲突", "conflict"), d.say("退回", "rejected"), d.say("搁置", "parked"),
+		d.say("行数", "rows"), d.say("上行", "up"), d.say("下行", "down"), d.say("毫秒", "ms"),
 	}
-	fmt.Println(pad(d.say("行数", "rows"), 8))
-	var stewards [6]int
-	show := func(name string, c [6]int) {
+	show := func(name string, cells ...string) {
 		fmt.Print("   ", pad(name, 20))
-		for i := range kinds {
-			fmt.Print(pad(fmt.Sprint(c[i]), 10))
+		for _, c := range cells {
+			fmt.Print(pad(c, 10))
 		}
-		fmt.Println(c[5])
+		fmt.Println()
 	}
+	line := func(name string, t tally) {
+		cells := []string{fmt.Sprint(t.sent)}
+		for _, n := range t.verdicts {
+			cells = append(cells, fmt.Sprint(n))
+		}
+		show(name, append(cells, fmt.Sprint(t.rows), size(t.sum.Out), size(t.sum.In), fmt.Sprint(t.sum.Took.Milliseconds()))...)
+	}
+	show(d.say("设备", "device"), heads...)
+	var stewards tally
 	for _, x := range d.people.all {
-		c, err := x.verdicts(ctx, kinds)
+		t, err := x.tally(ctx)
 		if err != nil {
 			d.fail("%v", err)
 			return
 		}
-		if x.role == "steward" {
-			for i := range c {
-				stewards[i] += c[i]
-			}
+		if x.role != "steward" {
+			line(x.name, t)
 			continue
 		}
-		show(x.name, c)
+		for i, n := range t.verdicts {
+			stewards.verdicts[i] += n
+		}
+		stewards.rows += t.rows
+		stewards.sent += t.sent
+		stewards.sum.In += t.sum.In
+		stewards.sum.Out += t.sum.Out
+		stewards.sum.Took += t.sum.Took
 	}
-	show(fmt.Sprintf(d.say("楼长 ×%d", "stewards ×%d"), len(d.people.steward)), stewards)
+	line(fmt.Sprintf(d.say("楼长 ×%d", "stewards ×%d"), len(d.people.steward)), stewards)
+	d.line("发送为上午之后的变更集；被切断的几次和被杀的进程所传的字节不在内", "sent: changesets since the morning; what cut rounds and the killed process carried is not in the bytes")
 }
 
-// verdicts counts a device's verdicts by kind, and the rows it holds.
-func (x *phone) verdicts(ctx context.Context, kinds []se.VerdictKind) (c [6]int, err error) {
-	for i, k := range kinds {
-		if err := x.replica.QueryRow(ctx, "SELECT count(*) FROM ds_journal WHERE kind = ?", int(k)).Scan(&c[i]); err != nil {
-			return c, err
+// judged counts the changesets that have a verdict here.
+func (x *phone) judged(ctx context.Context) (n int, err error) {
+	err = x.replica.QueryRow(ctx, "SELECT count(*) FROM ds_journal").Scan(&n)
+	return n, err
+}
+
+// tally counts a device's verdicts by kind, and the rows it holds.
+func (x *phone) tally(ctx context.Context) (t tally, err error) {
+	t.sum = x.sum
+	if t.sent, err = x.judged(ctx); err != nil {
+		return t, err
+	}
+	t.sent -= x.before
+	for i, k := range tallied {
+		if err := x.replica.QueryRow(ctx, "SELECT count(*) FROM ds_journal WHERE kind = ?", int(k)).Scan(&t.verdicts[i]); err != nil {
+			return t, err
 		}
 	}
-	for _, t := range x.replica.Schema().Tables {
+	for _, table := range x.replica.Schema().Tables {
 		var n int
-		if err := x.replica.QueryRow(ctx, `SELECT count(*) FROM "`+t.Name+`"`).Scan(&n); err != nil {
-			return c, err
+		if err := x.replica.QueryRow(ctx, `SELECT count(*) FROM "`+table.Name+`"`).Scan(&n); err != nil {
+			return t, err
 		}
-		c[5] += n
+		t.rows += n
 	}
-	return c, nil
+	return t, nil
 }
 
 // refusal shows the sentence that the steward reads, and that his replica shows the centre's value again.

@@ -79,7 +79,10 @@ func (d *demo) yesterday(ctx context.Context) error {
 		if err := d.sync(ctx, x); err != nil {
 			return err
 		}
-		x.sent = 0
+		x.sum = device.Report{}
+		if x.before, err = x.judged(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
 }

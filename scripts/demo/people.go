@@ -27,8 +27,9 @@ type phone struct {
 	path    string
 	replica *device.Replica
 	remote  device.Remote
-	sent    int
-	report  device.Report
+	report  device.Report // of the last round
+	before  int           // changesets judged before the morning
+	sum     device.Report // bytes and time since the morning
 }
 
 type people struct {
@@ -234,9 +235,16 @@ func (d *demo) sync(ctx context.Context, x *phone) error {
 	if err != nil {
 		return fmt.Errorf("sync %s: %w", x.name, err)
 	}
-	x.report = rep
-	x.sent += rep.Sent
+	x.note(rep)
 	return nil
+}
+
+// note keeps what a round came to.
+func (x *phone) note(rep device.Report) {
+	x.report = rep
+	x.sum.In += rep.In
+	x.sum.Out += rep.Out
+	x.sum.Took += rep.Took
 }
 
 // access gives what a device's role sees of a record type.
