@@ -21,7 +21,6 @@ type app struct {
 
 	file     string // --replica
 	folder   string // --schema
-	server   string // --server of administration
 	declared *schema.Schema
 	replica  *device.Replica
 }
@@ -87,7 +86,9 @@ func (a *app) root() *cobra.Command {
 	root := a.group("root", "doorstep",
 		a.enrolCommand(), a.statusCommand(), a.syncCommand(), a.watchCommand(),
 		a.newCommand(), a.setCommand(), a.deleteCommand(), a.listCommand(), a.showCommand(),
-		a.conflictsCommand(), a.rejectedCommand(), a.tablesCommand(), a.versionCommand())
+		a.conflictsCommand(), a.rejectedCommand(), a.tablesCommand(),
+		a.loginCommand(), a.logoutCommand(), a.whoAmICommand(), a.bootstrapCommand(), a.orgCommand(), a.staffingCommand(),
+		a.accountCommand(), a.assignCommand(), a.deviceCommand(), a.codeCommand(), a.conflictCommand(), a.versionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SuggestionsMinimumDistance = 2
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
