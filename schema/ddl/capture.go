@@ -1,6 +1,7 @@
 package ddl
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/doorstep-sync/doorstep/schema"
@@ -32,6 +33,12 @@ func Captured(t *schema.Table) []*schema.Column {
 		}
 	}
 	return out
+}
+
+// noted gives the columns whose old values are kept when a row goes: all but the id. What the centre alone writes is
+// never sent, but it must be shown again if the deletion is refused, or if the row is replaced.
+func noted(t *schema.Table) []*schema.Column {
+	return slices.DeleteFunc(slices.Clone(t.Columns), func(c *schema.Column) bool { return c.Type == schema.TypeID })
 }
 
 func captured(c *schema.Column) bool {
@@ -72,8 +79,13 @@ func kept(t *schema.Table) string {
 	id := quote(schema.ColID)
 	old := "SELECT * FROM " + quote(t.Name) + " WHERE " + id + " = NEW." + id
 	var b strings.Builder
-	for _, c := range Captured(t) {
-		b.WriteString(capture(t, OpKept, text(c.Name), "(SELECT "+quote(c.Name)+" FROM "+quote(t.Name)+" WHERE "+id+" = NEW."+id+")", "NULL", ""))
+	for _, c := range noted(t) {
+		value := "(SELECT " + quote(c.Name) + " FROM " + quote(t.Name) + " WHERE " + id + " = NEW." + id + ")"
+		where := ""
+		if !captured(c) {
+			where = value + " IS NOT NULL"
+		}
+		b.WriteString(capture(t, OpKept, text(c.Name), value, "NULL", where))
 	}
 	return trigger(t, "kept", "BEFORE INSERT", "EXISTS("+old+")", b.String())
 }
@@ -91,7 +103,7 @@ func inserted(t *schema.Table) string {
 func deleted(t *schema.Table) string {
 	var b strings.Builder
 	b.WriteString(strings.ReplaceAll(capture(t, OpDelete, "NULL", "NULL", "NULL", ""), "NEW.", "OLD."))
-	for _, c := range Captured(t) {
+	for _, c := range noted(t) {
 		v := "OLD." + quote(c.Name)
 		b.WriteString(strings.ReplaceAll(capture(t, OpDelete, text(c.Name), v, "NULL", v+" IS NOT NULL"), "NEW.", "OLD."))
 	}

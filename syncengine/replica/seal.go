@@ -185,6 +185,9 @@ func (z *sealer) change(f *fold) (*se.Change, error) {
 		}
 	}
 	before := f.before(now)
+	if err := z.restore(f, before, now); err != nil {
+		return nil, err
+	}
 	if _, kept, err := z.tx.Under(f.table, f.row); err != nil {
 		return nil, err
 	} else if !kept && (before != nil || now != nil) {
@@ -216,16 +219,31 @@ func (z *sealer) change(f *fold) (*se.Change, error) {
 
 // normalize brings what programs wrote into the one form that the centre stores, so that both hold the same bytes.
 func (z *sealer) normalize(f *fold, now Image) error {
+	if now == nil {
+		return nil
+	}
 	changed := false
 	for i, cell := range f.table.Cells {
 		for j, col := range cell.Columns {
-			if now == nil {
-				return nil
-			}
 			if v := col.Normalize(now[i][j]); v != now[i][j] {
 				now[i][j], changed = v, true
 			}
 		}
+	}
+	if !changed {
+		return nil
+	}
+	return z.tx.PutRow(f.table, f.row, now)
+}
+
+// restore shows again what the centre alone writes, where a program replaced the row without it.
+func (z *sealer) restore(f *fold, before, now Image) error {
+	changed := false
+	for i, cell := range f.table.Cells {
+		if before == nil || now == nil || !cell.Derived && cell.Policy != schema.PolicyCentral || slices.Equal(before[i], now[i]) {
+			continue
+		}
+		now[i], changed = slices.Clone(before[i]), true
 	}
 	if !changed {
 		return nil

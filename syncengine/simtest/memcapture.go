@@ -45,7 +45,11 @@ func (m *MemDevice) statement(st *Statement, form *se.Base, wall int64) error {
 	old := m.rows[k]
 	if st.Verb == Insert || st.Verb == Replace || st.Verb == Ignore || st.Verb == Upsert {
 		if old != nil { // BEFORE INSERT, whatever becomes of it
-			eachCaptured(t, func(c *schema.Column, i, j int) { note(replica.CaptureKept, c.Name, old[i][j], schema.Null()) })
+			eachColumn(t, func(c *schema.Column, i, j int) {
+				if capturedCell(t.Cells[i]) || !old[i][j].IsNull() {
+					note(replica.CaptureKept, c.Name, old[i][j], schema.Null())
+				}
+			})
 		}
 	}
 	switch verb := st.Verb; {
@@ -76,7 +80,7 @@ func (m *MemDevice) statement(st *Statement, form *se.Base, wall int64) error {
 	case verb == Delete && old != nil:
 		m.setRow(k, nil)
 		note(replica.CaptureDelete, "", schema.Null(), schema.Null())
-		eachCaptured(t, func(c *schema.Column, i, j int) {
+		eachColumn(t, func(c *schema.Column, i, j int) {
 			if !old[i][j].IsNull() {
 				note(replica.CaptureDelete, c.Name, old[i][j], schema.Null())
 			}
@@ -93,6 +97,15 @@ func eachCaptured(t *schema.Table, fn func(c *schema.Column, i, j int)) {
 			for j, c := range cell.Columns {
 				fn(c, i, j)
 			}
+		}
+	}
+}
+
+// eachColumn is for notes of a row that goes: the centre's own columns are kept too.
+func eachColumn(t *schema.Table, fn func(c *schema.Column, i, j int)) {
+	for i, cell := range t.Cells {
+		for j, c := range cell.Columns {
+			fn(c, i, j)
 		}
 	}
 }
