@@ -3,12 +3,10 @@
 package powercut
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/schema/load"
+	"github.com/doorstep-sync/doorstep/scripts/prove/overlay"
 	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
 	"github.com/doorstep-sync/doorstep/server/store"
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -25,10 +24,10 @@ import (
 // storeFile is where the store asks SQLite for a flush at every commit, and makes sure of it.
 const storeFile = "server/store/open.go"
 
-func storeWith(setting string, number int) []edit {
-	return []edit{
-		{storeFile, "_sync=FULL", "_sync=" + setting},
-		{storeFile, "synchronous != 2", fmt.Sprintf("synchronous != %d", number)},
+func storeWith(setting string, number int) []overlay.Edit {
+	return []overlay.Edit{
+		{File: storeFile, From: "_sync=FULL", To: "_sync=" + setting},
+		{File: storeFile, From: "synchronous != 2", To: fmt.Sprintf("synchronous != %d", number)},
 	}
 }
 
@@ -72,16 +71,14 @@ func centreProof(t *testing.T) proof {
 
 // promise is one "ack" line of a writer.
 type promise struct {
-	who       int
-	n         int64
-	kind, seq int64
-	hash      string
+	mark workload.Mark
+	workload.Verdict
 }
 
 func promises(lines []string) (out []promise, err error) {
 	for _, line := range lines {
 		var p promise
-		if _, err := fmt.Sscanf(line, "ack %d %d %d %d %s", &p.who, &p.n, &p.kind, &p.seq, &p.hash); err != nil {
+		if _, err := fmt.Sscanf(line, "ack %d %d %d %d %s", &p.mark.Who, &p.mark.N, &p.Kind, &p.Seq, &p.Hash); err != nil {
 			return nil, fmt.Errorf("the writer said %q: %w", line, err)
 		}
 		out = append(out, p)
@@ -99,119 +96,29 @@ func checkStore(st *store.Store, s *schema.Schema, lines []string) (f workload.F
 	if err := q.Integrity(); err != nil {
 		f.Otherwise("integrity_check: %v", err)
 	}
-	byHash := map[string]promise{}
+	verdicts, faults := workload.Verdicts(q, workload.Names(100))
+	f.Add(faults)
 	for _, p := range list {
-		byHash[p.hash] = p
+		switch now, ok := verdicts[p.mark]; {
+		case !ok:
+			f.Lost = append(f.Lost, fmt.Sprintf("the verdict on %s, seq %d", p.mark.Token(), p.Seq))
+		case now != p.Verdict:
+			f.Otherwise("the verdict on %s was %+v and is now %+v", p.mark.Token(), p.Verdict, now)
+		}
 	}
-	applied := map[workload.Mark]bool{}
-	for who := range devicesOf(q, &f) {
-		checkVerdicts(q, &f, who, applied, byHash)
-	}
-	for _, p := range byHash {
-		f.Lost = append(f.Lost, fmt.Sprintf("the verdict on changeset %d of device %d, seq %d", p.n, p.who, p.seq))
-	}
-	slices.Sort(f.Lost)
+	applied := workload.Effective(verdicts)
 	got, err := workload.Read(q, "rec_")
 	if err != nil {
 		f.Otherwise("%v", err)
 		return f, n
 	}
 	f.Add(got.Check(applied))
-	checkHistory(q, &f, applied)
+	f.Add(workload.History(q))
 	if err := st.View(func(tx se.ReadTx) error { return checkRows(tx, s, &f) }); err != nil {
 		f.Otherwise("read rows: %v", err)
 	}
 	checkGoesOn(st, s, &f, applied)
 	return f, tally{changesets: len(applied)}
-}
-
-// devicesOf numbers the devices that the store has heard.
-func devicesOf(q workload.Querier, f *workload.Faults) map[int]bool {
-	known := map[int]bool{}
-	names := map[string]int{}
-	for who := range 100 {
-		names[workload.Device(who)] = who
-	}
-	if err := q.Each(func(r *sql.Rows) error {
-		var id string
-		err := r.Scan(&id)
-		who, ok := names[id]
-		if !ok {
-			f.Otherwise("a device nobody knows: %s", id)
-		}
-		known[who] = true
-		return err
-	}, "SELECT id FROM sync_device UNION SELECT device FROM verdict"); err != nil {
-		f.Otherwise("%v", err)
-	}
-	return known
-}
-
-// checkVerdicts wants a verdict for each n up to the device's last, once, and strikes out the promises kept.
-func checkVerdicts(q workload.Querier, f *workload.Faults, who int, applied map[workload.Mark]bool, open map[string]promise) {
-	var last, want int64
-	if err := q.One(`SELECT coalesce(max(last_n), 0) FROM sync_device WHERE id = '`+workload.Device(who)+`'`, &last); err != nil {
-		f.Otherwise("%v", err)
-	}
-	err := q.Each(func(r *sql.Rows) error {
-		var p promise
-		p.who = who
-		if err := r.Scan(&p.n, &p.kind, &p.seq, &p.hash); err != nil {
-			return err
-		}
-		if want++; p.n != want {
-			f.Otherwise("device %d: verdict %d where %d was to come", who, p.n, want)
-			want = p.n
-		}
-		if se.VerdictKind(p.kind).Effective() {
-			applied[workload.Mark{Who: who, N: p.n}] = true
-		} else {
-			f.Otherwise("device %d: verdict %d is %s", who, p.n, se.VerdictKind(p.kind))
-		}
-		if told, ok := open[p.hash]; ok {
-			if told != p {
-				f.Otherwise("the verdict was %+v and is now %+v", told, p)
-			}
-			delete(open, p.hash)
-		}
-		return nil
-	}, `SELECT n, kind, seq, lower(hex(hash)) FROM verdict WHERE device = '`+workload.Device(who)+`' ORDER BY n`)
-	if err != nil {
-		f.Otherwise("%v", err)
-	}
-	if want != last {
-		f.Torn = append(f.Torn, fmt.Sprintf("device %d is at n %d and its verdicts end at %d", who, last, want))
-	}
-}
-
-// checkHistory wants one entry for each seq up to the head, chained, each with a verdict of that seq.
-func checkHistory(q workload.Querier, f *workload.Faults, applied map[workload.Mark]bool) {
-	var seq int64
-	var head []byte
-	if err := q.One("SELECT seq, history FROM county", &seq, &head); err != nil {
-		f.Otherwise("%v", err)
-		return
-	}
-	entries, prev := int64(0), make([]byte, 32)
-	err := q.Each(func(r *sql.Rows) error {
-		var at int64
-		var before, hash []byte
-		var verdict sql.NullInt64
-		if err := r.Scan(&at, &before, &hash, &verdict); err != nil {
-			return err
-		}
-		if entries++; at != entries || string(before) != string(prev) || verdict.Int64 != at {
-			return fmt.Errorf("entry %d of history says it is %d, of a verdict with seq %v, or its chain is broken", entries, at, verdict)
-		}
-		prev = slices.Clone(hash)
-		return nil
-	}, `SELECT h.seq, h.prev, h.hash, v.seq FROM history h LEFT JOIN verdict v ON v.county = h.county AND v.device = h.device AND v.n = h.n ORDER BY h.seq`)
-	if err != nil {
-		f.Torn = append(f.Torn, err.Error())
-	}
-	if entries != seq || string(prev) != string(head) || int64(len(applied)) != seq {
-		f.Torn = append(f.Torn, fmt.Sprintf("the head is at %d, history ends at %d, %d verdicts took effect", seq, entries, len(applied)))
-	}
 }
 
 // checkRows reads every row with its versions, as the engine does, and wants nothing in it to be after the head.

@@ -4,7 +4,6 @@ package powercut
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"github.com/doorstep-sync/doorstep/clients/device"
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/schema/load"
+	"github.com/doorstep-sync/doorstep/scripts/prove/overlay"
 	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
 	"github.com/doorstep-sync/doorstep/server/store"
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -25,10 +25,10 @@ import (
 // replicaFile is where the SDK asks SQLite for a flush at every commit, and makes sure of it.
 const replicaFile = "clients/device/open.go"
 
-func replicaWith(setting string, number int) []edit {
-	return []edit{
-		{replicaFile, `q.Set("_sync", "FULL")`, `q.Set("_sync", "` + setting + `")`},
-		{replicaFile, `{"synchronous", "2"}`, fmt.Sprintf(`{"synchronous", "%d"}`, number)},
+func replicaWith(setting string, number int) []overlay.Edit {
+	return []overlay.Edit{
+		{File: replicaFile, From: `q.Set("_sync", "FULL")`, To: `q.Set("_sync", "` + setting + `")`},
+		{File: replicaFile, From: `{"synchronous", "2"}`, To: fmt.Sprintf(`{"synchronous", "%d"}`, number)},
 	}
 }
 
@@ -75,85 +75,32 @@ func deviceProof(t *testing.T) proof {
 	}
 }
 
-// replicaState is what the engine's tables of a replica say.
-type replicaState struct {
-	device       string
-	lastN        int64
-	cursor       int64
-	outbox       map[int64]bool
-	journal      map[int64]filed
-	applying     bool
-	pending, cap int64
-}
-
-type filed struct {
-	kind, seq int64
-	hash      string
-}
-
-func readReplica(q workload.Querier) (s replicaState, err error) {
-	s.outbox, s.journal = map[int64]bool{}, map[int64]filed{}
-	return s, errors.Join(
-		q.One(`SELECT coalesce(c.device, ''), c.cursor, s.last_n, c.applying, (SELECT count(*) FROM ds_pending), (SELECT count(*) FROM ds_capture)
-			FROM ds_control c JOIN ds_state s ON s.k = c.k`, &s.device, &s.cursor, &s.lastN, &s.applying, &s.pending, &s.cap),
-		q.Each(func(r *sql.Rows) error {
-			var n int64
-			err := r.Scan(&n)
-			s.outbox[n] = true
-			return err
-		}, `SELECT n FROM ds_outbox`),
-		q.Each(func(r *sql.Rows) error {
-			var n int64
-			var v filed
-			err := r.Scan(&n, &v.kind, &v.seq, &v.hash)
-			s.journal[n] = v
-			return err
-		}, `SELECT n, kind, seq, lower(hex(hash)) FROM ds_journal`))
-}
-
 // checkReplica holds a replica against the promises and against the county it was in step with.
 func checkReplica(r *device.Replica, county *store.Store, s *schema.Schema, lines []string) (f workload.Faults, n tally) {
 	var q workload.Querier = r.Query
 	if err := q.Integrity(); err != nil {
 		f.Otherwise("integrity_check: %v", err)
 	}
-	got, err := readReplica(q)
+	got, err := workload.ReadReplica(q)
 	if err != nil {
 		f.Otherwise("%v", err)
 		return f, n
 	}
 	checkPromises(&f, got, lines)
-	applied, verdicts, err := history(county.Reader().QueryContext, got.cursor)
-	if err != nil {
-		f.Otherwise("read the county: %v", err)
-		return f, n
-	}
-	for n := int64(1); n <= got.lastN; n++ {
-		v, done := got.journal[n]
-		if done == got.outbox[n] {
-			f.Torn = append(f.Torn, fmt.Sprintf("changeset %d has a verdict: %v, and waits for one: %v", n, done, got.outbox[n]))
-		}
-		if done && v != verdicts[n] {
-			f.Otherwise("the verdict on changeset %d is %+v here and %+v at the centre", n, v, verdicts[n])
-		}
-		applied[workload.Mark{Who: self, N: n}] = true // its rows show, decided or pending
-	}
-	if int64(len(got.outbox)+len(got.journal)) != got.lastN || got.applying || got.cap != 0 {
-		f.Torn = append(f.Torn, fmt.Sprintf("%+v", got))
-	}
-	for n := range verdicts {
-		if n > got.lastN {
-			f.Lost = append(f.Lost, fmt.Sprintf("changeset %d, which the centre has", n))
-		}
+	applied, verdicts, faults := history(county.Reader().QueryContext, got.Cursor)
+	f.Add(faults)
+	f.Add(got.Check(self, verdicts))
+	for n := range got.LastN {
+		applied[workload.Mark{Who: self, N: n + 1}] = true // its rows show, decided or pending
 	}
 	compare(&f, q, applied)
-	if got.device != "" && len(f.Lost) == 0 {
+	if got.Device != "" && len(f.Lost) == 0 {
 		goOn(&f, r, county, s)
 	}
 	return f, tally{changesets: len(applied)}
 }
 
-func checkPromises(f *workload.Faults, got replicaState, lines []string) {
+func checkPromises(f *workload.Faults, got workload.Replica, lines []string) {
 	for _, line := range lines {
 		var word string
 		var n, kind int64
@@ -163,49 +110,33 @@ func checkPromises(f *workload.Faults, got replicaState, lines []string) {
 		kept := true
 		switch word {
 		case "known":
-			kept = got.device == workload.Device(self)
+			kept = got.Device == workload.Device(self)
 		case "wrote":
-			kept = n <= got.lastN
+			kept = n <= got.LastN
 		case "filed":
 			_, err := fmt.Sscanf(line, "filed %d %d", &n, &kind)
-			kept = err == nil && got.journal[n].kind == kind
+			kept = err == nil && got.Journal[n].Kind == kind
 		case "at":
-			kept = n <= got.cursor
+			kept = n <= got.Cursor
 		default:
 			kept = false
 		}
 		if !kept {
-			f.Lost = append(f.Lost, fmt.Sprintf("%q (last n %d, cursor %d)", line, got.lastN, got.cursor))
+			f.Lost = append(f.Lost, fmt.Sprintf("%q (last n %d, cursor %d)", line, got.LastN, got.Cursor))
 		}
 	}
 }
 
-// history gives what took effect in the county up to a seq, and all verdicts on the phone's changesets.
-func history(q workload.Querier, upTo int64) (map[workload.Mark]bool, map[int64]filed, error) {
-	names := map[string]int{}
-	for who := range 10 {
-		names[workload.Device(who)] = who
+// history gives what took effect in the county up to a seq, and all verdicts.
+func history(q workload.Querier, upTo int64) (map[workload.Mark]bool, map[workload.Mark]workload.Verdict, workload.Faults) {
+	verdicts, f := workload.Verdicts(q, workload.Names(10))
+	applied := workload.Effective(verdicts)
+	for m, v := range verdicts {
+		if v.Seq > upTo {
+			delete(applied, m)
+		}
 	}
-	applied, verdicts := map[workload.Mark]bool{}, map[int64]filed{}
-	return applied, verdicts, q.Each(func(r *sql.Rows) error {
-		var id string
-		var n int64
-		var v filed
-		if err := r.Scan(&id, &n, &v.kind, &v.seq, &v.hash); err != nil {
-			return err
-		}
-		who, ok := names[id]
-		if !ok {
-			return fmt.Errorf("a device nobody knows: %s", id)
-		}
-		if v.seq <= upTo {
-			applied[workload.Mark{Who: who, N: n}] = true
-		}
-		if who == self {
-			verdicts[n] = v
-		}
-		return nil
-	}, `SELECT device, n, kind, seq, lower(hex(hash)) FROM verdict`)
+	return applied, verdicts, f
 }
 
 func compare(f *workload.Faults, q workload.Querier, applied map[workload.Mark]bool) {
@@ -230,18 +161,16 @@ func goOn(f *workload.Faults, r *device.Replica, county *store.Store, s *schema.
 		f.Otherwise("go on after the cut: %v", err)
 		return
 	}
-	got, err := readReplica(r.Query)
+	got, err := workload.ReadReplica(r.Query)
 	if err != nil {
 		f.Otherwise("%v", err)
 		return
 	}
-	applied, verdicts, err := history(county.Reader().QueryContext, 1<<62)
-	if err != nil {
-		f.Otherwise("read the county: %v", err)
-		return
-	}
-	if len(got.outbox) > 0 || got.pending > 0 || int64(len(verdicts)) != got.lastN || got.cursor != int64(len(applied)) {
-		f.Otherwise("in step after the cut, and %+v with %d verdicts at the centre", got, len(verdicts))
+	applied, verdicts, faults := history(county.Reader().QueryContext, 1<<62)
+	f.Add(faults)
+	f.Add(got.Check(self, verdicts))
+	if len(got.Outbox) > 0 || got.Pending > 0 || got.Cursor != int64(len(applied)) {
+		f.Otherwise("in step after the cut, and cursor %d of %d, %d in the outbox, %d pending", got.Cursor, len(applied), len(got.Outbox), got.Pending)
 	}
 	compare(f, r.Query, applied)
 	shows, err := workload.Read(county.Reader().QueryContext, "rec_")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/scripts/prove/child"
 	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
 )
 
@@ -73,39 +74,39 @@ func series(t *testing.T, p proof, writer string, cuts int, seed uint64) []workl
 func life(t *testing.T, d *disk, writer string, args []string, image string, lines []string, random *rand.Rand) (string, []string) {
 	t.Helper()
 	require.NoError(t, d.insert(image))
-	w, err := start(writer, args...)
+	w, err := child.Start(writer, nil, args...)
 	require.NoError(t, err)
-	defer func() { _ = w.signal(syscall.SIGKILL); <-w.done }()
+	defer w.Kill()
 	awaited, ms := enough, random.IntN(350)
 	if random.IntN(8) == 0 {
 		awaited, ms = 0, random.IntN(150) // while it makes its tables, or recovers
 	}
 	moment := time.NewTimer(time.Hour)
 	for deadline := time.After(20 * time.Second); ; {
-		if awaited >= 0 && w.count() >= awaited {
+		if awaited >= 0 && w.Count() >= awaited {
 			awaited = -1
 			moment.Reset(time.Duration(ms) * time.Millisecond)
 		}
 		select {
-		case <-w.more:
+		case <-w.More:
 			continue
-		case <-w.done:
-			t.Fatalf("the writer ended by itself: %s", w.told.String())
+		case <-w.Done:
+			t.Fatalf("the writer ended by itself: %s", w.Errors())
 		case <-deadline:
-			t.Fatalf("the writer acknowledged only %d changesets in 20 s", w.count())
+			t.Fatalf("the writer acknowledged only %d changesets in 20 s", w.Count())
 		case <-moment.C:
 		}
 		break
 	}
-	require.NoError(t, w.signal(syscall.SIGSTOP)) // it gives no promise that the image is too early for
-	copied, err := d.cut(func() error { return w.signal(syscall.SIGKILL) })
+	require.NoError(t, w.Signal(syscall.SIGSTOP)) // it gives no promise that the image is too early for
+	copied, err := d.cut(func() error { return w.Signal(syscall.SIGKILL) })
 	require.NoError(t, err)
-	<-w.done
+	<-w.Done
 	require.NoError(t, d.take())
 	if image != "" {
 		require.NoError(t, os.Remove(image))
 	}
-	return copied, append(lines, w.lines...)
+	return copied, append(lines, w.Lines(0)...)
 }
 
 // examine puts the image into a machine, as it were, and checks it. What the check writes stays in the image.

@@ -1,0 +1,82 @@
+//go:build prove
+
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/doorstep-sync/doorstep/clients/device"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+)
+
+// point ends the process, as kill -9 does, if a file of that name is in the folder PROVE_POINTS.
+func point(name string) {
+	if dir := os.Getenv("PROVE_POINTS"); dir != "" && os.Remove(filepath.Join(dir, name)) == nil {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+}
+
+// pointed is a way to the centre with points at what comes and goes.
+type pointed struct{ device.Remote }
+
+// Dial opens a connection.
+func (p pointed) Dial(ctx context.Context) (device.Conn, error) {
+	c, err := p.Remote.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	point("dialled")
+	return conn{c}, nil
+}
+
+// Refresh hands on what the SDK asks of a Remote besides.
+func (p pointed) Refresh() {
+	if r, ok := p.Remote.(interface{ Refresh() }); ok {
+		r.Refresh()
+	}
+}
+
+type conn struct{ device.Conn }
+
+// Send hands a message over.
+func (c conn) Send(m session.Message) error {
+	err := c.Conn.Send(m)
+	if _, ok := m.(*session.Push); ok && err == nil {
+		point("pushed")
+	}
+	return err
+}
+
+// Receive takes a message in.
+func (c conn) Receive() (session.Message, error) {
+	m, err := c.Conn.Receive()
+	switch m.(type) {
+	case *session.Welcome:
+		point("welcome")
+	case *session.Verdicts:
+		point("verdicts")
+	case *session.Delta:
+		point("delta")
+	}
+	return m, err
+}
+
+// Ping hands on what the SDK asks of a Conn besides.
+func (c conn) Ping() error {
+	if p, ok := c.Conn.(interface{ Ping() error }); ok {
+		return p.Ping()
+	}
+	return nil
+}
+
+// SetLimits hands it on.
+func (c conn) SetLimits(l se.Limits) {
+	if x, ok := c.Conn.(interface{ SetLimits(se.Limits) }); ok {
+		x.SetLimits(l)
+	}
+}
