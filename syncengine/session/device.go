@@ -131,7 +131,7 @@ func (d *Device) Sealed() ([]Message, error) {
 
 func (d *Device) delta(m *Delta) ([]Message, error) {
 	d.frames++
-	_, err := d.replica.Stage(&m.Delta)
+	applied, err := d.replica.Stage(&m.Delta)
 	switch {
 	case errors.Is(err, replica.ErrBroken):
 		if err := d.replica.Broken(); err != nil {
@@ -143,7 +143,13 @@ func (d *Device) delta(m *Delta) ([]Message, error) {
 	case err != nil:
 		return nil, fmt.Errorf("stage delta: %w", err)
 	}
-	return d.seen()
+	out, err := d.seen()
+	if err != nil || !applied {
+		return out, err
+	}
+	// What other programs wrote was sealed before the step was applied: it is on its way now.
+	more, err := d.Sealed()
+	return append(out, more...), err
 }
 
 func (d *Device) seen() ([]Message, error) {

@@ -1,0 +1,130 @@
+// Command sim runs simulated fleets: seeded worlds of devices and a centre on a bad network with bad clocks, checked by
+// an oracle of their own.
+//
+//	go run ./scripts/sim -seeds 2000       many worlds, as many at once as there are processors
+//	go run ./scripts/sim -seed 42 -v       one world, bit for bit as it was, with every event
+package main
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/doorstep-sync/doorstep/syncengine/simtest"
+)
+
+func main() {
+	seed := flag.Uint64("seed", 0, "run this one world")
+	first := flag.Uint64("first", 1, "first of many worlds")
+	seeds := flag.Uint64("seeds", 2000, "how many worlds")
+	commits := flag.Int("commits", 0, "local commits in each world, at least; 0 = 300")
+	workers := flag.Int("p", runtime.GOMAXPROCS(0), "worlds at once")
+	verbose := flag.Bool("v", false, "print every event of the one world")
+	flag.Parse()
+	switch {
+	case flag.NArg() > 0:
+		fail("unknown argument %q; see -h", flag.Arg(0))
+	case *commits < 0 || *workers < 1 || *seeds < 1:
+		fail("-commits must not be negative, -p and -seeds must be at least 1")
+	}
+	opts := simtest.Options{Commits: *commits}
+	if *seed != 0 {
+		one(*seed, opts, *verbose)
+		return
+	}
+	many(*first, *seeds, *workers, opts)
+}
+
+func fail(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "sim: "+format+"\n", args...)
+	os.Exit(2)
+}
+
+// one runs a single world and tells what it was.
+func one(seed uint64, opts simtest.Options, verbose bool) {
+	if verbose {
+		opts.Log = func(at int64, what string, n []int64) { fmt.Printf("%9d %s %v\n", at, what, n) }
+	}
+	r := simtest.Run(seed, opts)
+	var t total
+	t.add(&r)
+	t.print(time.Now())
+	fmt.Printf("trace %016x\n", r.Trace)
+	if r.Finding != "" {
+		fmt.Println(r.Finding)
+		os.Exit(1)
+	}
+}
+
+// many runs worlds at once. It goes on after a finding, to tell how many worlds have one.
+func many(first, seeds uint64, workers int, opts simtest.Options) {
+	began := time.Now()
+	next, reports := make(chan uint64), make(chan simtest.Report)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for seed := range next {
+				reports <- simtest.Run(seed, opts)
+			}
+		})
+	}
+	go func() {
+		for s := range seeds {
+			next <- first + s
+		}
+		close(next)
+		wg.Wait()
+		close(reports)
+	}()
+	var t total
+	for r := range reports {
+		t.add(&r)
+	}
+	t.print(began)
+	if len(t.findings) > 0 {
+		for _, s := range slices.Sorted(maps.Keys(t.findings))[:min(5, len(t.findings))] {
+			fmt.Println(t.findings[s])
+		}
+		os.Exit(1)
+	}
+}
+
+// total sums reports up.
+type total struct {
+	worlds, commits, faults, steps int
+	fewCommits, fewFaults          int
+	seq, simulated                 int64
+	sometimes                      map[string]int
+	findings                       map[uint64]string
+}
+
+func (t *total) add(r *simtest.Report) {
+	if t.worlds == 0 {
+		t.sometimes, t.findings = map[string]int{}, map[uint64]string{}
+		t.fewCommits, t.fewFaults = r.Commits, r.Faults
+	}
+	t.worlds++
+	t.commits, t.faults, t.steps = t.commits+r.Commits, t.faults+r.Faults, t.steps+r.Steps
+	t.fewCommits, t.fewFaults = min(t.fewCommits, r.Commits), min(t.fewFaults, r.Faults)
+	t.seq, t.simulated = t.seq+r.Seq, t.simulated+r.Simulated
+	for k, n := range r.Sometimes {
+		t.sometimes[k] += n
+	}
+	if r.Finding != "" {
+		t.findings[r.Seed] = r.Finding
+	}
+}
+
+func (t *total) print(began time.Time) {
+	fmt.Println("sometimes:")
+	for _, k := range slices.Sorted(maps.Keys(t.sometimes)) {
+		fmt.Printf("%9d  %s\n", t.sometimes[k], k)
+	}
+	fmt.Printf("%d worlds in %.1f s: %d commits (at least %d each), %d faults (at least %d each), %d events, %.1f simulated hours, %d with a finding\n",
+		t.worlds, time.Since(began).Seconds(), t.commits, t.fewCommits, t.faults, t.fewFaults, t.steps, float64(t.simulated)/3.6e6, len(t.findings))
+}
