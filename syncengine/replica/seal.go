@@ -236,19 +236,39 @@ func (z *sealer) normalize(f *fold, now Image) error {
 	return z.tx.PutRow(f.table, f.row, now)
 }
 
-// restore shows again what the centre alone writes, where a program replaced the row without it.
+// restore shows again what a program changed without writing it: what the centre alone writes, where the row was
+// replaced without it, and a set in another spelling (NULL for the empty one).
 func (z *sealer) restore(f *fold, before, now Image) error {
+	if now == nil {
+		return nil
+	}
 	changed := false
 	for i, cell := range f.table.Cells {
-		if before == nil || now == nil || !cell.Derived && cell.Policy != schema.PolicyCentral || slices.Equal(before[i], now[i]) {
+		old := make([]schema.Value, len(cell.Columns))
+		if before != nil {
+			old = before[i]
+		}
+		if slices.Equal(old, now[i]) || !(before != nil && unwritten(cell) || sameSet(cell, old[0], now[i][0])) {
 			continue
 		}
-		now[i], changed = slices.Clone(before[i]), true
+		now[i], changed = slices.Clone(old), true
 	}
 	if !changed {
 		return nil
 	}
 	return z.tx.PutRow(f.table, f.row, now)
+}
+
+// unwritten tells whether devices never write the cell.
+func unwritten(cell *schema.Cell) bool { return cell.Derived || cell.Policy == schema.PolicyCentral }
+
+func sameSet(cell *schema.Cell, a, b schema.Value) bool {
+	if cell.Policy != schema.PolicyUnion {
+		return false
+	}
+	x, ok := se.SetOf(a)
+	y, ok2 := se.SetOf(b)
+	return ok && ok2 && slices.Equal(x, y)
 }
 
 // settle drops what was kept under a row that turned out unchanged.
@@ -285,7 +305,7 @@ func (z *sealer) writes(f *fold, before, now Image, pending []Pending) []se.Cell
 		scope = before[f.table.CellIndex(schema.CellScope)][0].Str()
 	}
 	for i, cell := range f.table.Cells {
-		if cell.Derived || cell.Policy == schema.PolicyCentral {
+		if unwritten(cell) {
 			continue
 		}
 		nulls := make([]schema.Value, len(cell.Columns))
@@ -299,8 +319,6 @@ func (z *sealer) writes(f *fold, before, now Image, pending []Pending) []se.Cell
 		w := se.CellWrite{Cell: cell.Name, Base: z.base(f, cell, scope, before == nil, pending)}
 		if !operation(&w, cell, old[0], now[i][0]) {
 			w.Values = slices.Clone(now[i])
-		} else if w.Add.IsNull() && len(w.In) == 0 && len(w.Out) == 0 {
-			continue // the same set in another spelling
 		}
 		out = append(out, w)
 	}
