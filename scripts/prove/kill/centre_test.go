@@ -1,0 +1,130 @@
+//go:build prove
+
+package kill
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doorstep-sync/doorstep/scripts/prove/child"
+	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
+)
+
+// centre is a doorstepd with its folder. It comes back at the same address.
+type centre struct {
+	*child.Child
+	t      testing.TB
+	dir    string
+	points string
+	listen string
+	url    string
+	code   string // for the first administrator
+	token  string
+}
+
+// start runs doorstepd and waits until it listens.
+func (c *centre) start() {
+	c.t.Helper()
+	if c.listen == "" {
+		c.listen = "127.0.0.1:0"
+	}
+	var err error
+	c.Child, err = child.Start(programs.doorstepd, []string{"PROVE_POINTS=" + c.points}, "serve", "--json", "--data", c.dir, "--listen", c.listen)
+	require.NoError(c.t, err)
+	await(c.t, 20*time.Second, c.Child, func() bool { return c.Count() > 0 }, "doorstepd says where it listens")
+	var greeting struct {
+		URL  string `json:"url"`
+		Code string `json:"admin_code"`
+	}
+	require.NoError(c.t, json.Unmarshal([]byte(c.Lines(0)[0]), &greeting))
+	u, err := url.Parse(greeting.URL)
+	require.NoError(c.t, err)
+	require.True(c.t, net.ParseIP(u.Hostname()).IsLoopback(), "only this machine")
+	c.url, c.listen, c.code = greeting.URL, u.Host, greeting.Code
+}
+
+// call is one REST request.
+func (c *centre) call(path string, body, out any) {
+	c.t.Helper()
+	text, kind := []byte(nil), "application/json"
+	if csv, ok := body.(string); ok {
+		text, kind = []byte(csv), "text/csv"
+	} else {
+		var err error
+		text, err = json.Marshal(body)
+		require.NoError(c.t, err)
+	}
+	req, err := http.NewRequest("POST", c.url+path, bytes.NewReader(text))
+	require.NoError(c.t, err)
+	req.Header.Set("Content-Type", kind)
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(c.t, err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	require.NoError(c.t, err)
+	require.Equal(c.t, 2, resp.StatusCode/100, "%s: %s %s", path, resp.Status, answer)
+	if out != nil {
+		require.NoError(c.t, json.Unmarshal(answer, out))
+	}
+}
+
+// people makes the county's units and an account for the desk and each phone; it gives an enrolment code for each.
+func (c *centre) people(phones int) []string {
+	c.t.Helper()
+	var session struct{ Token string }
+	c.call("/v1/bootstrap", map[string]string{"code": c.code, "login": "admin", "name": "管理员", "password": "only for this proof"}, &session)
+	c.token = session.Token
+	c.call("/v1/org/import", "code,name,level,parent\n"+
+		"37,山东省,province,\n3701,济南市,city,37\n370115,济阳区,county,3701\n370115003,崔寨街道,street,370115\n"+
+		workload.Community+",王河,community,370115003\n"+workload.Scope+",第一网格,grid,"+workload.Community+"\n", nil)
+	var codes []string
+	for who := range phones + 1 {
+		role := "grid_worker"
+		if who == workload.Desk {
+			role = "supervisor"
+		}
+		var account struct{ ID string }
+		c.call("/v1/accounts", map[string]string{"login": fmt.Sprintf("phone%d", who), "name": fmt.Sprintf("人%d", who)}, &account)
+		c.call("/v1/assignments", map[string]string{"account": account.ID, "role": role, "scope": workload.Scope}, nil)
+		var code struct{ Code string }
+		c.call("/v1/codes", map[string]string{"account": account.ID}, &code)
+		codes = append(codes, code.Code)
+	}
+	return codes
+}
+
+func (c *centre) file() string { return filepath.Join(c.dir, "doorstep.db") }
+
+// await waits until something is so, looking again at every line that the child prints and every few milliseconds.
+func await(t testing.TB, within time.Duration, c *child.Child, so func() bool, what string) {
+	t.Helper()
+	deadline := time.After(within)
+	tick := time.NewTicker(3 * time.Millisecond)
+	defer tick.Stop()
+	for !so() {
+		select {
+		case <-c.More:
+		case <-tick.C:
+		case <-c.Done:
+			if so() {
+				return
+			}
+			t.Fatalf("the process ended before this was so: %s\n%s", what, c.Errors())
+		case <-deadline:
+			t.Fatalf("not within %v: %s", within, what)
+		}
+	}
+}

@@ -1,0 +1,88 @@
+//go:build prove
+
+package kill
+
+import (
+	"database/sql"
+	"fmt"
+	"maps"
+
+	_ "github.com/mattn/go-sqlite3"
+
+	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
+)
+
+// open reads a database beside whoever writes it.
+func open(file string) (*sql.DB, error) {
+	return sql.Open("sqlite3", "file:"+file+"?mode=ro&_query_only=1&_busy_timeout=5000")
+}
+
+// quiet tells whether everything has come everywhere: all outboxes are empty and all cursors at the head. why says
+// who is not there yet.
+func (f *fleet) quiet() (ok bool, why string) {
+	var head int64
+	if err := f.db.One(`SELECT seq FROM county`, &head); err != nil {
+		return false, err.Error()
+	}
+	for _, p := range f.phones {
+		var last, acked, cursor, outbox, pending int64
+		err := f.replicas[p.who].One(`SELECT s.last_n, s.acked, c.cursor, (SELECT count(*) FROM ds_outbox), (SELECT count(*) FROM ds_pending)
+			FROM ds_control c JOIN ds_state s ON s.k = c.k`, &last, &acked, &cursor, &outbox, &pending)
+		if err != nil || last != acked || cursor != head || outbox+pending != 0 || last < p.wrote {
+			return false, fmt.Sprintf("phone %d: %v, n %d with verdicts to %d, cursor %d of %d, %d in the outbox, %d pending; it promised %d",
+				p.who, err, last, acked, cursor, head, outbox, pending, p.wrote)
+		}
+	}
+	return true, ""
+}
+
+// check holds all databases against the promises and against each other. Everything is quiet.
+func (f *fleet) check() (workload.Faults, int) {
+	names := map[string]int{f.desk.device: workload.Desk}
+	for _, p := range f.phones {
+		names[p.device] = p.who
+	}
+	verdicts, faults := workload.Verdicts(f.db, names)
+	faults.Add(workload.History(f.db))
+	applied := workload.Effective(verdicts)
+	faults.Add(shows(f.db, "rec_", applied))
+	want, err := workload.Dump(f.db, f.schema, "rec_")
+	if err != nil {
+		faults.Otherwise("dump the centre: %v", err)
+	}
+	for _, p := range f.phones {
+		q := f.replicas[p.who]
+		for n := int64(1); n <= p.wrote; n++ {
+			if m := (workload.Mark{Who: p.who, N: n}); !applied[m] {
+				faults.Lost = append(faults.Lost, fmt.Sprintf("%s: the phone said that it is written, and the centre never heard of it", m.Token()))
+			}
+		}
+		got, err := workload.ReadReplica(q)
+		if err != nil {
+			faults.Otherwise("phone %d: %v", p.who, err)
+			continue
+		}
+		faults.Add(got.Check(p.who, verdicts))
+		for n := int64(1); n <= p.acked; n++ {
+			if _, ok := got.Journal[n]; !ok {
+				faults.Lost = append(faults.Lost, fmt.Sprintf("the verdict on %s", workload.Mark{Who: p.who, N: n}.Token()))
+			}
+		}
+		faults.Add(shows(q, "", applied))
+		dump, err := workload.Dump(q, f.schema, "")
+		if err != nil || !maps.Equal(dump, want) {
+			faults.Otherwise("phone %d holds %v %v, and the centre %v", p.who, dump, err, want)
+		}
+	}
+	return faults, len(applied)
+}
+
+func shows(q workload.Querier, prefix string, applied map[workload.Mark]bool) workload.Faults {
+	state, err := workload.Read(q, prefix)
+	if err != nil {
+		var f workload.Faults
+		f.Otherwise("%v", err)
+		return f
+	}
+	return state.Check(applied)
+}

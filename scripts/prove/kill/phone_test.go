@@ -1,0 +1,103 @@
+//go:build prove
+
+package kill
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/scripts/prove/child"
+	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
+)
+
+// phone is a device: a replica, and the process that works with it. What the process has promised outlives it.
+type phone struct {
+	*child.Child
+	t      testing.TB
+	who    int
+	file   string
+	points string
+	device string // its id
+	read   int    // lines of the running process that are read
+
+	wrote, acked int64 // promised: the last n written, the last n with a verdict
+	synced       int   // how often this process has come into step
+}
+
+// enrol makes the replica and has the desk's one write the shared rows.
+func (p *phone) enrol(centre, code string) {
+	p.t.Helper()
+	ctx := context.Background()
+	r, err := device.Create(p.file, device.Options{})
+	require.NoError(p.t, err)
+	defer r.Close()
+	id, err := r.Enrol(ctx, device.Enrolment{Centre: centre, Code: code, Label: fmt.Sprintf("phone %d", p.who)})
+	require.NoError(p.t, err)
+	p.device = id.Device
+	if p.who != workload.Desk {
+		return
+	}
+	tokens, err := r.KeyTokens(ctx, nil)
+	require.NoError(p.t, err)
+	remote, err := device.WebSocket(centre, tokens, device.WebSocketOptions{})
+	require.NoError(p.t, err)
+	_, err = r.Sync(ctx, remote)
+	require.NoError(p.t, err)
+	_, err = r.Write(ctx, func(tx *device.Tx) error {
+		for _, row := range workload.Shared() {
+			values := map[string]any{"id": string(row.ID), "scope": workload.Scope}
+			for k, v := range row.Values {
+				values[k] = v
+			}
+			if _, err := tx.Insert(row.Table, values); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	require.NoError(p.t, err)
+	report, err := r.Sync(ctx, remote)
+	require.NoError(p.t, err)
+	require.Equal(p.t, 1, report.Verdicts)
+}
+
+// start runs the process; it rests.
+func (p *phone) start() {
+	p.t.Helper()
+	var err error
+	p.read, p.synced = 0, 0
+	p.Child, err = child.Start(programs.phone, []string{"PROVE_POINTS=" + p.points}, p.file, strconv.Itoa(p.who))
+	require.NoError(p.t, err)
+}
+
+// listen takes over what the process has promised since.
+func (p *phone) listen() {
+	for _, line := range p.Lines(p.read) {
+		p.read++
+		var n int64
+		switch {
+		case line == "synced":
+			p.synced++
+		case scan(line, "wrote %d", &n):
+			p.wrote = n
+		case scan(line, "acked %d", &n):
+			p.acked = n
+		default:
+			p.t.Fatalf("phone %d said %q", p.who, line)
+		}
+	}
+}
+
+func scan(line, form string, n *int64) bool {
+	_, err := fmt.Sscanf(line, form, n)
+	return err == nil
+}
+
+// since is a duration to the millisecond.
+func since(began time.Time) time.Duration { return time.Since(began).Round(time.Millisecond) }
