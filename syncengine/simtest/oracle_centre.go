@@ -81,7 +81,7 @@ func (o *oracle) expected(s *set, v *se.Verdict) {
 	case s.want != "" && v.Kind.Effective():
 		o.bad("P7", "%v was accepted, but should be refused: %s", s.id, s.want)
 	case s.want == "" && v.Kind == se.Rejected && !o.explained(s, v):
-		o.bad("P7", "%v is in order, but was rejected: %+v", s.id, *v.Reason)
+		o.bad("P7", "%v is in order, but was rejected: %+v%s", s.id, *v.Reason, o.story(s))
 	}
 }
 
@@ -162,7 +162,7 @@ func (o *oracle) rowAt(tx se.ReadTx, k replica.RowKey, row *se.Row) {
 		return
 	}
 	if what := o.model.compare(r, row); what != "" {
-		o.bad("P5/P6", "%s %s at %d: %s", k.Table, k.Row, o.head.Seq, what)
+		o.bad("P5/P6", "%s %s at %d: %s%s", k.Table, k.Row, o.head.Seq, what, o.tell(k.Table, k.Row))
 		return
 	}
 	for i, c := range r.cells {
@@ -204,7 +204,7 @@ func (o *oracle) queue(r *mrow, key se.ConflictKey, want []string) {
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		o.bad("P6", "%s waits with %v, should be %v", key.Label(), got, want)
+		o.bad("P6", "%s waits with %v, should be %v%s", key.Label(), got, want, o.tell(key.Table, key.Row))
 	}
 }
 

@@ -274,7 +274,9 @@ func (n *node) delete(j *job) {
 	table := []string{"family", "family", "matter", "place"}[n.w.rng.IntN(4)]
 	t := n.w.schema.Table(table)
 	id, row := n.pick(table, func(id se.RowID, r replica.Image) bool {
-		return n.role(scopeOf(t, r)) == roleWorker && !slices.Contains(n.w.places, id)
+		k := replica.RowKey{Table: table, Row: id}
+		x := n.w.oracle.devices[n.id].open[k]
+		return n.role(scopeOf(t, r)) == roleWorker && !slices.Contains(n.w.places, id) && !n.w.spoiled[k] && (x == nil || x.before != nil)
 	})
 	if row == nil {
 		return

@@ -7,6 +7,7 @@ import (
 
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
 
 // start is when every world begins, in ms since 1970 UTC.
@@ -62,6 +63,7 @@ type World struct {
 	words   int64
 	places  []se.RowID
 	deleted []rowRef
+	spoiled map[replica.RowKey]bool // rows of changesets that must be refused
 }
 
 // crashed is thrown by a commit hook where a process ends.
@@ -76,7 +78,7 @@ func Run(seed uint64, opts Options) (report Report) {
 	}
 	w := &World{
 		opts: opts, seed: seed, rng: rand.New(rand.NewPCG(seed, 0x5eed)), schema: Schema(), now: start,
-		print: 14695981039346656037, counts: map[string]int{},
+		print: 14695981039346656037, counts: map[string]int{}, spoiled: map[replica.RowKey]bool{},
 	}
 	defer func() {
 		if r := recover(); r != nil {

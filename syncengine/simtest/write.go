@@ -49,6 +49,11 @@ func (n *node) write(j *job) {
 		return // a refusal would take what is not sealed yet with it
 	}
 	had, keys := len(d.order), j.keys()
+	for _, k := range keys {
+		if j.want != "" {
+			n.w.spoiled[k] = true
+		}
+	}
 	attempts, steps := len(d.attempts), d.steps
 	if j.form != nil {
 		j.Form = &j.form.base

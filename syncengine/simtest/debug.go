@@ -1,0 +1,56 @@
+package simtest
+
+import (
+	"fmt"
+	"strings"
+
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+)
+
+// tell describes what became of a row: who wrote it, and with which verdicts. It is for people who read a finding.
+func (o *oracle) tell(table string, id se.RowID) string {
+	k := replica.RowKey{Table: table, Row: id}
+	var b strings.Builder
+	for _, d := range o.watches {
+		for _, s := range d.sets {
+			ch := s.on(k)
+			if ch == nil {
+				continue
+			}
+			fmt.Fprintf(&b, "\n  %v %v", s.id, ch.op)
+			for _, w := range ch.cells {
+				name := o.schema.Table(table).Cells[w.cell].Name
+				fmt.Fprintf(&b, " %s=%v+%v-%v", name, w.vals, w.in, w.out)
+				for _, x := range w.saw.writes {
+					fmt.Fprintf(&b, "<%v", x.id)
+				}
+			}
+			if s.verdict != nil {
+				fmt.Fprintf(&b, ": %v at %d", s.verdict.Kind, s.verdict.Seq)
+				if s.verdict.Reason != nil {
+					fmt.Fprintf(&b, " %s", s.verdict.Reason.Code)
+				}
+			}
+			if s.want != "" {
+				fmt.Fprintf(&b, " (asked for: %s)", s.want)
+			}
+		}
+	}
+	return b.String()
+}
+
+// story describes every row that a set touches or refers to.
+func (o *oracle) story(s *set) string {
+	out := ""
+	for i := range s.changes {
+		ch := &s.changes[i]
+		out += "\n" + ch.key.Table + " " + string(ch.key.Row) + o.tell(ch.key.Table, ch.key.Row)
+		for _, w := range ch.cells {
+			if c := o.schema.Table(ch.key.Table).Cells[w.cell].Columns[0]; c.Ref != "" && len(w.vals) > 0 {
+				out += "\n refers to " + c.Ref + o.tell(c.Ref, se.RowID(w.vals[0].Str()))
+			}
+		}
+	}
+	return out
+}
