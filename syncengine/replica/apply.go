@@ -15,8 +15,8 @@ import (
 // cursor. The device forgets what is staged and asks for a snapshot; its outbox is untouched.
 var ErrBroken = errors.New("replica: the delta does not fit this replica")
 
-// ErrGap says that a step's last frame came but one before it did not. What is staged stays; the device says Hello
-// again, which names how far each scope is staged.
+// ErrGap says that a step's last frame came but one before it did not, or that a step goes on from beyond the cursor.
+// What is staged stays; the device says Hello again, which names how far each scope is staged.
 var ErrGap = errors.New("replica: a frame of the step is missing")
 
 // Stage keeps a frame durably without showing anything of it. With the frame that says Done the whole step is
@@ -28,6 +28,8 @@ func Stage(tx Tx, s *schema.Schema, clock Clock, d *se.Delta) (applied bool, err
 		return false, err
 	}
 	switch {
+	case !d.Reset && d.View == ctl.View && ctl.Base().Less(d.From):
+		return false, ErrGap // what lies between went to another connection that is gone
 	case d.Reset && d.View == ctl.View, // the snapshot is in already
 		!d.Reset && (d.View != ctl.View || d.From != ctl.Base()):
 		return false, nil // of a step that is over

@@ -248,7 +248,28 @@ func (c *Centre) sawn(m *Seen, now int64) []Effect {
 		return c.close(NoticeProtocol, "Seen counts frames that were not sent")
 	}
 	c.seen = m.Frames
+	if again := c.believe(m); again != nil {
+		return again
+	}
 	return c.read(now)
+}
+
+// believe takes the device's word for where it stands, once everything that was sent is seen: while two connections
+// of one device are open, each brings it further, and steps of the slower one were ignored.
+func (c *Centre) believe(m *Seen) []Effect {
+	if c.seen < c.sent || c.reading || len(c.staged) > 0 || c.cursor == (se.Base{}) {
+		return nil
+	}
+	at := se.Base{Epoch: m.Epoch, Seq: m.Cursor}
+	c.want = c.want || at != c.cursor
+	c.cursor = at
+	if m.View == c.view {
+		return nil
+	}
+	h := *c.hello
+	h.View, h.Epoch, h.Cursor, h.Staged = m.View, m.Epoch, m.Cursor, nil
+	c.reading = true
+	return []Effect{&Open{h}}
 }
 
 func (c *Centre) close(code NoticeCode, text string) []Effect {
