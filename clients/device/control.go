@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/hlc"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
@@ -14,12 +15,13 @@ import (
 // The lists of the control row are kept as JSON, so that a person with a sqlite3 shell can read them.
 type (
 	storedGrant struct {
-		Scope string   `json:"scope"`
-		Name  string   `json:"name,omitempty"`
-		Role  string   `json:"role"`
-		Doors []string `json:"doors,omitempty"`
-		From  int64    `json:"from,omitempty"`
-		To    int64    `json:"to,omitempty"`
+		Scope string       `json:"scope"`
+		Name  string       `json:"name,omitempty"`
+		Level schema.Level `json:"level,omitempty"`
+		Role  string       `json:"role"`
+		Doors []string     `json:"doors,omitempty"`
+		From  int64        `json:"from,omitempty"`
+		To    int64        `json:"to,omitempty"`
 	}
 	storedLimits struct {
 		MaxChangeset int `json:"max_changeset"`

@@ -152,11 +152,7 @@ func TestRunSendsWhatIsWrittenWhileItRuns(t *testing.T) {
 	go func() { done <- a.Run(ctx, c, device.Events{Synced: func(r device.Report) { rounds <- r }}) }()
 	<-rounds
 	id := household(t, a)
-	for r := range rounds {
-		if r.Kinds[se.Accepted] == 1 {
-			break
-		}
-	}
+	untilAccepted(t, rounds)
 	synced(t, b, c)
 	_, err := b.Get(bg, "household", id)
 	require.NoError(t, err)

@@ -1,0 +1,246 @@
+package device_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doorstep-sync/doorstep/clients/device"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+)
+
+// timers lets a test move time: After returns at once what the test fires.
+type timers struct{ asked chan wait }
+
+type wait struct {
+	d    time.Duration
+	fire chan time.Time
+}
+
+func (x *timers) After(d time.Duration) <-chan time.Time {
+	w := wait{d, make(chan time.Time, 1)}
+	x.asked <- w
+	return w.fire
+}
+
+func TestRunBacksOffAndComesBack(t *testing.T) {
+	c := newCounty(t)
+	clock := &timers{asked: make(chan wait, 1000)}
+	r, err := device.Create(filepath.Join(t.TempDir(), "a.db"), device.Options{Clock: &hand{}, After: clock.After, Rand: rand.NewChaCha8([32]byte{1})})
+	require.NoError(t, err)
+	defer r.Close()
+	require.NoError(t, r.Identify(bg, device.Identity{Device: deviceA, Account: "acc-" + deviceA}))
+	c.join(deviceA, "acc-"+deviceA, "grid_worker")
+	synced(t, r, c)
+	c.down = errors.New("no network")
+
+	ctx, cancel := context.WithCancel(bg)
+	defer cancel()
+	waits, rounds, done := make(chan time.Duration, 100), make(chan device.Report, 100), make(chan error, 1)
+	go func() {
+		done <- r.Run(ctx, c, device.Events{
+			Failed: func(err error, w time.Duration) {
+				require.Equal(t, device.CodeOffline, device.CodeOf(err))
+				waits <- w
+			},
+			Synced: func(r device.Report) { rounds <- r },
+		})
+	}()
+	for i := range 12 {
+		ceiling := min(5*time.Minute, time.Second<<i)
+		w := <-waits
+		require.Less(t, w, ceiling)
+		fire(t, clock, w)
+	}
+	w := <-waits // and the thirteenth ends when something is written
+	c.mu.Lock()
+	c.down = nil
+	c.mu.Unlock()
+	id := household(t, r)
+	untilAccepted(t, rounds)
+	require.Equal(t, device.MarkDone, mark(t, r, "household", id), "after a wait that was to last %v", w)
+	cancel()
+	require.ErrorIs(t, <-done, context.Canceled)
+}
+
+// untilAccepted waits for a round in which one changeset was accepted.
+func untilAccepted(t testing.TB, rounds <-chan device.Report) {
+	t.Helper()
+	ctx, cancel := timeout()
+	defer cancel()
+	for {
+		select {
+		case r := <-rounds:
+			require.Zero(t, r.Kinds[se.Rejected]+r.Kinds[se.Parked])
+			if r.Kinds[se.Accepted] == 1 {
+				return
+			}
+		case <-ctx.Done():
+			t.Fatal("it was not sent")
+		}
+	}
+}
+
+// fire ends the wait of that length.
+func fire(t *testing.T, clock *timers, d time.Duration) {
+	t.Helper()
+	for {
+		select {
+		case w := <-clock.asked:
+			if w.d == d {
+				w.fire <- time.Time{}
+				return
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("nobody waits for %v", d)
+		}
+	}
+}
+
+// Another program's writes are found by looking, now and then.
+func TestRunFindsWhatOthersWrite(t *testing.T) {
+	c, a, b := pair(t)
+	synced(t, a, c)
+	id := household(t, a)
+	synced(t, a, c)
+	require.NoError(t, a.Close())
+	clock := &timers{asked: make(chan wait, 1000)}
+	a, err := device.Open(a.Path(), device.Options{Clock: &hand{}, After: clock.After})
+	require.NoError(t, err)
+	defer a.Close()
+	ctx, cancel := context.WithCancel(bg)
+	defer cancel()
+	rounds, done := make(chan device.Report, 100), make(chan error, 1)
+	go func() { done <- a.Run(ctx, c, device.Events{Synced: func(r device.Report) { rounds <- r }}) }()
+	<-rounds
+	shell(t, a, `UPDATE household SET notes = 'by hand';`)
+	fire(t, clock, 2*time.Second)
+	untilAccepted(t, rounds)
+	synced(t, b, c)
+	require.Equal(t, "by hand", field(t, b, id, "notes").Str())
+	cancel()
+	<-done
+}
+
+func TestRunEndsWhereComingBackDoesNotHelp(t *testing.T) {
+	c, a, _ := pair(t)
+	synced(t, a, c)
+	id := household(t, a)
+	c.store.SetPrincipal(deviceA, &se.Principal{Account: "acc-" + deviceA, Device: deviceA, Revoked: true})
+	ctx, cancel := timeout()
+	defer cancel()
+	err := a.Run(ctx, c, device.Events{})
+	require.Equal(t, device.CodeRevoked, device.CodeOf(err))
+	require.Equal(t, device.MarkSaved, mark(t, a, "household", id), "nothing is lost")
+	s, err := a.Status(bg)
+	require.NoError(t, err)
+	require.Equal(t, 1, s.Outbox)
+	require.Equal(t, session.NoticeRevoked, s.Notices[0].Code)
+}
+
+// A copy of a replica is found out when both have written: the second one stops and says so, its work stays in it.
+func TestCopiedReplicaStops(t *testing.T) {
+	c, a, _ := pair(t)
+	synced(t, a, c)
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	shell(t, a, "VACUUM INTO '"+copied+"';")
+	twin, err := device.Open(copied, device.Options{Clock: &hand{}})
+	require.NoError(t, err)
+	defer twin.Close()
+	household(t, a)
+	household(t, twin)
+	synced(t, a, c)
+	ctx, cancel := timeout()
+	defer cancel()
+	_, err = twin.Sync(ctx, c)
+	require.Equal(t, device.CodeClone, device.CodeOf(err))
+	var e *device.Error
+	require.ErrorAs(t, err, &e)
+	require.False(t, e.Retry)
+	require.Len(t, outbox(t, twin), 1)
+}
+
+// Frames of a step that was cut are kept, and the step goes on from them.
+func TestCutDownloadGoesOn(t *testing.T) {
+	c, a, b := pair(t)
+	synced(t, a, c)
+	for range 3 {
+		write(t, a, func(tx *device.Tx) error {
+			for range 400 {
+				if _, err := tx.Insert("dispute", map[string]any{"kind_code": "neighbour", "facts": long}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	synced(t, a, c)
+	for tries := 0; ; tries++ {
+		seen := 0
+		c.mu.Lock()
+		c.cut = func(m session.Message) bool {
+			if _, ok := m.(*session.Seen); ok {
+				seen++
+			}
+			return seen > 1
+		}
+		c.mu.Unlock()
+		ctx, cancel := timeout()
+		_, err := b.Sync(ctx, c)
+		cancel()
+		if err == nil {
+			require.Greater(t, tries, 1)
+			break
+		}
+		rows, err := b.List(bg, "dispute", nil, 0)
+		require.NoError(t, err)
+		if len(rows) > 0 {
+			require.Len(t, rows, 1200, "all or nothing")
+			break
+		}
+		require.Less(t, tries, 50)
+	}
+	c.mu.Lock()
+	c.cut = nil
+	c.mu.Unlock()
+	synced(t, b, c)
+	require.Equal(t, dump(t, a), dump(t, b))
+}
+
+var long = func() string {
+	b := make([]byte, 2000)
+	for i := range b {
+		b[i] = 'x'
+	}
+	return string(b)
+}()
+
+func TestJitterSpreads(t *testing.T) {
+	random := rand.NewChaCha8([32]byte{2})
+	var sum time.Duration
+	for range 2000 {
+		w := device.Jitter(30, random)
+		require.Less(t, w, 5*time.Minute)
+		sum += w
+	}
+	require.InDelta(t, 150, (sum / 2000).Seconds(), 10, "evenly, up to the ceiling")
+}
+
+func TestPercent(t *testing.T) {
+	at := func(seq ...int64) (out []se.StagedScope) {
+		for _, s := range seq {
+			out = append(out, se.StagedScope{After: se.Position{Seq: s}})
+		}
+		return out
+	}
+	require.Equal(t, 0, device.Percent(10, 20, 2, nil))
+	require.Equal(t, 50, device.Percent(10, 20, 2, at(20)))
+	require.Equal(t, 99, device.Percent(10, 20, 2, at(20, 25)), "not 100 before it is applied")
+	require.Equal(t, 0, device.Percent(20, 20, 2, at(20)))
+}
