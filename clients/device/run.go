@@ -39,30 +39,34 @@ func (r *Replica) Run(ctx context.Context, remote Remote, events Events) error {
 			wait := jitter(failures, r.opts.Rand)
 			r.opts.Log.Info().Err(err).Dur("wait", wait).Msg("conversation with the centre ended")
 			events.failed(err, wait)
-			if err := r.pause(ctx, wait); err != nil {
+			early, err := r.pause(ctx, wait)
+			if err != nil {
 				return err
+			}
+			if early { // a try before its time: somebody who writes much without a network must not wait the longer for it
+				failures--
 			}
 		}
 	})
 }
 
-// pause waits until the time is over or something was written.
-func (r *Replica) pause(ctx context.Context, wait time.Duration) error {
+// pause waits until the time is over or something was written, which ends it early.
+func (r *Replica) pause(ctx context.Context, wait time.Duration) (early bool, err error) {
 	over := r.opts.After(wait)
 	poll := r.opts.After(pollEvery)
 	for {
 		select {
 		case <-over:
-			return nil
+			return false, nil
 		case <-r.sealed:
-			return nil
+			return true, nil
 		case <-poll:
 			if n, err := r.sealIfCaptured(ctx); err != nil || n > 0 {
-				return err
+				return true, err
 			}
 			poll = r.opts.After(pollEvery)
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		}
 	}
 }
