@@ -142,6 +142,8 @@ var resultTexts = map[string]schema.Label{
 	"verdict.rejected":                {ZH: "退回", EN: "rejected"},
 	"verdict.parked":                  {ZH: "暂存", EN: "parked"},
 
+	"notice_clock": {ZH: "本机的时钟不准；记录不受影响，请校准时间。", EN: "The clock of this device is off; nothing is lost for it, but please set it."},
+
 	"watching":       {ZH: "正在守候；按 Ctrl-C 结束。", EN: "Watching; end with Ctrl-C."},
 	"watch_over":     {ZH: "已结束。", EN: "Ended."},
 	"watch_progress": {ZH: "%d%%，%d 行", EN: "%d%%, %d rows"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,7 +59,7 @@ func (o outcome) Error() string { return fmt.Sprintf("exit code %d", int(o)) }
 var deviceExit = map[device.Code]int{
 	device.CodeMissingFile: ExitNotAllowed, device.CodeNotEnrolled: ExitNotAllowed, device.CodeUnauthorised: ExitNotAllowed,
 	device.CodeKey: ExitNotAllowed, device.CodeRevoked: ExitNotAllowed,
-	device.CodeNotReplica: ExitUsage, device.CodeNoTable: ExitUsage, device.CodeNoColumn: ExitUsage, device.CodeNoRow: ExitUsage,
+	device.CodeExists: ExitUsage, device.CodeEnrolled: ExitUsage, device.CodeNotReplica: ExitUsage, device.CodeNoTable: ExitUsage, device.CodeNoColumn: ExitUsage, device.CodeNoRow: ExitUsage,
 	device.CodeBadValue: ExitUsage, device.CodeNotWritable: ExitUsage, device.CodeAppendOnly: ExitUsage,
 	device.CodeTooLarge: ExitUsage, device.CodeAhead: ExitUsage,
 	device.CodeOffline: ExitOffline, device.CodeStopping: ExitOffline, device.CodeCentre: ExitOffline,
@@ -128,13 +129,22 @@ type columnDoc struct {
 	Message string `json:"message"`
 }
 
+// shownArgument bounds how much of what was typed an error repeats, in places of a terminal.
+const shownArgument = 600
+
 // sentences gives what went wrong, a line for each column concerned.
 func (a *app) sentences(f *fault) []string {
 	if len(f.cols) == 0 {
 		if f.text != "" {
 			return []string{f.text}
 		}
-		return []string{a.say(f.code, f.args...)}
+		args := slices.Clone(f.args)
+		for i, x := range args {
+			if typed, ok := x.(string); ok && f.code != "schema_bad" {
+				args[i] = short(typed, shownArgument)
+			}
+		}
+		return []string{a.say(f.code, args...)}
 	}
 	var lines []string
 	for _, p := range f.cols {
@@ -164,7 +174,9 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 	}
 	f := a.explain(err)
 	if a.json {
-		_ = json.NewEncoder(a.Err).Encode(a.document(f))
+		e := json.NewEncoder(a.Err)
+		e.SetEscapeHTML(false)
+		_ = e.Encode(a.document(f))
 		return f.exit
 	}
 	fmt.Fprintln(a.Err, a.text(f))

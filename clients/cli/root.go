@@ -96,7 +96,7 @@ func (a *app) root() *cobra.Command {
 	f := root.PersistentFlags()
 	f.SortFlags = false
 	f.BoolVar(&a.json, "json", false, a.say("flag.json"))
-	f.String("lang", a.lang, a.say("flag.lang"))
+	f.String("lang", "", a.say("flag.lang"))
 	f.StringVar(&a.file, "replica", "", a.say("flag.replica"))
 	f.StringVar(&a.folder, "schema", "", a.say("flag.schema"))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {

@@ -58,13 +58,10 @@ func (a *app) statusCommand() *cobra.Command {
 		doc := statusDoc{
 			Replica: absolute(r.Path()), Device: s.Identity.Device, Account: s.Identity.Account, Centre: s.Identity.Centre,
 			Cursor: base(s.Cursor), Snapshot: s.View != "", Outbox: s.Outbox, Unsealed: s.Unsealed, Oldest: optional(s.Oldest),
-			LastSync: optional(s.LastSync), Refused: s.Refused, Conflicts: s.Open, Grants: []grantDoc{}, Rows: map[string]int{}, Notices: []noticeDoc{},
+			LastSync: optional(s.LastSync), Refused: s.Refused, Conflicts: s.Open, Grants: []grantDoc{}, Rows: map[string]int{}, Notices: a.notices(s.Notices),
 		}
 		for _, g := range s.Grants {
 			doc.Grants = append(doc.Grants, grantDoc{g.Scope, g.Role})
-		}
-		for _, n := range s.Notices {
-			doc.Notices = append(doc.Notices, noticeDoc{string(n.Code), n.Text})
 		}
 		for _, t := range r.Schema().Tables {
 			var n int
@@ -133,7 +130,7 @@ func (a *app) statusText(r *device.Replica, s device.Status, d statusDoc) {
 		a.print("status.conflicts", d.Conflicts)
 	}
 	for _, n := range d.Notices {
-		fmt.Fprintln(a.Out, clean(n.Text))
+		fmt.Fprintln(a.Out, n.Text)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/doorstep-sync/doorstep/clients/device"
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
 
 // checkServer tells whether a text can be the address of a centre.
@@ -44,6 +45,9 @@ func (a *app) enrolCommand() *cobra.Command {
 		if err := errors.Join(tooLong("--code", e.Code, 64), tooLong("--label", e.Label, 100)); err != nil {
 			return err
 		}
+		if e.Label == "" {
+			e.Label = hostName()
+		}
 		return a.enrol(cmd.Context(), e)
 	})
 	c.Aliases = []string{"enroll"}
@@ -51,6 +55,15 @@ func (a *app) enrolCommand() *cobra.Command {
 	c.Flags().StringVar(&e.Code, "code", "", a.say("flag.code"))
 	c.Flags().StringVar(&e.Label, "label", "", a.say("flag.label"))
 	return c
+}
+
+// hostName is what a device is called that nobody named.
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "doorstep"
+	}
+	return short(name, 60)
 }
 
 // needFlags says which flags are missing, all at once.
@@ -95,6 +108,9 @@ func (a *app) enrol(ctx context.Context, e device.Enrolment) error {
 	if err != nil {
 		if missing != nil {
 			a.discard(path, noKey != nil)
+		}
+		if device.CodeOf(err) == device.CodeOffline {
+			return fail(ExitOffline, "offline").because(err)
 		}
 		return err
 	}
@@ -181,14 +197,25 @@ type noticeDoc struct {
 }
 
 func (a *app) syncDoc(r device.Report) syncDoc {
-	d := syncDoc{r.Sent, map[string]int{}, r.Rows, base(r.Cursor), r.In, r.Out, r.Took.Milliseconds(), []noticeDoc{}}
+	d := syncDoc{r.Sent, map[string]int{}, r.Rows, base(r.Cursor), r.In, r.Out, r.Took.Milliseconds(), nil}
 	for k, n := range r.Kinds {
 		d.Verdicts[k.String()] = n
 	}
-	for _, n := range r.Notices {
-		d.Notices = append(d.Notices, noticeDoc{string(n.Code), n.Text})
-	}
+	d.Notices = a.notices(r.Notices)
 	return d
+}
+
+// notices gives what the centre told about the connection; the clock in the person's language.
+func (a *app) notices(list []session.Notice) []noticeDoc {
+	out := []noticeDoc{}
+	for _, n := range list {
+		text := clean(n.Text)
+		if n.Code == session.NoticeClock {
+			text = a.say("notice_clock")
+		}
+		out = append(out, noticeDoc{string(n.Code), text})
+	}
+	return out
 }
 
 func (a *app) printRound(d syncDoc) {
@@ -200,7 +227,7 @@ func (a *app) printRound(d syncDoc) {
 	}
 	a.print("synced", d.Sent, text, d.Rows, d.Cursor)
 	for _, n := range d.Notices {
-		fmt.Fprintln(a.Err, clean(n.Text))
+		fmt.Fprintln(a.Err, n.Text)
 	}
 }
 

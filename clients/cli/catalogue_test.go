@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	se "github.com/doorstep-sync/doorstep/syncengine"
+)
+
+// speakers are the functions whose first text is a key of the catalogue, with the place of that argument.
+var speakers = map[string]int{"say": 0, "print": 0, "warn": 0, "sentence": 1, "fail": 1, "wrong": 0, "misuse": 0, "saved": 0, "sideLine": 0}
+
+// Every key in the source is in the catalogue, both languages are there, and take the same arguments.
+func TestCatalogue(t *testing.T) {
+	used := map[string]bool{}
+	prefixes := []string{"help.", "rule.", "level."}
+	packages, err := parser.ParseDir(token.NewFileSet(), ".", nil, 0) //nolint:staticcheck // one folder, no build tags needed
+	require.NoError(t, err)
+	for name, f := range packages["cli"].Files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			place, speaks := speakers[callee(call)]
+			if !speaks || place >= len(call.Args) {
+				return true
+			}
+			switch x := call.Args[place].(type) {
+			case *ast.BasicLit:
+				key, err := strconv.Unquote(x.Value)
+				require.NoError(t, err)
+				used[key] = true
+			case *ast.BinaryExpr:
+				if lit, ok := x.X.(*ast.BasicLit); ok {
+					prefix, err := strconv.Unquote(lit.Value)
+					require.NoError(t, err)
+					prefixes = append(prefixes, prefix)
+				}
+			}
+			return true
+		})
+	}
+	for key := range used {
+		require.Contains(t, catalogue, key)
+	}
+	verbs := regexp.MustCompile(`%(\[\d\])?[a-z]`)
+	for key, l := range catalogue {
+		require.NotEmpty(t, l.ZH, key)
+		require.NotEmpty(t, l.EN, key)
+		require.Len(t, verbs.FindAllString(l.EN, -1), len(verbs.FindAllString(l.ZH, -1)), key)
+		if !used[key] && !hasPrefix(key, prefixes) && !strings.HasPrefix(key, "import_") && !strings.HasPrefix(key, "kind.") && !strings.HasPrefix(key, "choice.") {
+			t.Errorf("nothing says %q", key)
+		}
+	}
+}
+
+func callee(call *ast.CallExpr) string {
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		return f.Sel.Name
+	}
+	return ""
+}
+
+func hasPrefix(key string, prefixes []string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(key, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// Every command has help, and words that come from the engine have labels.
+func TestWordsOfTheEngine(t *testing.T) {
+	for k := se.Accepted; k <= se.Parked; k++ {
+		require.Contains(t, catalogue, "verdict."+k.String())
+	}
+	for o := se.OpUpdate; o <= se.OpDecide; o++ {
+		require.Contains(t, catalogue, "op."+o.String())
+	}
+	for _, k := range []se.ConflictKind{se.ConflictCell, se.ConflictDelete, se.ConflictDuplicate, se.ConflictWorkflow} {
+		require.Contains(t, catalogue, "kind."+string(k))
+	}
+	for _, c := range []string{string(se.ChoiceKeep), string(se.ChoiceTake), string(se.ChoiceSet), string(se.ChoiceBoth), string(se.ChoiceRenumber),
+		string(se.OutcomeSuperseded), string(se.OutcomeGone), string(se.OutcomeOpen)} {
+		require.Contains(t, catalogue, "choice."+c)
+	}
+	for _, l := range levels {
+		require.Contains(t, catalogue, "level."+l)
+	}
+}
+
+func TestLanguage(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		env  map[string]string
+		want string
+	}{
+		{"nothing said", nil, nil, zh},
+		{"a locale without a language", nil, map[string]string{"LANG": "C.UTF-8"}, zh},
+		{"POSIX", nil, map[string]string{"LC_ALL": "POSIX", "LANG": "en_US"}, zh},
+		{"Chinese", nil, map[string]string{"LANG": "zh_CN.UTF-8"}, zh},
+		{"English", nil, map[string]string{"LANG": "en_GB.UTF-8"}, en},
+		{"another language", nil, map[string]string{"LANG": "de_DE.UTF-8"}, en},
+		{"the flag before the locale", []string{"list", "--lang", "zh-CN"}, map[string]string{"LANG": "en_US"}, zh},
+		{"the flag with a sign", []string{"--lang=en", "list"}, nil, en},
+		{"our own variable before the locale", nil, map[string]string{"DOORSTEP_LANG": "en", "LANG": "zh_CN"}, en},
+		{"an argument after the flags' end", []string{"--", "--lang", "en"}, nil, zh},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			require.Equal(t, c.want, language(c.args, func(n string) string { return c.env[n] }))
+		})
+	}
+}
+
+func TestColumnsCountChineseTwice(t *testing.T) {
+	var b strings.Builder
+	columns(&b, [][]string{{"编号", "名", "x"}, {"1", "ab", "y"}, {"", "", "z"}})
+	require.Equal(t, "编号  名  x\n1     ab  y\n          z\n", b.String())
+	require.Equal(t, "楼上…", short("楼上夜里吵", 5))
+	require.Equal(t, "a b\uFFFD[2J\uFFFD", clean("a\nb\x1b[2J\u202e"))
+}
