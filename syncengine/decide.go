@@ -164,7 +164,7 @@ func (g *ingest) decideDelete(i int, c *Change, t *schema.Table, con *Conflict) 
 	if len(edit) == 0 || dead == nil {
 		return reject(CodeBadDecision, c, "", "candidate")
 	}
-	row := dead.Row
+	was, row := CopyRow(dead.Row), dead.Row
 	row.Inserted, row.Seq = g.seq, g.seq
 	for k, def := range t.Cells {
 		cell := &row.Cells[k]
@@ -188,13 +188,15 @@ func (g *ingest) decideDelete(i int, c *Change, t *schema.Table, con *Conflict) 
 	}
 	for _, x := range con.Candidates { // not on his screen: they meet the restored row as late writes
 		if x.ID() != d.Take && !slices.Contains(d.Shown, x.ID()) {
-			w, in := x.Cell, x.write()
-			in.Seq, in.Epoch, in.From, in.To = g.seq, g.epoch, 0, 0
-			g.merge(i, t, row, &w, in)
+			g.meet(t, row, &x)
 		}
 	}
-	if err := g.tx.Revive(t.Name, row.ID); err != nil {
-		return fmt.Errorf("revive dead id: %w", err)
+	row.Scope = row.column(t, schema.ColScope).Str()
+	if row.Scope != was.Scope && g.views.access(t, row.Scope) == nil {
+		return reject(CodeBadDecision, c, schema.ColScope, "scope")
+	}
+	if err := g.revive(dead, was); err != nil {
+		return err
 	}
 	if err := g.announce(con, con.Candidates, d); err != nil {
 		return err

@@ -56,15 +56,20 @@ func (g *ingest) insert(i int, c *Change, t *schema.Table, dead *Dead) error {
 		return err
 	}
 	if dead != nil {
-		if err := g.tx.Revive(c.Table, c.Row); err != nil {
-			return fmt.Errorf("revive dead id: %w", err)
+		if err := g.revive(dead, dead.Row); err != nil {
+			return err
 		}
 	}
-	row.Scope = scope
 	for j := range c.Cells {
 		w := &c.Cells[j]
 		g.merge(i, t, row, w, g.write(w))
 	}
+	if dead != nil {
+		if err := g.meetLate(t, row); err != nil {
+			return err
+		}
+	}
+	row.Scope = row.column(t, schema.ColScope).Str()
 	if err := g.firstState(t, row); err != nil {
 		return err
 	}

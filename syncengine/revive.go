@@ -1,0 +1,46 @@
+package syncengine
+
+import (
+	"fmt"
+
+	"github.com/doorstep-sync/doorstep/schema"
+)
+
+// revive gives a dead id back to a row. Replicas that showed the row where it was when it died, and do not show it
+// where it is now, are told that it left: its deletion is no longer in any stream.
+func (g *ingest) revive(dead *Dead, was *Row) error {
+	if err := g.tx.Revive(dead.Table, dead.ID); err != nil {
+		return fmt.Errorf("revive dead id: %w", err)
+	}
+	m := Move{Table: dead.Table, ID: dead.ID, Seq: g.seq, Scope: was.Scope, Door: was.Door, Author: was.Author}
+	if err := g.tx.PutMove(m); err != nil {
+		return fmt.Errorf("put move: %w", err)
+	}
+	return nil
+}
+
+// meetLate lets the edits that waited for a decision on a dead row meet the row that its own author inserted again:
+// they are concurrent with it, and the conflict about the deletion is over.
+func (g *ingest) meetLate(t *schema.Table, row *Row) error {
+	con, err := g.tx.OpenConflict(ConflictKey{ConflictDelete, t.Name, row.ID, ""})
+	if err != nil || con == nil {
+		return err
+	}
+	for i := range con.Candidates {
+		g.meet(t, row, &con.Candidates[i])
+	}
+	return g.closeConflict(con, OutcomeGone, "")
+}
+
+// meet merges a candidate into a row as a write that comes late. What becomes of it is no outcome of the changeset
+// being judged.
+func (g *ingest) meet(t *schema.Table, row *Row, x *Candidate) {
+	k := t.CellIndex(x.Cell.Cell)
+	in := x.write()
+	in.Seq, in.Epoch, in.From, in.To = g.seq, g.epoch, 0, 0
+	if x.Cell.Operation() {
+		row.Cells[k], _ = Apply(row.Cells[k], in, x.Cell, t.Cells[k])
+	} else {
+		row.Cells[k], _ = Merge(row.Cells[k], in, t.Cells[k])
+	}
+}
