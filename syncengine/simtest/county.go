@@ -27,6 +27,7 @@ type change struct {
 	cells  []*cellWrite
 	saw    []sight // delete: of each cell
 	decide *se.Decision
+	pin    int64 // delete: the lowest cursor that is pending on the row
 	base   int64 // decide: what the screen was read at
 }
 
@@ -145,6 +146,11 @@ func (m *model) insert(seq int64, s *set, r *mrow, ch *change) {
 	}
 	r.live(seq, true)
 	m.write(seq, r, ch)
+	for _, x := range r.cands { // concurrent with the new incarnation
+		m.count("own deleted row inserted again met edits that waited")
+		r.cells[x.cell].late(x)
+	}
+	r.cands = nil
 	for _, c := range r.cells {
 		c.note(seq)
 	}

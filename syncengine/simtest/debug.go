@@ -12,6 +12,13 @@ import (
 func (o *oracle) tell(table string, id se.RowID) string {
 	k := replica.RowKey{Table: table, Row: id}
 	var b strings.Builder
+	for _, v := range o.versions[k] {
+		if v.row == nil {
+			fmt.Fprintf(&b, "\n  %d: gone", v.seq)
+			continue
+		}
+		fmt.Fprintf(&b, "\n  %d: scope %s door %s seq %d inserted %d", v.seq, v.row.Scope, v.row.Door, v.row.Seq, v.row.Inserted)
+	}
 	for _, d := range o.watches {
 		for _, s := range d.sets {
 			ch := s.on(k)

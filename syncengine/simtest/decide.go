@@ -109,16 +109,23 @@ func (m *model) decideDelete(seq int64, s *set, d *se.Decision, r *mrow) {
 		case x.w.id == d.Take:
 		case shownIn(d, x.w):
 			x.w.fate = "dismissed"
-		case x.in != nil:
-			r.cells[x.cell].merge(&write{id: x.w.id, op: true, in: x.in})
 		default:
 			m.count("revival met a candidate not on the screen")
-			r.cells[x.cell].merge(x.w)
+			r.cells[x.cell].late(x)
 		}
 	}
 	for _, c := range r.cells {
 		c.note(seq)
 	}
+}
+
+// late lets a candidate meet a row that lives again.
+func (c *mcell) late(x mcand) {
+	if x.in != nil {
+		c.merge(&write{id: x.w.id, op: true, in: x.in})
+		return
+	}
+	c.merge(x.w)
 }
 
 // revive lets a candidate's edit replace what the restored row shows.

@@ -20,6 +20,7 @@ type write struct {
 	in   []string
 	out  []string
 	saw  sight
+	pin  int64 // cursor at which the author read the cell
 	fate string
 }
 

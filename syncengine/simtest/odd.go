@@ -135,7 +135,6 @@ func (n *node) formed(j *job) {
 		n.save(j, f)
 		return
 	}
-	t := n.w.schema.Table("family")
 	id, row := n.pick("family", nil)
 	if row == nil {
 		return
@@ -146,8 +145,8 @@ func (n *node) formed(j *job) {
 		return
 	}
 	ctl, _ := n.end.control()
-	f := &form{key: k, base: ctl.Base(), row: row, saw: n.w.oracle.sights(d, k, row)}
-	_ = t
+	f := &form{key: k, base: ctl.Base(), row: row}
+	f.saw, f.pins = n.w.oracle.sights(d, k, row)
 	n.forms = append(n.forms, f)
 }
 

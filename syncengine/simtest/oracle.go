@@ -76,6 +76,8 @@ type ownWrite struct {
 type touch struct {
 	before, after replica.Image
 	saw           []sight
+	gone          []sight // what a deletion counts as having seen: the lowest that is pending on the row
+	pins          []int64 // cursor at which each cell was read, or an edit under way was made
 }
 
 func newOracle(w *World) *oracle {
@@ -119,10 +121,11 @@ func (o *oracle) writing(d *watch, tx replica.Tx, keys []replica.RowKey, form *f
 		t := o.schema.Table(k.Table)
 		row, _ := tx.Row(t, k.Row)
 		x := &touch{before: row, after: row}
-		x.saw = o.sights(d, k, row)
+		x.saw, x.pins = o.sights(d, k, row)
 		if form != nil && form.key == k {
-			x.saw = form.saw
+			x.saw, x.pins = form.saw, form.pins
 		}
+		x.gone = o.goneSights(d, k, row, x)
 		d.open[k] = x
 		d.order = append(d.order, k)
 	}
@@ -146,10 +149,10 @@ func (o *oracle) wrote(d *watch, tx replica.Tx, keys []replica.RowKey) {
 
 // sights gives what the device's person sees of each cell of a row: his own edit that is on its way, else what the
 // centre's value at the cursor stood for.
-func (o *oracle) sights(d *watch, k replica.RowKey, row replica.Image) []sight {
+func (o *oracle) sights(d *watch, k replica.RowKey, row replica.Image) (out []sight, pins []int64) {
 	t := o.schema.Table(k.Table)
 	r := o.model.rows[k]
-	out := make([]sight, len(t.Cells))
+	out, pins = make([]sight, len(t.Cells)), make([]int64, len(t.Cells))
 	sets := d.inForce[k]
 	fresh, gone := false, (*change)(nil) // an own insert, an own deletion on the way
 	for _, s := range sets {
@@ -168,28 +171,77 @@ func (o *oracle) sights(d *watch, k replica.RowKey, row replica.Image) []sight {
 		}
 		if own := d.overlay(k, i, row); own != nil && !own.op && row != nil {
 			out[i].writes = append(append(out[i].writes, own.write), own.saw.writes...)
+			pins[i] = own.pin
 			continue
+		} else if own != nil && row != nil {
+			pins[i] = own.pin
+		} else {
+			pins[i] = d.cursor.Seq
 		}
 		switch {
 		case gone != nil:
-			out[i] = gone.saw[i]
+			out[i], pins[i] = gone.saw[i], gone.pin
 			continue
 		case fresh, row == nil, r == nil, d.cursor.Seq == 0:
+			pins[i] = 0
 			continue
 		}
-		s := r.cells[i].atSeq(d.cursor.Seq)
-		out[i].writes = s.standing
-		if def.Policy == schema.PolicyMax || def.Policy == schema.PolicyMin {
-			out[i].writes = s.all
+		out[i] = r.cells[i].seen(d.cursor.Seq)
+	}
+	return out, pins
+}
+
+// seen gives what a replica at a cursor shows of a cell.
+func (c *mcell) seen(cursor int64) (out sight) {
+	s := c.atSeq(cursor)
+	out.writes = s.standing
+	if c.def.Policy == schema.PolicyMax || c.def.Policy == schema.PolicyMin {
+		out.writes = s.all
+	}
+	for _, e := range s.elems {
+		if out.tags == nil {
+			out.tags = map[string][]se.WriteID{}
 		}
-		for _, e := range s.elems {
-			if out[i].tags == nil {
-				out[i].tags = map[string][]se.WriteID{}
-			}
-			out[i].tags[e.value] = e.tags
+		out.tags[e.value] = e.tags
+	}
+	return out
+}
+
+// goneSights gives what a deletion of the row counts as having seen. Its base is the lowest that is pending on the row
+// (engine.md §4), so that of cells without an own edit it may count as having seen less than was shown.
+func (o *oracle) goneSights(d *watch, k replica.RowKey, row replica.Image, x *touch) []sight {
+	pin, r := d.cursor.Seq, o.model.rows[k]
+	for _, s := range d.inForce[k] {
+		ch := s.on(k)
+		if ch.op == se.OpDelete {
+			pin = min(pin, ch.pin)
+		}
+		for _, w := range ch.cells {
+			pin = min(pin, w.pin)
+		}
+	}
+	if pin == d.cursor.Seq || r == nil {
+		return x.saw
+	}
+	out := slices.Clone(x.saw)
+	for i := range out {
+		if own := d.overlay(k, i, row); own == nil || own.op {
+			out[i] = r.cells[i].seen(pin)
 		}
 	}
 	return out
+}
+
+// lowestPin is the oldest cursor at which something of the change was read.
+func (ch *change) lowestPin() int64 {
+	if ch.op == se.OpDelete {
+		return ch.pin
+	}
+	pin := int64(1) << 62
+	for _, w := range ch.cells {
+		pin = min(pin, w.pin)
+	}
+	return pin
 }
 
 // on gives what a set did to a row.
@@ -301,7 +353,10 @@ func (o *oracle) changeOf(d *watch, k replica.RowKey, cs *se.Changeset, s *set) 
 	ch := &change{key: k, op: se.OpUpdate}
 	switch {
 	case x.after == nil:
-		ch.op, ch.saw = se.OpDelete, x.saw
+		ch.op, ch.saw, ch.pin = se.OpDelete, x.gone, d.cursor.Seq
+		for _, s := range d.inForce[k] {
+			ch.pin = min(ch.pin, s.on(k).lowestPin())
+		}
 		return ch
 	case x.before == nil:
 		ch.op = se.OpInsert
@@ -323,7 +378,7 @@ func (o *oracle) changeOf(d *watch, k replica.RowKey, cs *se.Changeset, s *set) 
 			}
 		}
 		if w := writeOf(def, x.before[i], after); w != nil {
-			w.id, w.saw = s.id, x.saw[i]
+			w.id, w.saw, w.pin = s.id, x.saw[i], x.pins[i]
 			ch.cells = append(ch.cells, &cellWrite{i, w})
 		}
 	}

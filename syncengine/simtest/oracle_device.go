@@ -148,7 +148,7 @@ func (o *oracle) rowEquals(d *watch, tx replica.Tx, k replica.RowKey, seq int64)
 	}
 	want := project(t, o.views[d.id][d.view], o.at(k, seq), o.w.now)
 	if (got == nil) != (want == nil) {
-		o.bad("P4", "%s at %d: %s %s is held: %v, should be: %v", d.id, seq, k.Table, k.Row, got != nil, want != nil)
+		o.bad("P4", "%s at %d: %s %s is held: %v, should be: %v%s", d.id, seq, k.Table, k.Row, got != nil, want != nil, o.tell(k.Table, k.Row))
 		return want != nil
 	}
 	for i, def := range t.Cells {

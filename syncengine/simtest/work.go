@@ -10,6 +10,7 @@ import (
 
 // rowRef remembers a row that is gone from a replica, with the scope it was in.
 type rowRef struct {
+	by    *node
 	key   replica.RowKey
 	image replica.Image
 }
@@ -282,7 +283,7 @@ func (n *node) delete(j *job) {
 		return
 	}
 	j.add(Delete, table, id)
-	n.w.deleted = append(n.w.deleted, rowRef{replica.RowKey{Table: table, Row: id}, row})
+	n.w.deleted = append(n.w.deleted, rowRef{n, replica.RowKey{Table: table, Row: id}, row})
 	if n.w.chance(6) { // and changes his mind before anything is sealed
 		j.Statements = append(j.Statements, Statement{Insert, table, id, assigns(t, row)})
 		n.w.count("delete and insert in one transaction")
@@ -307,6 +308,9 @@ func (n *node) again(j *job) {
 	}
 	ref := n.w.deleted[n.w.rng.IntN(len(n.w.deleted))]
 	t := n.w.schema.Table(ref.key.Table)
+	if ref.by != n && n.w.oracle.model.rows[ref.key] == nil {
+		return // nobody else ever heard of it
+	}
 	if n.role(scopeOf(t, ref.image)) != roleWorker {
 		return
 	}

@@ -13,6 +13,7 @@ type form struct {
 	key  replica.RowKey
 	base se.Base
 	saw  []sight
+	pins []int64
 	row  replica.Image
 }
 
