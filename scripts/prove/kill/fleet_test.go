@@ -103,14 +103,17 @@ type victim struct {
 	name   string
 	points string
 	places []string
-	again  func() time.Duration // starts it and tells how long it took until it worked
+	start  func()
+	works  func() // returns when it works
 }
 
 // victims names who dies in a trial: the centre, a phone, or both.
 func (f *fleet) victims(trial int) []victim {
-	c := victim{f.centre.Child, "centre", f.centre.points, centrePlaces, f.centreAgain}
+	c := victim{f.centre.Child, "centre", f.centre.points, centrePlaces, f.centre.start, func() {}}
 	one := f.phones[f.random.IntN(len(f.phones))]
-	p := victim{one.Child, "phone", one.points, phonePlaces, func() time.Duration { return f.phoneAgain(one) }}
+	p := victim{one.Child, "phone", one.points, phonePlaces, one.start, func() {
+		await(f.t, 20*time.Second, one.Child, func() bool { one.listen(); return one.synced > 0 }, "a phone that was killed is in step again")
+	}}
 	switch trial % 3 {
 	case 0:
 		return []victim{c}
@@ -121,22 +124,6 @@ func (f *fleet) victims(trial int) []victim {
 		return []victim{c, p}
 	}
 	return []victim{p, c}
-}
-
-func (f *fleet) centreAgain() time.Duration {
-	began := time.Now()
-	f.centre.start()
-	return since(began)
-}
-
-// phoneAgain starts a phone; it works as soon as its file can be read, whether or not there is a centre.
-func (f *fleet) phoneAgain(p *phone) time.Duration {
-	began := time.Now()
-	p.start()
-	p.Tell("go")
-	before := p.wrote
-	await(f.t, 20*time.Second, p.Child, func() bool { p.listen(); return p.wrote > before || p.synced > 0 }, "a phone that was killed writes again")
-	return since(began)
 }
 
 // outcome is what a trial came to.
@@ -173,14 +160,18 @@ func (f *fleet) trial(number int) outcome {
 	}
 	out.acked, out.inFlight = acked-before, wrote-acked
 	f.sums() // the last words of the dead are promises too
-	for i := range list {
-		v := list[len(list)-1-i]
-		out.back[v.name] = v.again()
+	began := time.Now()
+	for _, v := range list {
+		v.start()
+	}
+	for _, v := range list {
+		v.works()
+		out.back[v.name] = since(began)
 	}
 	for _, p := range f.phones {
 		p.Tell("rest")
 	}
-	began := time.Now()
+	began = time.Now()
 	var why string
 	f.until(func() (ok bool) { f.sums(); ok, why = f.quiet(); return ok }, "everything has come everywhere", &why)
 	out.drained = since(began)

@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	trials  = 10
+	trials  = 40
 	perLife = 20 // trials of one county
 	seed    = 1
 )
