@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,14 +37,14 @@ func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(fo
 var errSlowStop = errors.New("the centre did not stop in time and cut its connections off; no acknowledged work is lost")
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr, os.Environ, time.Now))
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr, os.Environ, time.Now))
 }
 
-// run is the program; tests call it.
-func run(args []string, out, errs io.Writer, environ func() []string, now func() time.Time) int {
+// run is the program; tests call it. serve stops when ctx ends, as it does on a signal.
+func run(ctx context.Context, args []string, out, errs io.Writer, environ func() []string, now func() time.Time) int {
 	root := command(out, errs, environ, now)
 	root.SetArgs(args)
-	err := root.Execute()
+	err := root.ExecuteContext(ctx)
 	var u *usageError
 	switch {
 	case err == nil:

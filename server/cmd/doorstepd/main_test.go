@@ -27,6 +27,14 @@ func TestImports(t *testing.T) { imports.Check(t, "server/...", "clients") }
 
 func environment(vars ...string) func() []string { return func() []string { return vars } }
 
+// soon ends a centre that was started though it should have refused to.
+func soon(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // What is out of range gets a sentence that names it and says what to do, exit code 2, and nothing is made.
 func TestWrongUse(t *testing.T) {
 	dir := t.TempDir()
@@ -73,7 +81,7 @@ func TestWrongUse(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out, errs bytes.Buffer
-			require.Equal(t, exitUsage, run(c.args, &out, &errs, environment(c.env...), time.Now), errs.String())
+			require.Equal(t, exitUsage, run(soon(t), c.args, &out, &errs, environment(c.env...), time.Now), errs.String())
 			require.Contains(t, errs.String(), c.want)
 			require.Empty(t, out.String())
 		})
@@ -216,11 +224,11 @@ func TestServe(t *testing.T) {
 	require.Regexp(t, `^[0-9A-Z]{5}-[0-9A-Z]{5}$`, r.AdminCode)
 
 	var out, errs bytes.Buffer
-	code := run([]string{"serve", "--listen", "127.0.0.1:0", "--data", data}, &out, &errs, environment(), time.Now)
+	code := run(soon(t), []string{"serve", "--listen", "127.0.0.1:0", "--data", data}, &out, &errs, environment(), time.Now)
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, errs.String(), "another doorstepd works in")
 	taken := strings.TrimPrefix(r.URL, "http://")
-	code = run([]string{"serve", "--listen", taken, "--data", filepath.Join(t.TempDir(), "d")}, &out, &errs, environment(), time.Now)
+	code = run(soon(t), []string{"serve", "--listen", taken, "--data", filepath.Join(t.TempDir(), "d")}, &out, &errs, environment(), time.Now)
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, errs.String(), "cannot listen on "+taken+": bind: address already in use; stop what uses it")
 	require.NoError(t, r.end())
@@ -252,22 +260,22 @@ func TestKeysReadableByOthersStopTheStart(t *testing.T) {
 	require.NoError(t, r.end())
 	require.NoError(t, os.Chmod(filepath.Join(data, "signing-keys.pem"), 0o644))
 	var out, errs bytes.Buffer
-	require.Equal(t, exitFailed, run([]string{"serve", "--listen", "127.0.0.1:0", "--data", data}, &out, &errs, environment(), time.Now))
+	require.Equal(t, exitFailed, run(soon(t), []string{"serve", "--listen", "127.0.0.1:0", "--data", data}, &out, &errs, environment(), time.Now))
 	require.Contains(t, errs.String(), "chmod 600")
 }
 
 func TestVersionAndOpenAPI(t *testing.T) {
 	var out, errs bytes.Buffer
-	require.Equal(t, exitOK, run([]string{"version"}, &out, &errs, environment(), time.Now))
+	require.Equal(t, exitOK, run(soon(t), []string{"version"}, &out, &errs, environment(), time.Now))
 	require.Equal(t, "doorstepd development\n", out.String())
 	out.Reset()
-	require.Equal(t, exitOK, run([]string{"openapi"}, &out, &errs, environment(), time.Now))
+	require.Equal(t, exitOK, run(soon(t), []string{"openapi"}, &out, &errs, environment(), time.Now))
 	require.True(t, json.Valid(out.Bytes()))
 	out.Reset()
-	require.Equal(t, exitOK, run([]string{"openapi", "--downgrade"}, &out, &errs, environment(), time.Now))
+	require.Equal(t, exitOK, run(soon(t), []string{"openapi", "--downgrade"}, &out, &errs, environment(), time.Now))
 	require.Contains(t, out.String(), `"openapi": "3.0.3"`)
 	out.Reset()
-	require.Equal(t, exitOK, run(nil, &out, &errs, environment(), time.Now))
+	require.Equal(t, exitOK, run(soon(t), nil, &out, &errs, environment(), time.Now))
 	require.Contains(t, out.String(), "Exit codes: 0 done")
 	greet(&out, greeting{URL: "http://x", AdminCode: "AAAAA-BBBBB"}, false)
 	require.Contains(t, out.String(), "AAAAA-BBBBB")
