@@ -177,3 +177,36 @@ func TestListFilters(t *testing.T) {
 	}
 	require.Equal(t, "2", shell(t, r, "SELECT count(*) FROM household;"), "readers cannot write")
 }
+
+func TestANewRowNeedsAGrid(t *testing.T) {
+	r := create(t)
+	two := append(grants(), se.Grant{Scope: "370115003239002", Role: "grid_worker"})
+	require.NoError(t, r.Session().Greet(&se.Welcome{Epoch: 1, View: viewA, Grants: two, Limits: se.DefaultLimits}))
+	_, err := r.Write(bg, func(tx *device.Tx) error {
+		_, err := tx.Insert("dispute", map[string]any{"kind_code": "neighbour"})
+		return err
+	})
+	var e *device.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, device.CodeNoScope, e.Code)
+	require.Contains(t, e.In("en"), "The new Dispute has no grid")
+	require.Empty(t, outbox(t, r))
+	insert(t, r, "dispute", map[string]any{"kind_code": "neighbour", "scope": two[1].Scope})
+}
+
+func TestTooMuchForOneSave(t *testing.T) {
+	r := create(t)
+	small := se.DefaultLimits
+	small.MaxChanges = 2
+	require.NoError(t, r.Session().Greet(&se.Welcome{Epoch: 1, View: viewA, Grants: grants(), Limits: small}))
+	_, err := r.Write(bg, func(tx *device.Tx) error {
+		for range 3 {
+			if _, err := tx.Insert("dispute", map[string]any{"kind_code": "neighbour"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	require.Equal(t, device.CodeTooLarge, device.CodeOf(err))
+	require.Empty(t, outbox(t, r))
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -44,6 +45,9 @@ func (r *Replica) Write(ctx context.Context, fn func(tx *Tx) error) (*Receipt, e
 				return err
 			}
 			receipt.N = cs.N
+			if err := r.placed(cs); err != nil {
+				return err
+			}
 			return fits(cs, ctl.Limits)
 		})
 	})
@@ -52,6 +56,20 @@ func (r *Replica) Write(ctx context.Context, fn func(tx *Tx) error) (*Receipt, e
 	}
 	r.ring()
 	return &receipt, nil
+}
+
+// placed refuses new rows that no scope could be found for: the centre would refuse them later, when the person may be
+// far from the door.
+func (r *Replica) placed(cs *se.Changeset) error {
+	for _, c := range cs.Changes {
+		if c.Op == se.OpInsert && !slices.ContainsFunc(c.Cells, func(w se.CellWrite) bool {
+			return w.Cell == schema.CellScope && len(w.Values) == 1 && !w.Values[0].IsNull()
+		}) {
+			t := r.schema.Table(c.Table)
+			return sayLabel(CodeNoScope, t, t.Label)
+		}
+	}
+	return nil
 }
 
 // fits refuses a changeset that the centre would refuse for its size, while the person can still split it.
