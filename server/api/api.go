@@ -111,7 +111,7 @@ func New(c Config) *API {
 // apiVersion is the version of the interface, not of the program.
 const apiVersion = "1.0.0"
 
-//go:generate sh -c "go run ../cmd/doorstepd openapi > openapi.json.new && mv openapi.json.new openapi.json"
+//go:generate go test -tags sqlite_fts5 -count=1 -run ^TestOpenAPIIsCommitted$ . -update
 
 // OpenAPI gives the document as indented JSON: version 3.1, or 3.0 for generators that know no newer.
 func OpenAPI(downgrade bool) ([]byte, error) {
