@@ -21,26 +21,51 @@ func (g *ingest) revive(dead *Dead, was *Row) error {
 
 // meetLate lets the edits that waited for a decision on a dead row meet the row that its own author inserted again:
 // they are concurrent with it, and the conflict about the deletion is over.
-func (g *ingest) meetLate(t *schema.Table, row *Row) error {
+func (g *ingest) meetLate(t *schema.Table, row *Row, dead *Dead) error {
 	con, err := g.tx.OpenConflict(ConflictKey{ConflictDelete, t.Name, row.ID, ""})
 	if err != nil || con == nil {
 		return err
 	}
 	for i := range con.Candidates {
-		g.meet(t, row, &con.Candidates[i])
+		g.meet(t, row, dead, &con.Candidates[i])
 	}
 	return g.closeConflict(con, OutcomeGone, "")
 }
 
 // meet merges a candidate into a row as a write that comes late. What becomes of it is no outcome of the changeset
-// being judged.
-func (g *ingest) meet(t *schema.Table, row *Row, x *Candidate) {
+// being judged. Who saw it before the row died has seen it still: it keeps its seq, and the seqs between which it
+// stood.
+func (g *ingest) meet(t *schema.Table, row *Row, dead *Dead, x *Candidate) {
 	k := t.CellIndex(x.Cell.Cell)
 	in := x.write()
 	in.Seq, in.Epoch, in.From, in.To = g.seq, g.epoch, 0, 0
 	if x.Cell.Operation() {
 		row.Cells[k], _ = Apply(row.Cells[k], in, x.Cell, t.Cells[k])
-	} else {
-		row.Cells[k], _ = Merge(row.Cells[k], in, t.Cells[k])
+		row.Cells[k].retag(x)
+		return
+	}
+	row.Cells[k], _ = Merge(row.Cells[k], in, t.Cells[k])
+	for i := range row.Cells[k].Survivors {
+		w := &row.Cells[k].Survivors[i]
+		switch {
+		case w.ID() != x.ID():
+			continue
+		case !w.Stands():
+			w.From, w.To = x.From, x.To
+		case x.From > 0 && x.To == dead.Seq:
+			w.From = x.From // nobody held the row in between
+		}
+		w.Seq, w.Epoch = x.Seq, x.Epoch
+	}
+}
+
+// retag gives the additions of a late candidate the seq at which they were first seen.
+func (c *Cell) retag(x *Candidate) {
+	for i := range c.Elements {
+		for j := range c.Elements[i].Tags {
+			if tag := &c.Elements[i].Tags[j]; tag.Device == x.Device && tag.N == x.N {
+				tag.Seq, tag.Epoch = x.Seq, x.Epoch
+			}
+		}
 	}
 }

@@ -65,7 +65,7 @@ func (g *ingest) insert(i int, c *Change, t *schema.Table, dead *Dead) error {
 		g.merge(i, t, row, w, g.write(w))
 	}
 	if dead != nil {
-		if err := g.meetLate(t, row); err != nil {
+		if err := g.meetLate(t, row, dead); err != nil {
 			return err
 		}
 	}
