@@ -64,6 +64,7 @@ var errorTexts = map[string]schema.Label{
 	"session_open":      {ZH: "登录文件“%s”别人也能读，不能使用；请执行 chmod 600，然后重新登录。", EN: "The session file %q can be read by others and is not used; run chmod 600 on it and sign in again."},
 	"session_over":      {ZH: "在 %s 的登录（%s）已过期；请重新执行 doorstep login。", EN: "Your sign-in at %s as %s has expired; run doorstep login again."},
 	"offline":           {ZH: "连接不上中心，什么也没有改变；请检查网络和地址后重试。", EN: "The centre cannot be reached and nothing was changed; check the network and the address and try again."},
+	"answer_lost":       {ZH: "与中心的连接中断，不知道请求是否已生效；请先查看，再决定是否重试。", EN: "The connection broke before the centre answered, so what became of the request is not known; look first, then try again."},
 	"answer_odd":        {ZH: "中心的回答看不懂；请确认地址是敲门中心，并升级程序。", EN: "The centre's answer makes no sense; make sure that the address is a Doorstep centre, and upgrade this program."},
 	"answer_odd_status": {ZH: "这个地址回答了状态 %d，不像是敲门中心；请检查地址。", EN: "That address answered with status %d, which is not how a Doorstep centre answers; check the address."},
 	"password_file":     {ZH: "读不到密码文件“%s”；请检查路径和权限。", EN: "The password file %q cannot be read; check its path and permissions."},

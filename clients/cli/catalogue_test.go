@@ -4,11 +4,14 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -134,4 +137,29 @@ func TestColumnsCountChineseTwice(t *testing.T) {
 	require.Equal(t, "编号  名  x\n1     ab  y\n          z\n", b.String())
 	require.Equal(t, "楼上…", short("楼上夜里吵", 5))
 	require.Equal(t, "a b\uFFFD[2J\uFFFD", clean("a\nb\x1b[2J\u202e"))
+}
+
+// docs/cli.md names every command and every flag.
+func TestReferenceIsWhole(t *testing.T) {
+	text, err := os.ReadFile("../../docs/cli.md")
+	require.NoError(t, err)
+	doc := string(text)
+	a := &app{lang: en}
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		if path := strings.TrimPrefix(c.CommandPath(), "doorstep "); c.Name() != "help" && path != "doorstep" {
+			require.Contains(t, doc, path)
+		}
+		c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			if c.Name() != "help" && f.Name != "help" && c.CommandPath() != "doorstep completion" && !strings.HasPrefix(c.CommandPath(), "doorstep completion ") {
+				require.Contains(t, doc, "--"+f.Name, c.CommandPath())
+			}
+		})
+		for _, sub := range c.Commands() {
+			if c.Name() != "completion" {
+				walk(sub)
+			}
+		}
+	}
+	walk(a.root())
 }

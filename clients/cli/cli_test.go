@@ -136,8 +136,11 @@ func TestNastyArguments(t *testing.T) {
 		{"enrol", "--server"}, {"enrol", "--code"}, {"version"}, {"--replica"}, {"--schema"}, {"--lang"}}
 	before := w.machine("wang").do("--json", "status")
 	env := map[string]string{"DOORSTEP_CONFIG": w.machine("zhou").config()} // a person who may see, and change nothing here
-	for _, c := range commands {
-		for _, x := range nasty {
+	for i, c := range commands {
+		for j, x := range nasty {
+			if (i+j)%3 != 0 {
+				continue // each command meets a third of them, each of them a third of the commands
+			}
 			args := append(append([]string{}, c...), x)
 			var out, errs bytes.Buffer
 			code := w.machine("wang").run(context.Background(), strings.NewReader("\x00\xff"), &out, &errs, env, args...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -112,13 +113,13 @@ func (a *app) stranger(server string) (*restclient.ClientWithResponses, error) {
 // answered tells what came of a request: nil if it was answered as hoped for (ok), else a fault. answer is asked only
 // if there is one.
 func (a *app) answered(err error, answer func() (ok bool, body []byte, r *http.Response)) error {
-	var offline *url.Error
 	var own *fault
+	var sending *url.Error
 	switch {
 	case errors.Is(err, context.Canceled), errors.As(err, &own):
 		return err
-	case errors.As(err, &offline):
-		return fail(ExitOffline, "offline").because(err)
+	case errors.As(err, &sending):
+		return unreachable(err)
 	case err != nil:
 		return fail(ExitFailed, "answer_odd").because(err)
 	}
@@ -131,6 +132,16 @@ func (a *app) answered(err error, answer func() (ok bool, body []byte, r *http.R
 		return fail(ExitFailed, "answer_odd_status", e.Status).because(e)
 	}
 	return &fault{exit: restExit(e.Status), code: e.Key, text: cleanLines(e.Error()), err: e}
+}
+
+// unreachable tells a centre that was never reached from one that was lost before it answered: there nobody here knows
+// what became of the request.
+func unreachable(err error) *fault {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		return fail(ExitOffline, "offline").because(err)
+	}
+	return fail(ExitOffline, "answer_lost").because(err)
 }
 
 // restExit gives the exit code of a refusal of the REST interface.

@@ -110,7 +110,7 @@ func (a *app) enrol(ctx context.Context, e device.Enrolment) error {
 			a.discard(path, noKey != nil)
 		}
 		if device.CodeOf(err) == device.CodeOffline {
-			return fail(ExitOffline, "offline").because(err)
+			return unreachable(err)
 		}
 		return err
 	}
