@@ -1,5 +1,3 @@
-//go:build prove
-
 // Package child runs a program of a proof: it reads its lines as they come, and ends it as a power cut or the system's
 // memory killer would.
 package child

@@ -1,5 +1,3 @@
-//go:build prove
-
 package kill
 
 import (
@@ -23,13 +21,14 @@ import (
 // centre is a doorstepd with its folder. It comes back at the same address.
 type centre struct {
 	*child.Child
-	t      testing.TB
-	dir    string
-	points string
-	listen string
-	url    string
-	code   string // for the first administrator
-	token  string
+	t       testing.TB
+	program string
+	dir     string
+	points  string
+	listen  string
+	url     string
+	code    string // for the first administrator
+	token   string
 }
 
 // start runs doorstepd and waits until it listens.
@@ -39,9 +38,15 @@ func (c *centre) start() {
 		c.listen = "127.0.0.1:0"
 	}
 	var err error
-	c.Child, err = child.Start(programs.doorstepd, []string{"PROVE_POINTS=" + c.points}, "serve", "--json", "--data", c.dir, "--listen", c.listen)
+	c.Child, err = child.Start(c.program, []string{"PROVE_POINTS=" + c.points}, "serve", "--json", "--data", c.dir, "--listen", c.listen)
 	require.NoError(c.t, err)
-	await(c.t, 20*time.Second, c.Child, func() bool { return c.Count() > 0 }, "doorstepd says where it listens")
+	select {
+	case <-c.More:
+	case <-c.Done:
+		c.t.Fatalf("doorstepd ended by itself: %s", c.Errors())
+	case <-time.After(20 * time.Second):
+		c.t.Fatal("doorstepd did not say within 20 s where it listens")
+	}
 	var greeting struct {
 		URL  string `json:"url"`
 		Code string `json:"admin_code"`
@@ -107,24 +112,3 @@ func (c *centre) people(phones int) []string {
 }
 
 func (c *centre) file() string { return filepath.Join(c.dir, "doorstep.db") }
-
-// await waits until something is so, looking again at every line that the child prints and every few milliseconds.
-func await(t testing.TB, within time.Duration, c *child.Child, so func() bool, what string) {
-	t.Helper()
-	deadline := time.After(within)
-	tick := time.NewTicker(3 * time.Millisecond)
-	defer tick.Stop()
-	for !so() {
-		select {
-		case <-c.More:
-		case <-tick.C:
-		case <-c.Done:
-			if so() {
-				return
-			}
-			t.Fatalf("the process ended before this was so: %s\n%s", what, c.Errors())
-		case <-deadline:
-			t.Fatalf("not within %v: %s", within, what)
-		}
-	}
-}

@@ -1,5 +1,3 @@
-//go:build prove
-
 // Package kill proves that kill -9 of a centre and of phones loses, tears and doubles nothing. The centre is doorstepd
 // as it is shipped, the phones are processes with the Go SDK; they talk over real sockets and are killed while all of
 // them write, at any moment or at a named place in their code.
@@ -9,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,13 +20,12 @@ import (
 )
 
 const (
-	trials  = 40
-	perLife = 20 // trials of one county
+	perLife = 10 // trials of one county
 	seed    = 1
 )
 
-// programs are built once.
-var programs struct{ doorstepd, phone string }
+// programs are what a fleet runs.
+type programs struct{ doorstepd, phone string }
 
 // Places where a process dies that comes there when it is armed. The phone's others are in its main.
 var (
@@ -37,64 +33,51 @@ var (
 	phonePlaces  = []string{"before commit", "after commit", "pushed", "verdicts", "delta"}
 )
 
-func edits() (centre, phone []overlay.Edit) {
-	centre = overlay.Points(
+// build makes both programs, with the named places in them, and with more edits of the centre.
+func build(t testing.TB, more ...overlay.Edit) programs {
+	t.Helper()
+	dir := t.TempDir()
+	p := programs{filepath.Join(dir, "doorstepd"), filepath.Join(dir, "phone")}
+	centre := append(more, overlay.Points(
 		overlay.Place{Name: centrePlaces[0], File: "server/store/records.go", At: "func (t *tx) PutVerdict(device string, v syncengine.Verdict) error {", After: true},
 		overlay.Place{Name: centrePlaces[1], File: "server/store/tx.go", At: `if err := t.c.exec("COMMIT"); err != nil {`},
-		overlay.Place{Name: centrePlaces[2], File: "server/centre/centre.go", At: "results := c.engine.Commit(c.store, subs)", After: true})
-	commit := `if _, err := r.conn.ExecContext(bg, "COMMIT"); err != nil {
+		overlay.Place{Name: centrePlaces[2], File: "server/centre/centre.go", At: "results := c.engine.Commit(c.store, subs)", After: true})...)
+	require.NoError(t, overlay.Build("./server/cmd/doorstepd", p.doorstepd, centre...))
+	phone := overlay.Points(overlay.Place{Name: phonePlaces[0], File: "clients/device/transact.go", At: `if _, err := r.conn.ExecContext(bg, "COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", storage(err))
-	}`
-	both := overlay.Points(overlay.Place{Name: phonePlaces[0], File: "clients/device/transact.go", At: commit})
-	both[0].To += fmt.Sprintf("\nprovePoint(%q)", phonePlaces[1])
-	return centre, both
-}
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "kill-programs")
-	if err == nil {
-		programs.doorstepd, programs.phone = filepath.Join(dir, "doorstepd"), filepath.Join(dir, "phone")
-		centre, phone := edits()
-		err = overlay.Build("./server/cmd/doorstepd", programs.doorstepd, centre...)
-		if err == nil {
-			err = overlay.Build("./scripts/prove/phone", programs.phone, phone...)
-		}
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "FAIL:", err)
-		os.Exit(1)
-	}
-	status := m.Run()
-	os.RemoveAll(dir)
-	os.Exit(status)
+	}`})
+	phone[0].To += fmt.Sprintf("\nprovePoint(%q)", phonePlaces[1])
+	require.NoError(t, overlay.Build("./scripts/prove/phone", p.phone, phone...))
+	return p
 }
 
 // TestKill kills the centre, a phone, or both, again and again.
 func TestKill(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
+	built := build(t)
 	began := time.Now()
 	var f *fleet
 	var total summary
 	for i := range trials {
-		if i%perLife == 0 {
-			if f != nil {
-				f.dismiss()
-			}
-			f = assemble(t, random)
+		if i%perLife == 0 && f != nil {
+			f.dismiss()
+			f = nil
+		}
+		if f == nil {
+			f = assemble(t, random, built)
 			t.Cleanup(f.dismiss)
 		}
-		out := f.trial(i)
-		faults, n := f.check()
+		out, faults, n := f.trial(enough, func() plan { return f.alternate(i) })
+		total.add(i, out, faults, n)
 		if !faults.Ok() {
 			t.Errorf("trial %d (%s): %s", i+1, out.place, &faults)
 			f.dismiss()
-			f = assemble(t, random)
-			t.Cleanup(f.dismiss)
+			f = nil
+			continue
 		}
 		require.GreaterOrEqual(t, out.acked, int64(enough))
 		require.Positive(t, out.inFlight)
-		total.add(i, out, faults, n)
 	}
 	t.Logf("%d trials in %.0f s: %s", trials, time.Since(began).Seconds(), &total)
 }
@@ -107,7 +90,7 @@ type summary struct {
 	lost, torn, other int
 	places            map[string]int
 	back              map[string][]time.Duration
-	drained           []time.Duration
+	writing, drained  []time.Duration
 }
 
 func (s *summary) add(trial int, o outcome, f workload.Faults, compared int) {
@@ -121,7 +104,7 @@ func (s *summary) add(trial int, o outcome, f workload.Faults, compared int) {
 	for name, d := range o.back {
 		s.back[name] = append(s.back[name], d)
 	}
-	s.drained = append(s.drained, o.drained)
+	s.writing, s.drained = append(s.writing, o.writing), append(s.drained, o.drained)
 }
 
 func (s *summary) String() string {
@@ -134,6 +117,7 @@ func (s *summary) String() string {
 	for _, name := range slices.Sorted(maps.Keys(s.back)) {
 		fmt.Fprintf(&b, "\n  %s works again: %s", name, spread(s.back[name]))
 	}
+	fmt.Fprintf(&b, "\n  %d changesets are acknowledged: %s", enough, spread(s.writing))
 	fmt.Fprintf(&b, "\n  everything has come everywhere: %s", spread(s.drained))
 	return b.String()
 }

@@ -1,5 +1,3 @@
-//go:build prove
-
 package kill
 
 import (
@@ -19,12 +17,13 @@ import (
 // phone is a device: a replica, and the process that works with it. What the process has promised outlives it.
 type phone struct {
 	*child.Child
-	t      testing.TB
-	who    int
-	file   string
-	points string
-	device string // its id
-	read   int    // lines of the running process that are read
+	t       testing.TB
+	program string
+	who     int
+	file    string
+	points  string
+	device  string // its id
+	read    int    // lines of the running process that are read
 
 	wrote, acked int64 // promised: the last n written, the last n with a verdict
 	synced       int   // how often this process has come into step
@@ -72,7 +71,7 @@ func (p *phone) start() {
 	p.t.Helper()
 	var err error
 	p.read, p.synced = 0, 0
-	p.Child, err = child.Start(programs.phone, []string{"PROVE_POINTS=" + p.points}, p.file, strconv.Itoa(p.who))
+	p.Child, err = child.Start(p.program, []string{"PROVE_POINTS=" + p.points}, p.file, strconv.Itoa(p.who))
 	require.NoError(p.t, err)
 }
 

@@ -1,5 +1,3 @@
-//go:build prove
-
 // Package overlay builds programs of this module with changed sources, without touching a file of the module: what a
 // proof needs to see (a flush left out, a process that dies at a named place) is no switch in product code.
 package overlay
@@ -56,7 +54,7 @@ func Build(pkg, out string, edits ...Edit) error {
 	if err := os.WriteFile(overlay, list, 0o600); err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "build", "-tags", "sqlite_fts5,prove", "-overlay", overlay, "-o", out, pkg)
+	cmd := exec.Command("go", "build", "-tags", "sqlite_fts5", "-overlay", overlay, "-o", out, pkg)
 	cmd.Dir = root
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w\n%s", pkg, err, text)

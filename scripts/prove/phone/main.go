@@ -1,5 +1,3 @@
-//go:build prove
-
 // Phone is a device of the kill proof: it keeps an enrolled replica in step with the centre and, between the words go
 // and rest on its standard input, writes as fast as verdicts come. It prints, each once it is durable on the device:
 //

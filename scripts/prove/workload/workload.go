@@ -1,5 +1,3 @@
-//go:build prove
-
 // Package workload is what the proofs write, and what must then be there: changesets that are a function of who wrote
 // them and their n, so that a verifier needs nothing but the list of those that took effect.
 //

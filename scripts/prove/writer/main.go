@@ -1,5 +1,3 @@
-//go:build prove
-
 // Writer writes until it is killed, and prints each acknowledgement once it holds: a line on standard output is a
 // promise. The power-cut proof runs it on a disk that it is about to cut.
 //
