@@ -75,6 +75,15 @@ func (in *Write) hasSeen(s *Write) bool {
 	return s.From > 0 && in.Base.covers(s.Epoch, s.From) && (s.To == 0 || s.To > in.Base.Seq)
 }
 
+// saw is hasSeen by the policy of the cell: what a max or min cell shows stands for all its survivors, so that seeing
+// it is having seen them.
+func (in *Write) saw(s *Write, def *schema.Cell) bool {
+	if s.Device != in.Device && (def.Policy == schema.PolicyMax || def.Policy == schema.PolicyMin) {
+		return in.Base.covers(s.Epoch, s.Seq)
+	}
+	return in.hasSeen(s)
+}
+
 // covers tells whether a replica at base b held what the centre did at (epoch, seq).
 func (b Base) covers(epoch, seq int64) bool { return b.Epoch >= epoch && b.Seq >= seq }
 
@@ -85,10 +94,9 @@ func mergeExtreme(cell Cell, in Write, def *schema.Cell) (Cell, Fate) {
 	out := Cell{Shown: cell.Shown}
 	fate := FateStands
 	for _, w := range cell.Survivors {
-		if w.Device == in.Device && w.N < in.N || w.Device != in.Device && in.Base.covers(w.Epoch, w.Seq) {
-			continue
+		if !in.saw(&w, def) {
+			out.Survivors = append(out.Survivors, w)
 		}
-		out.Survivors = append(out.Survivors, w)
 	}
 	out.Survivors = append(out.Survivors, in)
 	best := out.Survivors[0].Values

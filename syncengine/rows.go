@@ -371,9 +371,8 @@ func (g *ingest) delete(i int, c *Change, t *schema.Table, row *Row) error {
 // unseen lists the writes of a cell that a delete's author had not seen, as candidates of its conflict.
 func unseen(cell *Cell, def *schema.Cell, by *Write, seq int64) []Candidate {
 	var out []Candidate
-	extreme := def.Policy == schema.PolicyMax || def.Policy == schema.PolicyMin
 	for _, w := range cell.Survivors {
-		if by.hasSeen(&w) || extreme && w.Device != by.Device && by.Base.covers(w.Epoch, w.Seq) {
+		if by.saw(&w, def) {
 			continue
 		}
 		if w.Stands() {
@@ -431,7 +430,7 @@ func (g *ingest) toDead(i int, c *Change, t *schema.Table, dead *Dead) error {
 		in := g.write(w)
 		list = slices.DeleteFunc(list, func(x Candidate) bool {
 			prev := x.write()
-			return x.Cell.Cell == w.Cell && !w.Operation() && in.hasSeen(&prev)
+			return x.Cell.Cell == w.Cell && !w.Operation() && in.saw(&prev, def)
 		})
 		x := candidateOf(&in, def.Name)
 		x.Cell.Add, x.Cell.In, x.Cell.Out = w.Add, w.In, w.Out

@@ -395,7 +395,8 @@ func (z *sealer) base(f *fold, cell *schema.Cell, scope string, insert bool, pen
 			}
 		default:
 			for _, w := range p.Change.Cells {
-				if w.Cell == cell.Name && w.Base.Less(b) {
+				// An operation hides nothing: what the centre brought since lies under it, in sight.
+				if w.Cell == cell.Name && !w.Operation() && w.Base.Less(b) {
 					b = w.Base
 				}
 			}
