@@ -173,11 +173,8 @@ func (o *oracle) sights(d *watch, k replica.RowKey, row replica.Image) (out []si
 			out[i].writes = append(append(out[i].writes, own.write), own.saw.writes...)
 			pins[i] = own.pin
 			continue
-		} else if own != nil && row != nil {
-			pins[i] = own.pin
-		} else {
-			pins[i] = d.cursor.Seq
 		}
+		pins[i] = d.cursor.Seq
 		switch {
 		case gone != nil:
 			out[i], pins[i] = gone.saw[i], gone.pin
