@@ -352,6 +352,15 @@ func TestViews(t *testing.T) {
 	require.Equal(t, []string{"dead home/c"}, w.next(a, head+1, false))
 }
 
+// TestLevel: a record type lives at the level it is declared for, though a supervisor's grant reaches above it.
+func TestLevel(t *testing.T) {
+	w := newWorld(t)
+	a := w.dev("a", "worker", se.Grant{Scope: "g1", Role: "worker", Level: schema.LevelGrid}, se.Grant{Scope: "c1", Role: "worker", Level: schema.LevelCommunity})
+	s := a.ok(ins("home", rid(1)))
+	require.Equal(t, "level", a.refused(se.Rejected, se.CodeBadValue, se.Change{Table: "home", Row: rid(2), Op: se.OpInsert, Cells: []se.CellWrite{set("scope", 0, "c1")}}).Rule)
+	a.refused(se.Rejected, se.CodeBadValue, upd("home", rid(1), set("scope", s, "c1")))
+}
+
 func TestEndedGrantParks(t *testing.T) {
 	w := newWorld(t)
 	a := w.dev("a", "worker")

@@ -38,6 +38,9 @@ func (g *ingest) insert(i int, c *Change, t *schema.Table, dead *Dead) error {
 		}
 	}
 	a := g.views.access(t, scope)
+	if a != nil && !g.views.fits(t, scope) {
+		return reject(CodeBadValue, c, schema.ColScope, "level")
+	}
 	if a == nil || !a.Right.Insert {
 		if g.ended(t, scope) {
 			return park(CodeGrantEnded, c, "", "")
@@ -138,6 +141,9 @@ func (g *ingest) update(i int, c *Change, t *schema.Table, row *Row) error {
 	if scope := row.Cells[t.CellIndex(schema.CellScope)].Values(t.Cell(schema.CellScope))[0].Str(); scope != row.Scope {
 		if g.views.access(t, scope) == nil {
 			return reject(CodeOutOfScope, c, schema.ColScope, "")
+		}
+		if !g.views.fits(t, scope) {
+			return reject(CodeBadValue, c, schema.ColScope, "level")
 		}
 		g.checkShown(c, t)
 	}

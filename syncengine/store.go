@@ -160,7 +160,8 @@ type Principal struct {
 // Grant is one role in one scope, from one assignment. An assignment to a unit above a grid gives one for each scope below it.
 type Grant struct {
 	Scope string
-	Name  string // of the org unit, for people
+	Name  string       // of the org unit, for people
+	Level schema.Level // of the org unit; "" = not known, then it fits every record type
 	Role  string
 	Doors []string // for roles that look after doors, sorted
 	From  int64    // ms since 1970 UTC; 0 = always

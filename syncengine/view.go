@@ -21,6 +21,7 @@ type views struct {
 
 // scopeView is a principal's roles and doors in one scope.
 type scopeView struct {
+	level schema.Level // "" = not known
 	roles []string
 	doors map[string]bool
 	acc   map[string]*schema.Access // by table; nil entries are remembered too
@@ -34,7 +35,7 @@ func newViews(s *schema.Schema, p *Principal, now int64) *views {
 	for _, g := range p.Active(now) {
 		sv := v.byScope[g.Scope]
 		if sv == nil {
-			sv = &scopeView{doors: map[string]bool{}, acc: map[string]*schema.Access{}}
+			sv = &scopeView{level: g.Level, doors: map[string]bool{}, acc: map[string]*schema.Access{}}
 			v.byScope[g.Scope] = sv
 			v.scopes = append(v.scopes, g.Scope)
 		}
@@ -90,6 +91,12 @@ func (v *views) access(t *schema.Table, scope string) *schema.Access {
 		sv.acc[t.Name] = a
 	}
 	return a
+}
+
+// fits tells whether rows of a record type may live in a scope: at the level it is declared for.
+func (v *views) fits(t *schema.Table, scope string) bool {
+	sv := v.byScope[scope]
+	return sv == nil || sv.level == "" || sv.level == t.Level
 }
 
 // shows tells whether a row with these properties is in the principal's view.

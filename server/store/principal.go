@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
@@ -50,7 +51,7 @@ func (t *readTx) readPrincipal(device string) (p *syncengine.Principal, err erro
 
 // held is an assignment in one of the units it holds for, during [from, to).
 type held struct {
-	scope, name, role string
+	scope, name, level, role string
 	doors             []string
 	from, to          int64
 }
@@ -60,7 +61,7 @@ type held struct {
 func (t *readTx) grants(account string) ([]syncengine.Grant, error) {
 	var all []held
 	err := t.query(func(r row) error {
-		h := held{scope: r.str(0), name: r.str(1), role: r.str(2), from: max(r.int(4), r.int(6)), to: end(r.int(5), r.int(7))}
+		h := held{scope: r.str(0), name: r.str(1), role: r.str(2), from: max(r.int(4), r.int(6)), to: end(r.int(5), r.int(7)), level: r.str(8)}
 		if text := r.str(3); text != "" {
 			if err := json.Unmarshal([]byte(text), &h.doors); err != nil {
 				return fmt.Errorf("the doors of an assignment in %s are not a list of ids: %w", h.scope, err)
@@ -76,7 +77,7 @@ func (t *readTx) grants(account string) ([]syncengine.Grant, error) {
 			SELECT r.id, r.role, r.doors, r.valid_from, r.valid_to, u.code FROM reach r
 			JOIN org_unit u ON u.county = $3 AND u.parent = r.code
 		)
-		SELECT u.code, u.name, r.role, r.doors, r.valid_from, r.valid_to, u.valid_from, u.valid_to FROM reach r
+		SELECT u.code, u.name, r.role, r.doors, r.valid_from, r.valid_to, u.valid_from, u.valid_to, u.level FROM reach r
 		JOIN org_unit u ON u.county = $4 AND u.code = r.code ORDER BY u.code, r.role, r.id`,
 		t.s.county, account, t.s.county, t.s.county)
 	if err != nil {
@@ -124,7 +125,7 @@ func pieces(same []held) (out []syncengine.Grant) {
 	slices.Sort(borders)
 	borders = slices.Compact(borders)
 	for i := 0; i+1 < len(borders); i++ {
-		g := syncengine.Grant{Scope: same[0].scope, Name: same[0].name, Role: same[0].role, From: borders[i], To: borders[i+1]}
+		g := syncengine.Grant{Scope: same[0].scope, Name: same[0].name, Level: schema.Level(same[0].level), Role: same[0].role, From: borders[i], To: borders[i+1]}
 		holds := false
 		for _, h := range same {
 			if h.from <= g.From && g.To <= h.to {

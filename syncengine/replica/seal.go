@@ -14,7 +14,9 @@ import (
 // the SDK wrote (their clock is suspect and they may have left the scope out).
 //
 // It must run in the transaction that wrote the rows, or in the first one after it: before any delta is applied.
-func Seal(tx Tx, s *schema.Schema, clock Clock, foreign bool) (*se.Changeset, error) {
+//
+// forms are those that are being saved by this transaction.
+func Seal(tx Tx, s *schema.Schema, clock Clock, foreign bool, forms ...Form) (*se.Changeset, error) {
 	caps, err := tx.Captured()
 	if err != nil || len(caps) == 0 {
 		return nil, err
@@ -23,7 +25,7 @@ func Seal(tx Tx, s *schema.Schema, clock Clock, foreign bool) (*se.Changeset, er
 	if err != nil {
 		return nil, err
 	}
-	sealer := sealer{tx: tx, schema: s, ctl: &ctl}
+	sealer := sealer{tx: tx, schema: s, ctl: &ctl, forms: forms}
 	changes, err := sealer.changes(caps)
 	if err != nil {
 		return nil, err
@@ -63,6 +65,7 @@ type sealer struct {
 	tx     Tx
 	schema *schema.Schema
 	ctl    *Control
+	forms  []Form
 	cases  caseSet
 }
 
@@ -373,6 +376,11 @@ func (z *sealer) base(f *fold, cell *schema.Cell, scope string, insert bool, pen
 			b = x
 		}
 	}
+	for _, form := range z.forms {
+		if x, ok := form.Lower[cell.Name]; ok && form.Table == f.table.Name && form.Row == f.row && x.Less(b) {
+			b = x
+		}
+	}
 	if insert {
 		if slices.ContainsFunc(pending, func(p Pending) bool { return p.Change.Op == se.OpDelete }) {
 			return lowest(b, pending)
@@ -382,27 +390,7 @@ func (z *sealer) base(f *fold, cell *schema.Cell, scope string, insert bool, pen
 	if !z.vouched(f.table, scope, cell) {
 		return se.Base{}
 	}
-	for _, p := range pending {
-		switch {
-		case p.Change.Op == se.OpDelete:
-			if p.Change.Base.Less(b) {
-				b = p.Change.Base
-			}
-		case p.Change.Op == se.OpInsert:
-			// The centre had no such row when this one was made: nothing of it was seen.
-			if x := lowest(b, []Pending{p}); x.Less(b) {
-				b = x
-			}
-		default:
-			for _, w := range p.Change.Cells {
-				// An operation hides nothing: what the centre brought since lies under it, in sight.
-				if w.Cell == cell.Name && !w.Operation() && w.Base.Less(b) {
-					b = w.Base
-				}
-			}
-		}
-	}
-	return b
+	return pinned(b, cell, pending)
 }
 
 // vouched tells whether the view that the cursor is for shows the cell in that scope.
@@ -432,8 +420,8 @@ func lowest(b se.Base, pending []Pending) se.Base {
 	return b
 }
 
-// fillScope gives a new row the scope its writer left out: that of the first row it refers to, else the only grid
-// the device works in. A program that inserts a visit from a shell should not have to know grid codes.
+// fillScope gives a new row the scope its writer left out: that of the first row it refers to, else the only one of
+// its level that the device works in. A program that inserts a visit from a shell should not have to know grid codes.
 func (z *sealer) fillScope(f *fold, now Image) error {
 	i := f.table.CellIndex(schema.CellScope)
 	if !now[i][0].IsNull() {
@@ -460,6 +448,9 @@ func (z *sealer) fillScope(f *fold, now Image) error {
 	}
 	if scope == "" {
 		for _, g := range z.ctl.Grants {
+			if g.Level != "" && g.Level != f.table.Level {
+				continue
+			}
 			if scope != "" && scope != g.Scope {
 				return nil // several: the centre will ask for it
 			}

@@ -920,7 +920,9 @@ type Grant struct {
 	// Start, ms; 0 = always.
 	From int64 `protobuf:"zigzag64,5,opt,name=from,proto3" json:"from,omitempty"`
 	// End, exclusive, ms; 0 = open.
-	To            int64 `protobuf:"zigzag64,6,opt,name=to,proto3" json:"to,omitempty"`
+	To int64 `protobuf:"zigzag64,6,opt,name=to,proto3" json:"to,omitempty"`
+	// Level of the org unit: "grid", "community", "street" or "county". A record type lives at one level; "" = not known.
+	Level         string `protobuf:"bytes,7,opt,name=level,proto3" json:"level,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -995,6 +997,13 @@ func (x *Grant) GetTo() int64 {
 		return x.To
 	}
 	return 0
+}
+
+func (x *Grant) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
 }
 
 // Limits are what the centre takes. A device checks them when it seals.
@@ -2805,14 +2814,15 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x06schema\x18\t \x01(\x05R\x06schema\x12+\n" +
 	"\x06limits\x18\n" +
 	" \x01(\v2\x13.doorstep.v1.LimitsR\x06limits\x12\x10\n" +
-	"\x03hlc\x18\v \x01(\x06R\x03hlcJ\x04\b\f\x10\x1f\"\x7f\n" +
+	"\x03hlc\x18\v \x01(\x06R\x03hlcJ\x04\b\f\x10\x1f\"\x95\x01\n" +
 	"\x05Grant\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
 	"\x04role\x18\x03 \x01(\tR\x04role\x12\x14\n" +
 	"\x05doors\x18\x04 \x03(\tR\x05doors\x12\x12\n" +
 	"\x04from\x18\x05 \x01(\x12R\x04from\x12\x0e\n" +
-	"\x02to\x18\x06 \x01(\x12R\x02to\"\x83\x01\n" +
+	"\x02to\x18\x06 \x01(\x12R\x02to\x12\x14\n" +
+	"\x05level\x18\a \x01(\tR\x05level\"\x83\x01\n" +
 	"\x06Limits\x12#\n" +
 	"\rmax_changeset\x18\x01 \x01(\x03R\fmaxChangeset\x12\x1f\n" +
 	"\vmax_changes\x18\x02 \x01(\x03R\n" +

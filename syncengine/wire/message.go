@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/hlc"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
@@ -136,7 +137,7 @@ func welcomeToWire(w *se.Welcome) *Welcome {
 		},
 	}
 	for _, g := range w.Grants {
-		p.Grants = append(p.Grants, &Grant{Scope: g.Scope, Name: g.Name, Role: g.Role, Doors: g.Doors, From: g.From, To: g.To})
+		p.Grants = append(p.Grants, &Grant{Scope: g.Scope, Name: g.Name, Role: g.Role, Doors: g.Doors, From: g.From, To: g.To, Level: string(g.Level)})
 	}
 	return p
 }
@@ -177,6 +178,7 @@ func grantFromWire(p *Grant) (se.Grant, error) {
 		Doors: c.names("doors", p.GetDoors()),
 		From:  p.GetFrom(),
 		To:    p.GetTo(),
+		Level: schema.Level(c.text("level", p.GetLevel(), maxName)),
 	}, c.err
 }
 

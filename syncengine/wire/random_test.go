@@ -144,6 +144,7 @@ var (
 		return se.Grant{
 			Scope: name.Draw(t, "scope"), Name: maybe.Draw(t, "name"), Role: name.Draw(t, "role"),
 			Doors: list(name, 0, 3).Draw(t, "doors"), From: anyInt.Draw(t, "from"), To: anyInt.Draw(t, "to"),
+			Level: rapid.SampledFrom([]schema.Level{"", schema.LevelGrid, schema.LevelCounty}).Draw(t, "level"),
 		}
 	})
 	message = rapid.Custom(func(t *rapid.T) session.Message {

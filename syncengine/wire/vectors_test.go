@@ -182,7 +182,7 @@ func TestMessageVectors(t *testing.T) {
 		}}},
 		{"welcome", &session.Welcome{Welcome: se.Welcome{
 			Epoch: 3, Head: 120, Time: 1_735_689_600_000, View: "v2", Reset: true, LastN: 12, Hash: hash, Schema: 2, Limits: se.DefaultLimits, HLC: 1,
-			Grants: []se.Grant{{Scope: "370115003239001", Name: "王河一网格", Role: "steward", Doors: []string{rowX, rowY}, From: 1, To: 2}, {Scope: "370115003239", Role: "supervisor"}},
+			Grants: []se.Grant{{Scope: "370115003239001", Name: "王河一网格", Role: "steward", Level: schema.LevelGrid, Doors: []string{rowX, rowY}, From: 1, To: 2}, {Scope: "370115003239", Role: "supervisor"}},
 		}}},
 		{"push of everything", &session.Push{Changesets: sets}},
 		{"verdicts", &session.Verdicts{Verdicts: []se.Verdict{
