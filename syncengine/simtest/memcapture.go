@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/doorstep-sync/doorstep/schema"
-	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
 
@@ -20,12 +19,16 @@ func (m *MemDevice) Exec(x Transaction, clock replica.Clock) error {
 		if x.Foreign {
 			return nil
 		}
-		_, err := replica.Seal(tx, m.schema, clock, false)
+		var forms []replica.Form
+		if x.Form != nil {
+			forms = append(forms, *x.Form)
+		}
+		_, err := replica.Seal(tx, m.schema, clock, false, forms...)
 		return err
 	})
 }
 
-func (m *MemDevice) statement(st *Statement, form *se.Base, wall int64) error {
+func (m *MemDevice) statement(st *Statement, form *replica.Form, wall int64) error {
 	t := m.schema.Table(st.Table)
 	if t == nil {
 		return fmt.Errorf("no such table: %s", st.Table)
@@ -33,7 +36,7 @@ func (m *MemDevice) statement(st *Statement, form *se.Base, wall int64) error {
 	k := replica.RowKey{Table: st.Table, Row: st.Row}
 	base := m.ctl.Base()
 	if form != nil {
-		base = *form
+		base = form.Base
 	}
 	note := func(op replica.CaptureOp, column string, before, after schema.Value) {
 		old := m.captured

@@ -144,8 +144,11 @@ func (n *node) formed(j *job) {
 	if d.open[k] != nil {
 		return
 	}
-	ctl, _ := n.end.control()
-	f := &form{key: k, base: ctl.Base(), row: row}
+	f := &form{key: k, row: row}
+	_ = n.dev.View(func(tx replica.Tx) (err error) {
+		f.Form, err = replica.OpenForm(tx, n.w.schema.Table("family"), id)
+		return err
+	})
 	f.saw, f.pins = n.w.oracle.sights(d, k, row)
 	n.forms = append(n.forms, f)
 }
@@ -180,7 +183,7 @@ func (n *node) save(j *job, f *form) {
 	}
 	j.add(Update, f.key.Table, f.key.Row, set...)
 	j.form = f
-	if f.base.Less(now) {
+	if f.Base.Less(now) {
 		n.w.count("form saved after its row was synced anew")
 	}
 }

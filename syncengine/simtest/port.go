@@ -40,8 +40,8 @@ type Centre interface {
 
 // Transaction is what a program does to a replica in one transaction.
 type Transaction struct {
-	Foreign    bool     // another program than the SDK
-	Form       *se.Base // the SDK saves a form that read its row when the cursor was there
+	Foreign    bool          // another program than the SDK
+	Form       *replica.Form // the SDK saves a form that was opened before
 	Statements []Statement
 }
 

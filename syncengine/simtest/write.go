@@ -10,8 +10,8 @@ import (
 
 // form is a row on somebody's screen: what he saw of it, and when.
 type form struct {
-	key  replica.RowKey
-	base se.Base
+	key replica.RowKey
+	replica.Form
 	saw  []sight
 	pins []int64
 	row  replica.Image
@@ -57,7 +57,7 @@ func (n *node) write(j *job) {
 	}
 	attempts, steps := len(d.attempts), d.steps
 	if j.form != nil {
-		j.Form = &j.form.base
+		j.Form = &j.form.Form
 	}
 	err, dead := n.run(func() error {
 		_ = n.dev.View(func(tx replica.Tx) error { o.writing(d, tx, keys, j.form); return nil })

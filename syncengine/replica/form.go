@@ -1,0 +1,62 @@
+package replica
+
+import (
+	"fmt"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+)
+
+// Form is a row on somebody's screen: what he has seen of it however long he takes to save it. The SDK gives Base to
+// the capture triggers (ds_control.form_epoch, form_cursor) and the Form to Seal in the same transaction.
+type Form struct {
+	Table string
+	Row   se.RowID
+	Base  se.Base            // the cursor when the row was read
+	Lower map[string]se.Base // cells that showed an edit under way then: the overlay hid what had come since its base
+}
+
+// OpenForm notes what somebody who reads a row now sees of it.
+func OpenForm(tx Tx, t *schema.Table, id se.RowID) (Form, error) {
+	ctl, err := tx.Control()
+	if err != nil {
+		return Form{}, err
+	}
+	pending, err := tx.Pending(t, id)
+	if err != nil {
+		return Form{}, fmt.Errorf("read pending changes of %s: %w", t.Name, err)
+	}
+	f := Form{Table: t.Name, Row: id, Base: ctl.Base()}
+	for _, cell := range t.Cells {
+		if b := pinned(f.Base, cell, pending); b.Less(f.Base) {
+			if f.Lower == nil {
+				f.Lower = map[string]se.Base{}
+			}
+			f.Lower[cell.Name] = b
+		}
+	}
+	return f, nil
+}
+
+// pinned lowers the base of an edit of a cell to that of edits of it that are still pending.
+func pinned(b se.Base, cell *schema.Cell, pending []Pending) se.Base {
+	for _, p := range pending {
+		switch {
+		case p.Change.Op == se.OpDelete:
+			if p.Change.Base.Less(b) {
+				b = p.Change.Base
+			}
+		case p.Change.Op == se.OpInsert:
+			// The centre had no such row when this one was made: nothing of it was seen.
+			b = lowest(b, []Pending{p})
+		default:
+			for _, w := range p.Change.Cells {
+				// An operation hides nothing: what the centre brought since lies under it, in sight.
+				if w.Cell == cell.Name && !w.Operation() && w.Base.Less(b) {
+					b = w.Base
+				}
+			}
+		}
+	}
+	return b
+}
