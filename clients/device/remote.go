@@ -3,7 +3,6 @@ package device
 import (
 	"context"
 
-	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
 
@@ -26,6 +25,5 @@ type Conn interface {
 type (
 	pinger    interface{ Ping() error }              // called by the goroutine that sends, when nothing was sent for a while
 	meter     interface{ Traffic() (in, out int64) } // bytes so far
-	limited   interface{ SetLimits(se.Limits) }      // the centre's limits, once they are known
 	refresher interface{ Refresh() }                 // forget the token: the centre did not take it
 )

@@ -217,9 +217,6 @@ func (c *conversation) take(m session.Message) error {
 	c.idle = false
 	if w, ok := m.(*session.Welcome); ok {
 		c.target, c.view, c.grants = se.Base{Epoch: w.Epoch, Seq: w.Head}, w.View, len(w.Grants)
-		if l, ok := c.conn.(limited); ok {
-			l.SetLimits(w.Limits)
-		}
 	}
 	msgs, err := c.dev.Receive(m)
 	if err != nil {

@@ -99,7 +99,7 @@ func (w *webSocket) Dial(ctx context.Context) (Conn, error) {
 		return nil, say(CodeProtocol, errors.New("the centre does not speak "+w.opts.Format.Subprotocol()))
 	}
 	c := &wsConn{ws: ws, format: w.opts.Format, now: w.opts.Now}
-	c.SetLimits(se.DefaultLimits)
+	c.setLimits(se.DefaultLimits)
 	_ = ws.SetReadDeadline(c.now().Add(readWithin))
 	ws.SetPongHandler(func(string) error { return ws.SetReadDeadline(c.now().Add(readWithin)) })
 	return c, nil
@@ -131,8 +131,9 @@ type wsConn struct {
 	in, out atomic.Int64
 }
 
-// SetLimits takes the centre's limits over, for what comes next.
-func (c *wsConn) SetLimits(l se.Limits) {
+// setLimits takes the centre's limits over, for what comes next. The goroutine that reads calls it: the next message
+// may be there already.
+func (c *wsConn) setLimits(l se.Limits) {
 	if l.MaxFrame <= 0 {
 		return
 	}
@@ -189,6 +190,9 @@ func (c *wsConn) Receive() (session.Message, error) {
 	m, err := wire.Unmarshal(b, c.format, *c.limits.Load())
 	if err != nil {
 		return nil, &session.Closed{Code: session.NoticeProtocol, Text: err.Error()}
+	}
+	if w, ok := m.(*session.Welcome); ok {
+		c.setLimits(w.Limits)
 	}
 	return m, nil
 }
