@@ -371,7 +371,7 @@ func (a *app) decided(cmd *cobra.Command, client *restclient.ClientWithResponses
 			return nil, misuse("column_twice", x.col.Name)
 		}
 		v, err := a.parse(t, x.col, x.text)
-		if p, ok := err.(*schema.Problem); ok {
+		if p := (*schema.Problem)(nil); errors.As(err, &p) {
 			bad.cols = append(bad.cols, p)
 		} else if err != nil {
 			return nil, err

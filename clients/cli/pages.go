@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -86,5 +85,3 @@ func notEmpty(name, s string, limit int) error {
 	}
 	return tooLong(name, s, limit)
 }
-
-func number(n int64) string { return strconv.FormatInt(n, 10) }

@@ -26,8 +26,8 @@ const (
 	ExitNotAllowed = 6 // not signed in, or not enrolled
 )
 
-// Program is the command line with everything it needs from outside. In, Out, Err and Env must be set; the zero value
-// of the rest is right for a program on a real machine.
+// Program is the command line with everything it needs from outside. In, Out, Err, Env and Now must be set; the zero
+// value of the rest is right for a program on a real machine.
 type Program struct {
 	Version string // "" = "unknown"
 	In      io.Reader
@@ -35,11 +35,11 @@ type Program struct {
 	Err     io.Writer
 	Env     func(name string) string
 
-	Now    func() time.Time // nil = time.Now
-	Zone   *time.Location   // in which times are read and shown; nil = the machine's
-	Rand   io.Reader        // for ids and keys; nil = crypto/rand
-	Clock  device.Clock     // of the replica; nil = the machine's
-	Client *http.Client     // for REST; nil = one that waits 60 s
+	Now    func() time.Time
+	Zone   *time.Location // in which times are read and shown; nil = the machine's
+	Rand   io.Reader      // for ids and keys; nil = crypto/rand
+	Clock  device.Clock   // of the replica; nil = the machine's
+	Client *http.Client   // for REST; nil = one that waits 60 s
 	After  func(time.Duration) <-chan time.Time
 	// Secret reads a password that is not to be seen, after showing prompt; nil = from the terminal that In is. It
 	// gives errNoTerminal if there is none.
@@ -67,9 +67,6 @@ func (p Program) Main(ctx context.Context, args []string) int {
 func (p *Program) defaults() {
 	if p.Version == "" {
 		p.Version = "unknown"
-	}
-	if p.Now == nil {
-		p.Now = time.Now
 	}
 	if p.Zone == nil {
 		p.Zone = time.Local

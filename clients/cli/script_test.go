@@ -64,7 +64,6 @@ type script struct {
 	*world
 	t    testing.TB
 	vars map[string]string
-	down bool
 }
 
 // play runs a script and gives it with what was really printed.
@@ -112,9 +111,9 @@ func (s *script) direct(words []string) {
 	case "skew":
 		s.machine(words[1]).skew = d(words[2])
 	case "down":
-		s.down = true
+		s.down.Store(true)
 	case "up":
-		s.down = false
+		s.down.Store(false)
 	default:
 		s.t.Fatalf("no directive %q", words[0])
 	}
@@ -138,9 +137,6 @@ func (s *script) command(line, stdin string) string {
 	} else {
 		ctx := context.Background()
 		m := s.machine(words[0])
-		if s.down {
-			defer s.unplug(m)()
-		}
 		code = m.run(ctx, strings.NewReader(stdin), &out, &errs, nil, words[1:]...)
 	}
 	if name != "" {
@@ -174,13 +170,6 @@ func (s *script) command(line, stdin string) string {
 		fmt.Fprintf(&b, "[exit %d]\n", code)
 	}
 	return b.String()
-}
-
-// unplug lets a command meet a centre that hangs up on everybody.
-func (s *script) unplug(*machine) func() {
-	handler := s.server.Config.Handler
-	s.server.Config.Handler = hangUp{}
-	return func() { s.server.Config.Handler = handler }
 }
 
 // fill puts variables into a line.

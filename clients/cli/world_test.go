@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,6 +49,7 @@ type world struct {
 	code   string // of the first administrator
 	server *httptest.Server
 	people map[string]*machine
+	down   atomic.Bool // the centre hangs up on everybody
 
 	mu sync.Mutex
 	at time.Time
@@ -148,7 +150,12 @@ func newWorld(t testing.TB) *world {
 	mux := http.NewServeMux()
 	mux.Handle("/", rest)
 	mux.Handle("/v1/sync", sockets)
-	w.server = httptest.NewServer(mux)
+	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.down.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		mux.ServeHTTP(rw, r)
+	}))
 	w.url = w.server.URL
 	w.code, err = who.BootstrapCode(context.Background())
 	require.NoError(t, err)
@@ -237,8 +244,3 @@ func settle(t testing.TB) *world {
 }
 
 func code(out string) string { return codeForm.FindString(out) }
-
-// hangUp is a centre that is there and says nothing.
-type hangUp struct{}
-
-func (hangUp) ServeHTTP(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }

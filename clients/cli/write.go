@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -39,7 +40,7 @@ func (a *app) assignments(ctx context.Context, r *device.Replica, t *schema.Tabl
 			}
 		}
 		x.value, err = a.parse(t, x.col, x.text)
-		if p, ok := err.(*schema.Problem); ok {
+		if p := (*schema.Problem)(nil); errors.As(err, &p) {
 			bad.cols = append(bad.cols, p)
 		} else if err != nil {
 			return nil, err
