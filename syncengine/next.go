@@ -15,6 +15,7 @@ type NextRequest struct {
 	Inbox  int64         // last message stored
 	Now    int64         // centre's clock, ms
 	Budget int           // about how many bytes of rows to give at most
+	Pages  Pages         // sizes; the zero value is the usual ones
 }
 
 // Part is a part of what a replica lacks: some frames of a step, or all of them.
@@ -26,10 +27,21 @@ type Part struct {
 	Head     Base
 }
 
-const (
-	pageItems   = 500       // rows read from the store at a time
-	frameBudget = 128 << 10 // about the bytes of one frame
-)
+// Pages says in what portions rows are read and sent. Tests make them small, so that a step takes many.
+type Pages struct {
+	Items int // rows read from the store at a time; 0 = 500
+	Frame int // about the bytes of one frame; 0 = 128 KiB
+}
+
+func (p Pages) orUsual() Pages {
+	if p.Items == 0 {
+		p.Items = 500
+	}
+	if p.Frame == 0 {
+		p.Frame = 128 << 10
+	}
+	return p
+}
 
 // Next gives frames that take a replica forward. All scopes are read at one head; if the budget does not reach so
 // far, the frames end without Done and the next call goes on where they ended, across heads: what changed meanwhile
@@ -51,7 +63,7 @@ func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) {
 	if req.View != v.id || req.Cursor.Epoch != head.Epoch || req.Cursor.Seq > head.Seq {
 		step.Reset, from = true, Base{}
 	}
-	r := reader{tx: tx, v: v, from: from, step: step, budget: req.Budget, at: map[string]Position{}}
+	r := reader{tx: tx, v: v, from: from, step: step, budget: req.Budget, pages: req.Pages.orUsual(), at: map[string]Position{}}
 	for _, s := range req.Staged {
 		r.at[s.Scope] = s.After
 	}
@@ -100,6 +112,7 @@ type reader struct {
 	from   Base
 	step   *Part
 	budget int
+	pages  Pages
 	at     map[string]Position // scopes of which something is staged
 	fresh  bool                // nothing of the present scope is staged
 }
@@ -133,7 +146,7 @@ func (r *reader) scope(scope string) error {
 	}
 	size := 0
 	for {
-		items, err := r.tx.Changed(scope, pos, pageItems)
+		items, err := r.tx.Changed(scope, pos, r.pages.Items)
 		if err != nil {
 			return fmt.Errorf("read changes of scope %s: %w", scope, err)
 		}
@@ -147,7 +160,7 @@ func (r *reader) scope(scope string) error {
 				frame = append(frame, *out)
 				size += out.Size()
 			}
-			if size >= frameBudget {
+			if size >= r.pages.Frame {
 				r.budget -= size
 				size = 0
 				flush()
@@ -156,7 +169,7 @@ func (r *reader) scope(scope string) error {
 				}
 			}
 		}
-		if len(items) < pageItems {
+		if len(items) < r.pages.Items {
 			break
 		}
 	}

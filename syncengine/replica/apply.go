@@ -15,13 +15,13 @@ import (
 // cursor. The device forgets what is staged and asks for a snapshot; its outbox is untouched.
 var ErrBroken = errors.New("replica: the delta does not fit this replica")
 
-// ErrGap says that a step's last frame came but one before it did not, or that a step goes on from beyond the cursor.
+// ErrGap says that a frame does not follow what is staged, or that a step goes on from beyond the cursor.
 // What is staged stays; the device says Hello again, which names how far each scope is staged.
 var ErrGap = errors.New("replica: a frame of the step is missing")
 
 // Stage keeps a frame durably without showing anything of it. With the frame that says Done the whole step is
-// applied in the same transaction, and applied tells so. A frame that was staged before, does not follow the one
-// staged last, or belongs to another step, is ignored.
+// applied in the same transaction, and applied tells so. A frame of a step that is over is ignored; one that
+// does not follow what is staged is ErrGap.
 func Stage(tx Tx, s *schema.Schema, clock Clock, d *se.Delta) (applied bool, err error) {
 	ctl, err := tx.Control()
 	if err != nil {
@@ -40,7 +40,12 @@ func Stage(tx Tx, s *schema.Schema, clock Clock, d *se.Delta) (applied bool, err
 		}
 		ctl.StagedView, ctl.StagedReset = d.View, d.Reset
 	}
-	if d.Scope != "" && ctl.advance(d) {
+	if d.Scope != "" {
+		if !ctl.advance(d) {
+			// Another connection staged something else meanwhile, perhaps read at a later head. Positions alone would
+			// not tell the two apart at the end, so nothing of both is ever mixed.
+			return false, ErrGap
+		}
 		if err := tx.Stage(d); err != nil {
 			return false, fmt.Errorf("stage delta: %w", err)
 		}

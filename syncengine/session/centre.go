@@ -55,6 +55,8 @@ type Centre struct {
 	welcomed bool
 	closed   bool
 	limits   se.Limits
+	budget   int // bytes of rows read and sent before the device must have seen them
+	pages    se.Pages
 
 	view     string
 	cursor   se.Base // what the device holds, or will once it has seen what was sent
@@ -70,7 +72,10 @@ type Centre struct {
 }
 
 // NewCentre makes the centre's end of a connection accepted at now.
-func NewCentre(limits se.Limits, now int64) *Centre { return &Centre{opened: now, limits: limits} }
+func NewCentre(limits se.Limits, now int64) *Centre { return &Centre{opened: now, limits: limits, budget: readBudget} }
+
+// Portion sets in what portions rows are read and sent: budget bytes before the device must have seen them.
+func (c *Centre) Portion(budget int, pages se.Pages) { c.budget, c.pages = budget, pages }
 
 // Receive takes a message of the device.
 func (c *Centre) Receive(m Message, now int64) []Effect {
@@ -183,7 +188,7 @@ func (c *Centre) read(now int64) []Effect {
 	}
 	c.want, c.reading = false, true
 	return []Effect{&Read{se.NextRequest{
-		Device: c.hello.Device, Cursor: c.cursor, View: c.view, Staged: c.staged, Inbox: c.inbox, Now: now, Budget: readBudget,
+		Device: c.hello.Device, Cursor: c.cursor, View: c.view, Staged: c.staged, Inbox: c.inbox, Now: now, Budget: c.budget, Pages: c.pages,
 	}}}
 }
 
