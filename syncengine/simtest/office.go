@@ -54,6 +54,9 @@ func (o *office) committing() error {
 func (o *office) accept(c *conn) *session.Centre {
 	o.conns = append(o.conns, c)
 	cen := session.NewCentre(o.w.engine.Limits(), o.w.now)
+	if o.w.tiny {
+		cen.Portion(int(o.w.between(100, 4000)), se.Pages{Items: int(o.w.between(1, 9)), Frame: int(o.w.between(80, 900))})
+	}
 	if o.down {
 		c.cenOpen = false
 		o.w.after(500, func() {

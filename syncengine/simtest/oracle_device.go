@@ -153,7 +153,7 @@ func (o *oracle) rowEquals(d *watch, tx replica.Tx, k replica.RowKey, seq int64)
 	}
 	for i, def := range t.Cells {
 		if got != nil && !def.Derived && !slices.Equal(got[i], want[i]) {
-			o.bad("P10", "%s at %d: %s %s.%s is %v, the centre has %v", d.id, seq, k.Table, k.Row, def.Name, got[i], want[i])
+			o.bad("P10", "%s at %d: %s %s.%s is %v, the centre has %v%s", d.id, seq, k.Table, k.Row, def.Name, got[i], want[i], o.tell(k.Table, k.Row))
 		}
 	}
 	return want != nil

@@ -56,6 +56,7 @@ type World struct {
 	commits int
 	faults  int
 	moves   bool // rows have moved between scopes or doors
+	tiny    bool // rows are read and sent in small portions
 	calm    bool // no more faults
 	idle    bool // no more work
 	counts  map[string]int
@@ -108,6 +109,7 @@ func (w *World) count(what string) { w.counts[what]++ }
 
 // build makes the centre, its people and their devices.
 func (w *World) build() {
+	w.tiny = w.chance(2)
 	w.engine = se.New(w.schema, se.DefaultLimits)
 	w.oracle = newOracle(w)
 	made := w.opts.Make
