@@ -160,7 +160,7 @@ type target struct {
 	table *schema.Table
 	row   se.RowID
 	image Image // centre's; nil = not there
-	seen  bool  // an item of the step was about it
+	seen  bool  // the step brought the row
 	ended bool  // pending changes up to lastN end
 }
 
@@ -202,7 +202,6 @@ func (a *applier) item(it *StagedItem) error {
 	if err != nil {
 		return err
 	}
-	x.seen = true
 	switch it.Kind {
 	case se.DeltaDead:
 		x.image = nil
@@ -212,6 +211,7 @@ func (a *applier) item(it *StagedItem) error {
 			x.image = nil
 		}
 	case se.DeltaRow:
+		x.seen = true
 		if it.Whole {
 			x.image = blank(t)
 		} else if x.image == nil {
