@@ -64,15 +64,18 @@ type Centre struct {
 	inbox    int64
 	sent     int64 // Delta frames
 	seen     int64
-	inFlight int  // changesets submitted and not committed
-	reading  bool // a Read or Open effect is out
-	want     bool // something may have changed
-	owed     bool // an empty delta must be sent too
+	inFlight int   // changesets submitted and not committed
+	reading  bool  // a Read or Open effect is out
+	want     bool  // something may have changed
+	owed     bool  // an empty delta must be sent too
+	told     int64 // the device's last n that the last whole step contains
 	lastSent int64
 }
 
 // NewCentre makes the centre's end of a connection accepted at now.
-func NewCentre(limits se.Limits, now int64) *Centre { return &Centre{opened: now, limits: limits, budget: readBudget} }
+func NewCentre(limits se.Limits, now int64) *Centre {
+	return &Centre{opened: now, limits: limits, budget: readBudget}
+}
 
 // Portion sets in what portions rows are read and sent: budget bytes before the device must have seen them.
 func (c *Centre) Portion(budget int, pages se.Pages) { c.budget, c.pages = budget, pages }
@@ -155,7 +158,9 @@ func (c *Centre) Committed(n int, verdicts []se.Verdict, code NoticeCode, text s
 	var out []Effect
 	if len(verdicts) > 0 {
 		out = append(out, &Send{&Verdicts{verdicts}})
-		c.want, c.owed = true, true
+		c.want = true
+		// The bell may have been faster: then the step that contains them is on its way already.
+		c.owed = c.owed || verdicts[len(verdicts)-1].N > c.told
 	}
 	if code != "" {
 		return append(out, c.close(code, text)...)
@@ -225,7 +230,7 @@ func (c *Centre) Advanced(part *se.Part, now int64) []Effect {
 	}
 	c.lastSent = now
 	if last.Done {
-		c.cursor, c.staged, c.owed = last.To, nil, false
+		c.cursor, c.staged, c.owed, c.told = last.To, nil, false, last.LastN
 	} else {
 		c.want = true
 	}
