@@ -114,6 +114,9 @@ func TestForgedAuthorIsRejected(t *testing.T) {
 	v := hear[*session.Verdicts](a).Verdicts[0]
 	require.Equal(t, se.Rejected, v.Kind)
 	require.Equal(t, se.CodeWrongAuthor, v.Reason.Code)
+	d := a.catchUp(2)
+	require.Empty(t, d.Items)
+	require.Equal(t, cs.N, d.LastN, "an empty step tells that nothing of it will come")
 	a.works()
 }
 

@@ -311,3 +311,37 @@ func (h hanging) Submit(ctx context.Context, list []*se.Changeset, contact se.Co
 	<-ctx.Done()
 	return nil, errors.New("hung: " + strings.ToLower(ctx.Err().Error()))
 }
+
+// A device that has not said what it has seen is sent no more, however much happens; then everything comes as one step
+// (P14: nothing piles up for it at the centre).
+func TestCredit(t *testing.T) {
+	bubble(t, same, func(t *testing.T, c *county, dial func(int) *phone) {
+		slow, other := dial(1), dial(2)
+		slow.say(&session.Hello{Hello: slow.hello})
+		hear[*session.Welcome](slow)
+		d := hear[*session.Delta](slow)
+		came := make(chan session.Message, 100)
+		go func() {
+			for {
+				m, err := slow.next()
+				if err != nil {
+					close(came)
+					return
+				}
+				came <- m
+			}
+		}()
+		other.greet()
+		for range 5 {
+			other.works()
+		}
+		synctest.Wait()
+		require.Empty(t, came)
+		slow.say(&session.Seen{Frames: 1, Epoch: d.To.Epoch, Cursor: d.To.Seq, View: d.View})
+		synctest.Wait()
+		require.Len(t, came, 1)
+		require.Len(t, (<-came).(*session.Delta).Items, 5)
+		slow.ws.Close()
+		<-came
+	})
+}

@@ -187,7 +187,10 @@ func (p *phone) catchUp(frames int64) *session.Delta {
 	p.t.Helper()
 	for ; ; frames++ {
 		d := hear[*session.Delta](p)
-		p.say(&session.Seen{Frames: frames})
+		if d.Done {
+			p.hello.Epoch, p.hello.Cursor, p.hello.View = d.To.Epoch, d.To.Seq, d.View
+		}
+		p.say(&session.Seen{Frames: frames, Epoch: p.hello.Epoch, Cursor: p.hello.Cursor, View: p.hello.View})
 		if d.Done {
 			return d
 		}
