@@ -30,6 +30,9 @@ func (g *ingest) decide(i int, c *Change) error {
 		return reject(CodeUnknownTable, c, "", "")
 	}
 	g.fate(i, con.Key.Cell, FateStands)
+	if g.stood, err = g.standing(con); err != nil {
+		return err
+	}
 	switch con.Key.Kind {
 	case ConflictCell:
 		return g.decideCell(i, c, t, con)
@@ -73,20 +76,59 @@ func (g *ingest) dismiss(con *Conflict, d *Decision, outcome Outcome) error {
 	return g.closeConflict(con, outcome, d.Reason)
 }
 
-// announce tells the devices of the candidates that were shown what was decided.
+// announce tells what was decided to the devices of the candidates that were shown, and to the one whose work stood
+// against them when the decision came.
 func (g *ingest) announce(con *Conflict, list []Candidate, d *Decision) error {
-	told := map[string]bool{g.cs.Device: true}
+	devices := []string{g.stood}
 	for _, x := range list {
-		if told[x.Device] || x.Device == "" || !slices.Contains(d.Shown, x.ID()) {
+		if slices.Contains(d.Shown, x.ID()) {
+			devices = append(devices, x.Device)
+		}
+	}
+	told := map[string]bool{g.cs.Device: true, "": true}
+	for _, device := range devices {
+		if told[device] {
 			continue
 		}
-		told[x.Device] = true
-		m := Message{Device: x.Device, Kind: MessageDecided, Conflict: ConflictRef{con.ID, con.Key}, Author: g.cs.Author, Choice: d.Choice}
+		told[device] = true
+		m := Message{Device: device, Kind: MessageDecided, Conflict: ConflictRef{con.ID, con.Key}, Author: g.cs.Author, Choice: d.Choice}
 		if err := g.message(m); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// standing gives the device whose work the candidates of a conflict stand against, "" if there is none.
+func (g *ingest) standing(con *Conflict) (string, error) {
+	t := g.views.table(con.Key.Table)
+	if con.Key.Kind == ConflictDelete {
+		dead, err := g.tx.Dead(con.Key.Table, con.Key.Row)
+		if err != nil || dead == nil {
+			return "", err
+		}
+		return dead.By.Device, nil
+	}
+	id := con.Key.Row
+	if con.Key.Kind == ConflictWorkflow {
+		t = t.StepsBy
+		last, err := g.tx.LastStep(t.Name, id)
+		if err != nil || last == nil {
+			return "", err
+		}
+		id = last.Row
+	}
+	row, err := g.tx.Row(t.Name, id)
+	if err != nil || row == nil {
+		return "", err
+	}
+	if con.Key.Kind != ConflictCell {
+		return candidateRow(t, row).Device, nil
+	}
+	if w := row.Cells[t.CellIndex(con.Key.Cell)].Standing(); w != nil {
+		return w.Device, nil
+	}
+	return "", nil
 }
 
 func find(con *Conflict, id WriteID) []Candidate {

@@ -71,6 +71,8 @@ func TestReviewedCell(t *testing.T) {
 	require.Equal(t, se.Conflicts, dv.Kind, "the decision is told that the conflict goes on")
 	con = w.open(se.ConflictCell, "home", rid(1), "head")
 	require.NotNil(t, con, "what joined since stays open")
+	told := view(w, func(tx se.ReadTx) ([]se.Message, error) { return tx.Inbox(late.id, 0, 9) })
+	require.Equal(t, se.MessageDecided, told[len(told)-1].Kind, "the author whose value stood is told too")
 	require.Equal(t, "李", w.shows("home", rid(1), "head"))
 	var values []string
 	for _, c := range con.Candidates {

@@ -115,6 +115,7 @@ type ingest struct {
 	outcomes  []WriteOutcome
 	conflicts []ConflictRef
 	opened    int            // conflicts opened by this changeset, for their ids
+	stood     string         // decide: the device whose work the candidates stood against
 	checks    []func() error // what can be told only when all changes are in
 }
 

@@ -7,10 +7,15 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/doorstep-sync/doorstep/server/auth"
+	"github.com/doorstep-sync/doorstep/server/centre"
+	"github.com/doorstep-sync/doorstep/server/directory"
 	"github.com/doorstep-sync/doorstep/server/feed"
 	"github.com/doorstep-sync/doorstep/server/gateway"
 	"github.com/doorstep-sync/doorstep/server/messages"
+	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
 // sockets is what main asks of the gateway.
@@ -24,13 +29,31 @@ type sockets interface {
 
 func openSockets(a *app, bell feed.County, now func() time.Time) (sockets, error) {
 	g, err := gateway.New(gateway.Options{
-		Auth: authenticator{a.auth}, Centre: a.centre, Bell: bell, Now: now, Log: a.log, Observer: socketMetrics{a.metrics},
+		Auth: authenticator{a.auth}, Centre: contacts{a.centre, a.directory, a.log}, Bell: bell, Now: now, Log: a.log, Observer: socketMetrics{a.metrics},
 		Origins: a.config.Origins, MaxConnections: a.config.MaxConnections,
 	})
 	if err != nil {
 		return nil, usage("origins: %v", err)
 	}
 	return g, nil
+}
+
+// contacts notes when a device was last heard of, how far its clock is off and what it runs, for the device list.
+type contacts struct {
+	*centre.Centre
+	directory *directory.Directory
+	log       zerolog.Logger
+}
+
+// Welcome implements gateway.Centre. A contact that cannot be noted keeps nobody from synchronising.
+func (c contacts) Welcome(h syncengine.Hello) (*syncengine.Welcome, error) {
+	w, err := c.Centre.Welcome(h)
+	if err == nil {
+		if err := c.directory.Contact(context.Background(), h.Device, w.Time-h.Wall, h.App, h.Schema); err != nil {
+			c.log.Warn().Err(err).Str("device", h.Device).Msg("contact not noted")
+		}
+	}
+	return w, err
 }
 
 // authenticator gives the gateway the names of what server/auth found.

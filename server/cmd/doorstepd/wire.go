@@ -28,16 +28,17 @@ import (
 
 // app is a centre with everything wired together.
 type app struct {
-	config  config
-	log     zerolog.Logger
-	schema  *schema.Schema
-	folder  *folder
-	store   *store.Store
-	centre  *centre.Centre
-	auth    *auth.Service
-	sockets sockets
-	metrics *metrics
-	server  *http.Server
+	config    config
+	log       zerolog.Logger
+	schema    *schema.Schema
+	folder    *folder
+	store     *store.Store
+	centre    *centre.Centre
+	auth      *auth.Service
+	directory *directory.Directory
+	sockets   sockets
+	metrics   *metrics
+	server    *http.Server
 
 	stopping atomic.Bool
 }
@@ -71,8 +72,8 @@ func (a *app) wire(now func() time.Time) (err error) {
 	bell := feed.New().County(c.County)
 	engine := syncengine.New(a.schema, syncengine.DefaultLimits)
 	a.centre = centre.New(engine, a.store, centre.Options{Now: now, Bell: bell, Observer: commitMetrics{a.metrics}})
-	dir := directory.New(directory.Config{DB: a.store, County: c.County, Roles: a.schema.Roles, Now: now, Random: rand.Reader})
-	a.auth, err = auth.New(auth.Config{Directory: dir, Keys: keys, County: c.County, Now: now, Random: rand.Reader, CodeLife: c.CodeLife})
+	a.directory = directory.New(directory.Config{DB: a.store, County: c.County, Roles: a.schema.Roles, Now: now, Random: rand.Reader})
+	a.auth, err = auth.New(auth.Config{Directory: a.directory, Keys: keys, County: c.County, Now: now, Random: rand.Reader, CodeLife: c.CodeLife})
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func (a *app) wire(now func() time.Time) (err error) {
 		return err
 	}
 	rest := api.New(api.Config{
-		Auth: a.auth, Directory: dir, Schema: a.schema, Decider: a.centre, State: a.store, Queue: queue, Households: households,
+		Auth: a.auth, Directory: a.directory, Schema: a.schema, Decider: a.centre, State: a.store, Queue: queue, Households: households,
 		Revoked: a.sockets.Revoked, Log: log, Now: now, Boot: randomHex(8), Version: version,
 	})
 	a.server = newServer(a.routes(rest), log)
