@@ -51,6 +51,15 @@ func field(t testing.TB, r *device.Replica, id se.RowID, column string) schema.V
 	return row.Values[column]
 }
 
+func TestHelloSealsWhatOthersWrote(t *testing.T) {
+	r := create(t)
+	shell(t, r, `INSERT INTO dispute(kind_code) VALUES('neighbour');`)
+	h, err := r.Session().Hello()
+	require.NoError(t, err)
+	require.EqualValues(t, 1, h.LastN)
+	require.Equal(t, outbox(t, r)[0].Hash(), h.LastHash)
+}
+
 func TestShellUpdate(t *testing.T) {
 	_, b, id, last := written(t, `UPDATE household SET phone = '13700000000' WHERE id = (SELECT id FROM k);`)
 	require.Len(t, last.Changes[0].Cells, 1, "only the cell that changed")

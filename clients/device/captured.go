@@ -8,48 +8,17 @@ import (
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
 
-// Captured gives what the triggers logged since the last seal, in order, with every value in the one form in which
-// its column keeps it. Rows that hold another spelling of a value, as a foreign program may write it, are brought
-// into that form here, before they are compared with anything: replicas are equal byte for byte.
+// Captured gives what the triggers logged since the last seal, in order.
 func (p *port) Captured() ([]replica.Capture, error) {
 	rows, err := p.conn.QueryContext(p.ctx, `SELECT coalesce(tbl, ''), coalesce(id, ''), coalesce(op, ''), coalesce(col, ''), old, new,
 		coalesce(epoch, 0), coalesce(base, 0), coalesce(wall, 0) FROM ds_capture ORDER BY k`)
 	if err != nil {
 		return nil, fmt.Errorf("read capture log: %w", err)
 	}
-	caps, err := collect(rows, func() (c replica.Capture, err error) {
+	return collect(rows, func() (c replica.Capture, err error) {
 		err = rows.Scan(&c.Table, &c.Row, &c.Op, &c.Col, &scanned{&c.Old}, &scanned{&c.New}, &c.Base.Epoch, &c.Base.Seq, &c.Wall)
 		return c, err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read capture log: %w", err)
-	}
-	for i := range caps {
-		if err := p.normalise(&caps[i]); err != nil {
-			return nil, err
-		}
-	}
-	return caps, nil
-}
-
-func (p *port) normalise(c *replica.Capture) error {
-	t := p.schema.Table(c.Table)
-	if t == nil {
-		return nil
-	}
-	col := t.Column(c.Col)
-	if col == nil {
-		return nil
-	}
-	c.Old = col.Normalize(c.Old)
-	if v := col.Normalize(c.New); v != c.New {
-		q := "UPDATE " + quote(t.Name) + " SET " + quote(col.Name) + ` = ? WHERE "id" = ? AND ` + quote(col.Name) + " IS ?"
-		if err := p.exec(q, v.Any(), string(c.Row), c.New.Any()); err != nil {
-			return fmt.Errorf("bring %s.%s into form: %w", t.Name, col.Name, err)
-		}
-		c.New = v
-	}
-	return nil
 }
 
 // ClearCaptured empties the log.

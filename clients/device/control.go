@@ -36,9 +36,16 @@ type (
 	}
 )
 
+// querier is what reading needs of a connection, a transaction or a pool.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// execer is a querier that writes too.
+type execer interface {
+	querier
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 func readControl(ctx context.Context, q querier) (replica.Control, error) {

@@ -60,15 +60,21 @@ func differ(t *testing.T, seed uint64, steps int) {
 		name, run := d.step()
 		did = append(did, name)
 		run()
-		var a, b string
-		require.NoError(t, r.Store().Update(func(tx replica.Tx) error { a = d.state(tx); return nil }))
-		b = d.state(d.ref)
-		theirs := strings.Split(a, "\n")
-		for i, line := range strings.Split(b, "\n") {
-			require.Equal(t, line, theirs[min(i, len(theirs)-1)], "seed %d after %v", seed, did)
-		}
-		require.Equal(t, len(b), len(a))
+		d.compare(fmt.Sprintf("seed %d after %v", seed, did))
 	}
+}
+
+// compare finds the first line in which the two differ.
+func (d *differential) compare(where string) {
+	d.t.Helper()
+	var a string
+	require.NoError(d.t, d.r.Store().Update(func(tx replica.Tx) error { a = d.state(tx); return nil }))
+	b := d.state(d.ref)
+	theirs := strings.Split(a, "\n")
+	for i, line := range strings.Split(b, "\n") {
+		require.Equal(d.t, line, theirs[min(i, len(theirs)-1)], where)
+	}
+	require.Equal(d.t, len(b), len(a), where)
 }
 
 func (d *differential) both(fn func(replica.Tx) error) {
@@ -142,6 +148,16 @@ func (d *differential) image(t *schema.Table) replica.Image {
 	return row
 }
 
+// central is an image with what the centre alone writes.
+func (d *differential) central(t *schema.Table) replica.Image {
+	row := d.image(t)
+	i := t.CellIndex(schema.CellEnvelop)
+	for j, c := range t.Cells[i].Columns {
+		row[i][j] = d.value(c)
+	}
+	return row
+}
+
 // write is another program's transaction of one to three statements.
 func (d *differential) write() {
 	tx, err := d.program.Begin()
@@ -202,7 +218,7 @@ func (d *differential) delta(reset bool) {
 		} else if !reset && n == 1 {
 			it.Kind, it.Whole = se.DeltaEvict, false
 		} else {
-			row := d.image(t)
+			row := d.central(t)
 			for i, cell := range t.Cells {
 				it.Cells = append(it.Cells, se.CellValue{Cell: cell.Name, Values: row[i]})
 			}
@@ -228,8 +244,13 @@ func (d *differential) delta(reset bool) {
 		d.both(func(tx replica.Tx) error {
 			applied, err := replica.Stage(tx, d.r.Schema(), d.clock, f)
 			require.Equal(d.t, i == 2, applied)
+			if i == 1 {
+				require.ErrorIs(d.t, err, replica.ErrGap)
+				return nil
+			}
 			return err
 		})
+		d.compare(fmt.Sprint("frame ", i))
 	}
 }
 

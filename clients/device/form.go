@@ -2,11 +2,11 @@ package device
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
 
 // Form is a row as a person read it, and when. Its fields may be stored and restored.
@@ -14,7 +14,7 @@ type Form struct {
 	Table  string
 	ID     se.RowID
 	Values map[string]schema.Value // every column
-	ReadAt se.Base                 // the cursor at which it was read
+	Seen   replica.Form            // what of the centre's row it shows
 }
 
 // Form reads a row for editing: values and cursor in one moment. An unknown id is CodeNoRow.
@@ -23,21 +23,20 @@ func (r *Replica) Form(ctx context.Context, table string, id se.RowID) (*Form, e
 	if err != nil {
 		return nil, err
 	}
-	tx, err := r.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := r.read.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, storage(err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	f := &Form{Table: table, ID: id}
-	if err := tx.QueryRowContext(ctx, `SELECT epoch, cursor FROM ds_control`).Scan(&f.ReadAt.Epoch, &f.ReadAt.Seq); err != nil {
-		return nil, storage(err)
-	}
 	row, err := readRow(ctx, tx, t, id)
 	if err != nil {
 		return nil, err
 	}
-	f.Values = row.Values
-	return f, nil
+	seen, err := replica.OpenForm(&port{conn: tx, schema: r.schema, ctx: ctx}, t, id)
+	if err != nil {
+		return nil, storage(err)
+	}
+	return &Form{Table: table, ID: id, Values: row.Values, Seen: seen}, nil
 }
 
 // SetForm saves what a person changed in a form: only the cells he changed, and as decided on what he had read,
@@ -66,9 +65,10 @@ func (tx *Tx) SetForm(f *Form, changes map[string]any) error {
 	if len(row) == 0 {
 		return nil
 	}
-	if err := tx.ReadAt(f.ReadAt); err != nil {
+	if err := tx.ReadAt(f.Seen.Base); err != nil {
 		return err
 	}
+	tx.forms = append(tx.forms, f.Seen)
 	if err := tx.set(t, f.ID, row); err != nil {
 		return fmt.Errorf("save form: %w", err)
 	}

@@ -44,7 +44,7 @@ func TestAFormIsSavedAtTheCursorAtWhichItWasRead(t *testing.T) {
 	cs := outbox(t, b)[0]
 	require.Len(t, cs.Changes[0].Cells, 2, "notes were not touched in the form")
 	for _, w := range cs.Changes[0].Cells {
-		require.Equal(t, form.ReadAt, w.Base, w.Cell)
+		require.Equal(t, form.Seen.Base, w.Base, w.Cell)
 		if w.Cell == "result" {
 			require.Equal(t, []schema.Value{schema.Text("open"), schema.Text("shares"), schema.Null(), schema.Null()}, w.Values, "the group as the form shows it")
 		}
@@ -55,10 +55,36 @@ func TestAFormIsSavedAtTheCursorAtWhichItWasRead(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, list, 2)
 
-	write(t, b, func(tx *device.Tx) error { return tx.Set("dispute", id, map[string]any{"notes": "later"}) })
 	now, err := b.Status(bg)
 	require.NoError(t, err)
-	require.Equal(t, now.Cursor, outbox(t, b)[0].Changes[0].Cells[0].Base, "the form's cursor does not stay")
+	write(t, b, func(tx *device.Tx) error {
+		if err := tx.SetForm(form, map[string]any{"demands": "quiet"}); err != nil {
+			return err
+		}
+		return tx.Set("dispute", id, map[string]any{"notes": "later"})
+	})
+	bases := map[string]se.Base{}
+	for _, w := range outbox(t, b)[0].Changes[0].Cells {
+		bases[w.Cell] = w.Base
+	}
+	require.Equal(t, map[string]se.Base{"demands": form.Seen.Base, "notes": now.Cursor}, bases, "the form's cursor is for the form alone")
+}
+
+// A form that was opened over an edit under way has seen no more of the cell than that edit had.
+func TestAFormOverAPendingEdit(t *testing.T) {
+	c, a, _ := pair(t)
+	synced(t, a, c)
+	id := household(t, a)
+	synced(t, a, c)
+	write(t, a, func(tx *device.Tx) error { return tx.Set("household", id, map[string]any{"notes": "one"}) })
+	first := outbox(t, a)[0].Changes[0].Cells[0].Base
+	insert(t, a, "dispute", map[string]any{"kind_code": "neighbour"})
+	form, err := a.Form(bg, "household", id)
+	require.NoError(t, err)
+	require.Equal(t, schema.Text("one"), form.Values["notes"])
+	synced(t, a, c) // the edit is in; the cursor has moved
+	write(t, a, func(tx *device.Tx) error { return tx.SetForm(form, map[string]any{"notes": "two"}) })
+	require.Equal(t, first, outbox(t, a)[0].Changes[0].Cells[0].Base)
 }
 
 func TestAFormFromTheFutureIsRefused(t *testing.T) {

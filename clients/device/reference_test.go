@@ -172,10 +172,23 @@ func each(t *schema.Table, fn func(c *schema.Column, i, j int)) {
 	}
 }
 
+// gone runs over all columns of a row: what is noted when it goes.
+func gone(t *schema.Table, fn func(c *schema.Column, i, j int)) {
+	for i, cell := range t.Cells {
+		for j, c := range cell.Columns {
+			fn(c, i, j)
+		}
+	}
+}
+
 // replace is INSERT OR REPLACE: without recursive triggers the old row goes without a word.
 func (m *reference) replace(t *schema.Table, id se.RowID, row replica.Image) {
 	if old := m.rows[key(t, id)]; old != nil {
-		each(t, func(c *schema.Column, i, j int) { m.note(t, id, replica.CaptureKept, c.Name, old[i][j], schema.Null()) })
+		gone(t, func(c *schema.Column, i, j int) {
+			if captured(c) || !old[i][j].IsNull() {
+				m.note(t, id, replica.CaptureKept, c.Name, old[i][j], schema.Null())
+			}
+		})
 	}
 	m.note(t, id, replica.CaptureInsert, "", schema.Null(), schema.Null())
 	each(t, func(c *schema.Column, i, j int) {
@@ -207,7 +220,7 @@ func (m *reference) remove(t *schema.Table, id se.RowID) {
 		return
 	}
 	m.note(t, id, replica.CaptureDelete, "", schema.Null(), schema.Null())
-	each(t, func(c *schema.Column, i, j int) {
+	gone(t, func(c *schema.Column, i, j int) {
 		if !row[i][j].IsNull() {
 			m.note(t, id, replica.CaptureDelete, c.Name, row[i][j], schema.Null())
 		}

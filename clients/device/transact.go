@@ -21,7 +21,7 @@ var (
 //
 // Its statements run without a context: half an apply must not be interrupted, only whole ones are.
 type port struct {
-	conn   *sql.Conn
+	conn   execer
 	schema *schema.Schema
 	ctx    context.Context
 	wall   int64

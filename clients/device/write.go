@@ -33,14 +33,15 @@ func (r *Replica) Write(ctx context.Context, fn func(tx *Tx) error) (*Receipt, e
 		if err := p.exec(`UPDATE ds_control SET now = ?`, p.wall); err != nil {
 			return err
 		}
-		if err := fn(&Tx{port: p, replica: r, user: ctx, ctl: ctl}); err != nil {
+		tx := &Tx{port: p, replica: r, user: ctx, ctl: ctl}
+		if err := fn(tx); err != nil {
 			return err
 		}
 		if open, err := r.open(); err != nil || !open {
 			return errEnded
 		}
 		return p.applying(func() error {
-			cs, err := replica.Seal(p, r.schema, r.opts.Clock.Read(), false)
+			cs, err := replica.Seal(p, r.schema, r.opts.Clock.Read(), false, tx.forms...)
 			if err != nil || cs == nil {
 				return err
 			}
@@ -127,6 +128,7 @@ type Tx struct {
 	replica *Replica
 	user    context.Context
 	ctl     replica.Control
+	forms   []replica.Form // that were saved
 }
 
 // Exec runs a statement. Rows it changes are captured cell by cell.
