@@ -196,7 +196,7 @@ func (f *fleet) trial(enough int64, choose func() plan) (out outcome, faults wor
 	}
 	began = time.Now()
 	err = f.until(func() (bool, string) { f.sums(); return f.quiet() })
-	out.drained = since(began)
+	out.drained = time.Since(began)
 	if err != nil {
 		faults.Otherwise("after the kill: %v", err)
 	}
@@ -215,7 +215,7 @@ func (f *fleet) restart(list []victim, back map[string]time.Duration) error {
 		if err := f.until(func() (bool, string) { return v.works(), "the " + v.name + " is not back at work" }); err != nil {
 			return err
 		}
-		back[v.name] = since(began)
+		back[v.name] = time.Since(began)
 	}
 	return nil
 }

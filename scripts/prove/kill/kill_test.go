@@ -38,10 +38,10 @@ func build(t testing.TB, more ...overlay.Edit) programs {
 	t.Helper()
 	dir := t.TempDir()
 	p := programs{filepath.Join(dir, "doorstepd"), filepath.Join(dir, "phone")}
-	centre := append(more, overlay.Points(
+	centre := slices.Concat(more, overlay.Points(
 		overlay.Place{Name: centrePlaces[0], File: "server/store/records.go", At: "func (t *tx) PutVerdict(device string, v syncengine.Verdict) error {", After: true},
 		overlay.Place{Name: centrePlaces[1], File: "server/store/tx.go", At: `if err := t.c.exec("COMMIT"); err != nil {`},
-		overlay.Place{Name: centrePlaces[2], File: "server/centre/centre.go", At: "results := c.engine.Commit(c.store, subs)", After: true})...)
+		overlay.Place{Name: centrePlaces[2], File: "server/centre/centre.go", At: "results := c.engine.Commit(c.store, subs)", After: true}))
 	require.NoError(t, overlay.Build("./server/cmd/doorstepd", p.doorstepd, centre...))
 	phone := overlay.Points(overlay.Place{Name: phonePlaces[0], File: "clients/device/transact.go", At: `if _, err := r.conn.ExecContext(bg, "COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", storage(err))
@@ -124,5 +124,5 @@ func (s *summary) String() string {
 
 func spread(list []time.Duration) string {
 	slices.Sort(list)
-	return fmt.Sprintf("median %v, longest %v", list[len(list)/2], list[len(list)-1])
+	return fmt.Sprintf("median %v, longest %v", list[len(list)/2].Round(time.Millisecond), list[len(list)-1].Round(time.Millisecond))
 }

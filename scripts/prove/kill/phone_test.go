@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -97,6 +96,3 @@ func scan(line, form string, n *int64) bool {
 	_, err := fmt.Sscanf(line, form, n)
 	return err == nil
 }
-
-// since is a duration to the millisecond.
-func since(began time.Time) time.Duration { return time.Since(began).Round(time.Millisecond) }

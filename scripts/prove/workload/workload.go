@@ -23,6 +23,9 @@ const (
 // Desk is the device that writes the shared rows, as its first changeset; phones are 1, 2, 3 …
 const Desk = 0
 
+// Phone is the phone whose replica is under test where there is only one.
+const Phone = 1
+
 // Ids of the shared rows.
 const (
 	building  = "01900000-0000-7000-8000-0000000000b1"
@@ -40,8 +43,10 @@ type Mark struct {
 // Token is what the rows of a changeset share.
 func (m Mark) Token() string { return fmt.Sprintf("t-%d-%d", m.Who, m.N) }
 
-// Device and Account are the ids where the proof gives them out itself.
-func Device(who int) string  { return fmt.Sprintf("01900000-0000-7000-9000-%012x", who+1) }
+// Device is a device's id where the proof gives it out itself.
+func Device(who int) string { return fmt.Sprintf("01900000-0000-7000-9000-%012x", who+1) }
+
+// Account is the id of its person.
 func Account(who int) string { return fmt.Sprintf("01900000-0000-7000-a000-%012x", who+1) }
 
 // Row is a row to insert.

@@ -14,11 +14,8 @@ import (
 	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
 
-// self is the phone under test; another one writes at the centre meanwhile.
-const (
-	self  = 1
-	other = 2
-)
+// other is a phone that writes at the centre meanwhile.
+const other = 2
 
 // device works with a replica through the SDK, in step with a county that no power cut touches. It prints, each once
 // it is durable on the device:
@@ -60,7 +57,7 @@ func (w *writer) device(dir, county string) error {
 	random := w.rand(0)
 	for {
 		for range random.IntN(4) {
-			m, err := workload.Write(context.Background(), r, self)
+			m, err := workload.Write(context.Background(), r, workload.Phone)
 			if err != nil {
 				return err
 			}
@@ -101,7 +98,7 @@ func open(file string, opts device.Options) (*device.Replica, error) {
 	default:
 		return nil, err
 	}
-	return r, r.Identify(context.Background(), device.Identity{Device: workload.Device(self), Account: workload.Account(self)})
+	return r, r.Identify(context.Background(), device.Identity{Device: workload.Device(workload.Phone), Account: workload.Account(workload.Phone)})
 }
 
 // took prints what a message of the centre has made durable: verdicts, and the cursor as the device tells it.
@@ -128,7 +125,7 @@ func (w *writer) commit(st *store.Store, a *workload.Author, count int) error {
 	var errs []error
 	for _, r := range w.engine.Commit(st, subs) {
 		if !r.Verdict.Kind.Effective() {
-			errs = append(errs, fmt.Errorf("changeset %d of the county is %s: %v %+v", r.Verdict.N, r.Verdict.Kind, r.Err, r.Verdict.Reason))
+			errs = append(errs, fmt.Errorf("changeset %d of the county is %s: %w %+v", r.Verdict.N, r.Verdict.Kind, r.Err, r.Verdict.Reason))
 		}
 	}
 	return errors.Join(errs...)

@@ -3,6 +3,8 @@
 //
 //	writer centre DIR SEED         the store in DIR, many devices
 //	writer device DIR SEED COUNTY  the replica in DIR, against a county in the folder COUNTY, which stays
+//
+// With "-steps" behind the first word it does a short scenario and ends: for disks that fail.
 package main
 
 import (
@@ -49,6 +51,10 @@ func run(args []string) error {
 		return w.centre(args[1])
 	case args[0] == "device" && len(args) == 4:
 		return w.device(args[1], args[3])
+	case args[0] == "centre-steps" && len(args) == 3:
+		return w.centreSteps(args[1])
+	case args[0] == "device-steps" && len(args) == 4:
+		return w.deviceSteps(args[1], args[3])
 	}
 	return fmt.Errorf("cannot %q", args)
 }
