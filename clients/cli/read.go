@@ -232,10 +232,10 @@ func (a *app) showCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d.ReadAt = base(form.ReadAt)
+			d.ReadAt = base(form.Seen.Base)
 			return a.emit(d)
 		}
-		return a.showText(ctx, r, t, row, form.ReadAt)
+		return a.showText(ctx, r, t, row, form.Seen.Base)
 	})
 }
 
