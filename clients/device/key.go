@@ -38,7 +38,12 @@ func readKey(path string) (ed25519.PrivateKey, error) {
 // makeKey gives the key at path, or makes one and has it on the disk before it is used: a key that the centre knows
 // and the device lost would be a device lost.
 func makeKey(path string, random io.Reader) (ed25519.PrivateKey, error) {
-	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+	switch info, err := os.Stat(path); {
+	case err == nil && info.Size() == 0: // we were killed before the key was in it: nobody knows that key
+		if err := os.Remove(path); err != nil {
+			return nil, say(CodeKey, err)
+		}
+	case !errors.Is(err, os.ErrNotExist):
 		return readKey(path)
 	}
 	seed := make([]byte, ed25519.SeedSize)
