@@ -125,7 +125,7 @@ func (w *writer) commit(st *store.Store, a *workload.Author, count int) error {
 	var errs []error
 	for _, r := range w.engine.Commit(st, subs) {
 		if !r.Verdict.Kind.Effective() {
-			errs = append(errs, fmt.Errorf("changeset %d of the county is %s: %w %+v", r.Verdict.N, r.Verdict.Kind, r.Err, r.Verdict.Reason))
+			errs = append(errs, r.Err, fmt.Errorf("changeset %d of the county is %s: %+v", r.Verdict.N, r.Verdict.Kind, r.Verdict.Reason))
 		}
 	}
 	return errors.Join(errs...)
