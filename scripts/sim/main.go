@@ -24,6 +24,7 @@ func main() {
 	seeds := flag.Uint64("seeds", 2000, "how many worlds")
 	commits := flag.Int("commits", 0, "local commits in each world, at least; 0 = 300")
 	workers := flag.Int("p", runtime.GOMAXPROCS(0), "worlds at once")
+	until := flag.Bool("until-found", false, "stop at the first world with a finding")
 	verbose := flag.Bool("v", false, "print every event of the one world")
 	flag.Parse()
 	switch {
@@ -37,7 +38,22 @@ func main() {
 		one(*seed, opts, *verbose)
 		return
 	}
+	if *until {
+		search(*first, *seeds, opts)
+		return
+	}
 	many(*first, *seeds, *workers, opts)
+}
+
+// search runs one world after the other until one has a finding.
+func search(first, seeds uint64, opts simtest.Options) {
+	for i := range seeds {
+		if r := simtest.Run(first+i, opts); r.Finding != "" {
+			fmt.Printf("found in world %d of %d\n%s\n", i+1, seeds, r.Finding)
+			os.Exit(1)
+		}
+	}
+	fmt.Printf("nothing found in %d worlds\n", seeds)
 }
 
 func fail(format string, args ...any) {

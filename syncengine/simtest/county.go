@@ -116,6 +116,11 @@ func (m *model) write(seq int64, r *mrow, ch *change) {
 
 func (m *model) tally(c *mcell, w *write) {
 	switch {
+	case w.fate == "combined, outlived":
+		m.count("addition to a set won over a removal")
+	case w.fate == "uncovered":
+		w.fate = "loser"
+		m.count("hidden maximum shown again")
 	case w.fate == "converged":
 		m.count("equal values converged")
 	case w.fate == "loser" && c.def.Policy == schema.PolicyLWW:

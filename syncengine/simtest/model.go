@@ -123,6 +123,11 @@ func (c *mcell) merge(w *write) {
 	case c.def.Policy == schema.PolicyUnion:
 		c.union(w)
 		w.fate = "combined"
+		for _, e := range w.out {
+			if slices.ContainsFunc(c.elems, func(x elem) bool { return x.value == e }) {
+				w.fate = "combined, outlived"
+			}
+		}
 	case c.def.Policy == schema.PolicyMax || c.def.Policy == schema.PolicyMin:
 		c.mergeExtreme(w)
 	default:
@@ -180,9 +185,13 @@ func (c *mcell) mergeExtreme(w *write) {
 	}
 	for i := range c.surv {
 		s := &c.surv[i]
+		again := !s.stands && s.write != w
 		s.stands, s.fate = s.vals[0] == best[0], "loser"
 		if s.stands {
 			s.fate = "stands"
+		}
+		if s.stands && again {
+			w.fate = "uncovered"
 		}
 	}
 }

@@ -115,6 +115,12 @@ func (o *oracle) accepted(e *se.Entry) {
 		o.bad("P5", "%v has effective time %d, received %d, the one before had %d", id, e.At, e.Received, o.lastAt[id.Device])
 	}
 	o.lastAt[id.Device] = e.At
+	if e.At == e.Received && id.Device != o.w.desk.id {
+		o.w.count("time clamped to the centre's now")
+	}
+	if e.Suspect {
+		o.w.count("suspect clock")
+	}
 	s := o.devices[id.Device].sets[id.N-1]
 	s.at = e.At
 	o.model.apply(e.Seq, s)
@@ -144,6 +150,9 @@ func (o *oracle) learnToken(ch *change) {
 func (o *oracle) conflict(c *se.Conflict) {
 	o.conflicts[c.ID] = c
 	if c.Open() {
+		if c.Opened == c.Changed {
+			o.w.count("conflict opened: " + string(c.Key.Kind))
+		}
 		if id := o.openBy[c.Key]; id != "" && id != c.ID {
 			o.bad("P6", "two open conflicts on %s", c.Key.Label())
 		}

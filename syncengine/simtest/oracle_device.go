@@ -92,6 +92,9 @@ func (o *oracle) moved(d *watch, tx replica.Tx, ctl *replica.Control) {
 	}
 	if whole {
 		o.w.count("snapshot applied")
+		if len(d.inForce) > 0 {
+			o.w.count("snapshot under pending edits")
+		}
 		o.replicaEquals(d, tx, now.Seq)
 		return
 	}
@@ -201,6 +204,7 @@ func (o *oracle) visible(d *watch, tx replica.Tx) {
 		if d.open[k] != nil {
 			continue
 		}
+		o.rowEquals(d, tx, k, d.cursor.Seq)
 		o.overlaid(d, tx, k)
 	}
 }
@@ -242,6 +246,9 @@ func (o *oracle) overlaid(d *watch, tx replica.Tx, k replica.RowKey) {
 		return
 	}
 	want := cloneImage(under)
+	if under == nil && sets[0].on(k).op == se.OpUpdate {
+		o.w.count("row gone under a pending edit")
+	}
 	for _, s := range sets {
 		ch := s.on(k)
 		switch {

@@ -1,6 +1,8 @@
 package simtest
 
 import (
+	"slices"
+
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
@@ -20,6 +22,8 @@ func (w *World) rest() {
 		n.tries = 0
 		n.connect()
 	}
+	w.until(w.now + 30_000)
+	w.probe()
 	for range 20 {
 		w.until(w.now + 10_000)
 		if w.failed() || w.drained() == "" {
@@ -75,12 +79,20 @@ func (w *World) drained() string {
 
 // current tells whether a replica holds what its view shows at a head, whatever its cursor says.
 func (o *oracle) current(d *watch, tx replica.Tx, seq int64) bool {
-	for k := range o.versions {
+	for _, k := range o.model.order {
 		t := o.schema.Table(k.Table)
-		got, _ := tx.Row(t, k.Row)
+		got, kept, _ := tx.Under(t, k.Row)
+		if !kept {
+			got, _ = tx.Row(t, k.Row)
+		}
 		want := project(t, o.views[d.id][d.view], o.at(k, seq), o.w.now)
 		if (got == nil) != (want == nil) {
 			return false
+		}
+		for i, def := range t.Cells {
+			if got != nil && !def.Derived && !slices.Equal(got[i], want[i]) {
+				return false
+			}
 		}
 	}
 	return true
@@ -102,7 +114,18 @@ func (o *oracle) final() {
 				return err
 			}
 			o.rowAt(tx, k, row)
+			o.placed(tx, k, row)
 		}
+		o.duplicates(tx)
+		o.workflows(tx)
 		return nil
 	})
+	o.account()
+	for _, n := range o.w.nodes {
+		_ = n.dev.View(func(tx replica.Tx) error {
+			o.states(o.devices[n.id], tx)
+			o.told(o.devices[n.id], tx)
+			return nil
+		})
+	}
 }

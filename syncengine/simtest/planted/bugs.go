@@ -1,0 +1,117 @@
+package planted
+
+// Bugs are those that issue 2 names.
+var Bugs = []Bug{
+	{
+		Name: "no dedupe", File: "syncengine/ingest.go",
+		Old: `	case cs.N <= dev.LastN:
+		return known(tx, cs, hash)
+	case cs.N > dev.LastN+1:
+		return Verdict{}, ErrGap
+	case cs.Prev != dev.Hash:`,
+		New: `	case cs.N > dev.LastN+1:
+		return Verdict{}, ErrGap
+	case cs.N > dev.LastN && cs.Prev != dev.Hash:`,
+	},
+	{
+		Name: "cursor saved before rows", File: "syncengine/simtest/adapter.go",
+		Old: `	err = e.dev.Update(func(tx replica.Tx) (err error) { applied, err = replica.Stage(tx, e.schema, e.clock(), d); return err })
+`,
+		New: `	var was replica.Control
+	move := func(tx replica.Tx, at se.Base, view string) error {
+		c, err := tx.Control()
+		was = c
+		c.Epoch, c.Cursor, c.View = at.Epoch, at.Seq, view
+		if err != nil {
+			return err
+		}
+		return tx.PutControl(c)
+	}
+	if d.Done {
+		if err := e.dev.Update(func(tx replica.Tx) error { return move(tx, d.To, d.View) }); err != nil {
+			return false, err
+		}
+	}
+	then := was
+	err = e.dev.Update(func(tx replica.Tx) (err error) {
+		if d.Done {
+			if err := move(tx, then.Base(), then.View); err != nil {
+				return err
+			}
+		}
+		applied, err = replica.Stage(tx, e.schema, e.clock(), d)
+		return err
+	})
+`,
+	},
+	{
+		Name: "base ignored", File: "syncengine/merge.go",
+		Old: `	return s.From > 0 && in.Base.covers(s.Epoch, s.From) && (s.To == 0 || s.To > in.Base.Seq)`,
+		New: `	return false`,
+	},
+	{
+		Name: "HLC not raised on receive", File: "syncengine/hlc/hlc.go",
+		Old: `	if t > c.Last {`,
+		New: `	if false && t > c.Last {`,
+	},
+	{
+		Name: "dead id forgotten", File: "syncengine/memstore/write.go",
+		Old: `	put(t, tb.dead, d.ID, dead)
+`,
+		New: ``,
+	},
+	{
+		Name: "loser dropped", File: "syncengine/merge.go",
+		Old: `	out.Survivors = append(out.Survivors, in)
+	if def.Policy`,
+		New: `	if fate != FateCandidate {
+		out.Survivors = append(out.Survivors, in)
+	}
+	if def.Policy`,
+	},
+	{
+		Name: "verdict before durable", File: "syncengine/commit.go",
+		Old: `	if err != nil {
+		return nil, err
+	}
+	return results, nil`,
+		New: `	if err != nil && len(results) < len(group) {
+		return nil, err
+	}
+	return results, nil`,
+	},
+	{
+		Name: "overlay ended at the verdict", File: "syncengine/replica/verdicts.go",
+		Old: `		if !v.Kind.Effective() {
+			if err := undo(`,
+		New: `		{
+			if err := undo(`,
+	},
+	{
+		Name: "pending edit takes a new base", File: "syncengine/replica/form.go",
+		Old: `w.Cell == cell.Name && !w.Operation() && w.Base.Less(b)`,
+		New: `false && w.Cell == cell.Name && w.Base.Less(b)`,
+	},
+	{
+		Name: "first page of a delta applied alone", File: "syncengine/replica/apply.go",
+		Old: `	if !d.Done {
+		return false, nil
+	}
+`,
+		New: `	if !d.Done {
+		a := applier{tx: tx, schema: s, rows: map[RowKey]*target{}}
+		for i := range d.Items {
+			if err := a.item(&StagedItem{Scope: d.Scope, DeltaItem: d.Items[i]}); err != nil {
+				return false, err
+			}
+		}
+		return false, a.write()
+	}
+`,
+	},
+	{
+		Name: "rejected changeset half kept", File: "syncengine/ingest.go",
+		Old: `	err = tx.Savepoint(g.run)`,
+		New: `	err = g.run()`,
+	},
+}
