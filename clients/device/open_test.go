@@ -144,3 +144,17 @@ func TestClosedReplica(t *testing.T) {
 	_, err := r.Write(ctx, func(*device.Tx) error { return nil })
 	require.Error(t, err)
 }
+
+// A bit that flipped on the disk is found before the changeset is sent: the centre would take it for a copied replica.
+func TestDamagedChangesetIsNotSent(t *testing.T) {
+	c, a, _ := pair(t)
+	synced(t, a, c)
+	household(t, a)
+	shell(t, a, `UPDATE ds_outbox SET body = CAST(replace(CAST(body AS TEXT), '13812345678', '13812345679') AS BLOB);`)
+	_, err := a.Session().Outbox(0, 10)
+	require.Equal(t, device.CodeDamaged, device.CodeOf(err), "%v", err)
+	ctx, cancel := timeout()
+	defer cancel()
+	_, err = a.Sync(ctx, c)
+	require.Equal(t, device.CodeDamaged, device.CodeOf(err))
+}
