@@ -52,8 +52,8 @@ func (t *readTx) readPrincipal(device string) (p *syncengine.Principal, err erro
 // held is an assignment in one of the units it holds for, during [from, to).
 type held struct {
 	scope, name, level, role string
-	doors             []string
-	from, to          int64
+	doors                    []string
+	from, to                 int64
 }
 
 // grants expands the account's assignments to every unit below theirs. No clock is asked: a unit's own validity
