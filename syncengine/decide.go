@@ -246,7 +246,10 @@ func (g *ingest) decideDelete(i int, c *Change, t *schema.Table, con *Conflict) 
 	if err := g.closeConflict(con, Outcome(ChoiceTake), d.Reason); err != nil {
 		return err
 	}
-	return g.save(t, row, nil)
+	if err := g.save(t, row, nil); err != nil {
+		return err
+	}
+	return g.followers(t, row) // rows that came to refer to it while it was dead have no door yet
 }
 
 // decideWorkflow leaves late steps unnumbered, or numbers one after the case's last.
