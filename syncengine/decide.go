@@ -237,6 +237,9 @@ func (g *ingest) decideDelete(i int, c *Change, t *schema.Table, con *Conflict) 
 	if row.Scope != was.Scope && g.views.access(t, row.Scope) == nil {
 		return reject(CodeBadDecision, c, schema.ColScope, "scope")
 	}
+	if err := g.firstState(t, row); err != nil { // steps may have come while the case was dead
+		return err
+	}
 	if err := g.revive(dead, was); err != nil {
 		return err
 	}
