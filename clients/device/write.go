@@ -17,9 +17,9 @@ type Receipt struct {
 }
 
 // Write runs fn in one transaction and seals what it changed as one changeset. When it returns a Receipt everything
-// is durable on this device and will reach the centre; when it returns an error nothing of it remains. What other
-// programs wrote since the last seal becomes a changeset of its own before. fn must not keep tx, and leaves BEGIN,
-// COMMIT and ROLLBACK alone.
+// is durable on this device and will reach the centre; when it returns an error nothing of it remains, also where ctx
+// ended before the commit. What other programs wrote since the last seal becomes a changeset of its own before. fn
+// must not keep tx, and leaves BEGIN, COMMIT and ROLLBACK alone.
 func (r *Replica) Write(ctx context.Context, fn func(tx *Tx) error) (*Receipt, error) {
 	var receipt Receipt
 	err := r.transact(ctx, func(p *port) error {
@@ -36,6 +36,9 @@ func (r *Replica) Write(ctx context.Context, fn func(tx *Tx) error) (*Receipt, e
 		tx := &Tx{port: p, replica: r, user: ctx, ctl: ctl}
 		if err := fn(tx); err != nil {
 			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err // SQLite may have finished a statement that was to be interrupted
 		}
 		if open, err := r.open(); err != nil || !open {
 			return errEnded
