@@ -2,6 +2,7 @@ package simtest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -16,6 +17,9 @@ func (o *oracle) tell(table string, id se.RowID) string {
 		if v.row == nil {
 			fmt.Fprintf(&b, "\n  %d: gone", v.seq)
 			continue
+		}
+		if t := o.schema.Table(table); t.StepsBy != nil {
+			fmt.Fprintf(&b, "\n  state %v", shown(t, v.row, t.StepsBy.Steps.State))
 		}
 		fmt.Fprintf(&b, "\n  %d: scope %s door %s seq %d inserted %d", v.seq, v.row.Scope, v.row.Door, v.row.Seq, v.row.Inserted)
 	}
@@ -42,6 +46,11 @@ func (o *oracle) tell(table string, id se.RowID) string {
 			if s.want != "" {
 				fmt.Fprintf(&b, " (asked for: %s)", s.want)
 			}
+		}
+	}
+	if t := o.schema.Table(table); t.StepsBy != nil {
+		for _, x := range append(slices.Clone(o.model.caseOf(id, t.StepsBy).numbered), o.model.caseOf(id, t.StepsBy).lateRows...) {
+			b.WriteString("\n step " + string(x) + o.tell(t.StepsBy.Name, x))
 		}
 	}
 	return b.String()
