@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ func main() {
 	case *commits < 0 || *workers < 1 || *seeds < 1:
 		fail("-commits must not be negative, -p and -seeds must be at least 1")
 	}
+	debug.SetGCPercent(400) // worlds are small and short-lived
 	opts := simtest.Options{Commits: *commits}
 	if *seed != 0 {
 		one(*seed, opts, *verbose)
