@@ -93,6 +93,13 @@ func (c *county) Dial(context.Context) (device.Conn, error) {
 	return p, nil
 }
 
+// cutting ends connections where fn says so; nil for never.
+func (c *county) cutting(fn func(m session.Message) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cut = fn
+}
+
 func (c *county) ring() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

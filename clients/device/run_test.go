@@ -183,14 +183,12 @@ func TestCutDownloadGoesOn(t *testing.T) {
 	synced(t, a, c)
 	for tries := 0; ; tries++ {
 		seen := 0
-		c.mu.Lock()
-		c.cut = func(m session.Message) bool {
+		c.cutting(func(m session.Message) bool {
 			if _, ok := m.(*session.Seen); ok {
 				seen++
 			}
 			return seen > 1
-		}
-		c.mu.Unlock()
+		})
 		ctx, cancel := timeout()
 		_, err := b.Sync(ctx, c)
 		cancel()
@@ -206,9 +204,7 @@ func TestCutDownloadGoesOn(t *testing.T) {
 		}
 		require.Less(t, tries, 50)
 	}
-	c.mu.Lock()
-	c.cut = nil
-	c.mu.Unlock()
+	c.cutting(nil)
 	synced(t, b, c)
 	require.Equal(t, dump(t, a), dump(t, b))
 }

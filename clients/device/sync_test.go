@@ -92,13 +92,13 @@ func TestCutsLoseNothing(t *testing.T) {
 	for i := range 8 {
 		household(t, a)
 		n := 0
-		c.cut = func(m session.Message) bool { n++; return n > i }
+		c.cutting(func(session.Message) bool { n++; return n > i })
 		_, err := a.Sync(bg, c)
 		if err != nil {
 			require.Equal(t, device.CodeOffline, device.CodeOf(err), "%v", err)
 		}
 	}
-	c.cut = nil
+	c.cutting(nil)
 	synced(t, a, c)
 	synced(t, b, c)
 	for _, r := range []*device.Replica{a, b} {
