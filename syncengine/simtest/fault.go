@@ -59,7 +59,7 @@ func (w *World) misfortune() {
 
 func (w *World) strike() {
 	n := w.nodes[w.rng.IntN(len(w.nodes))]
-	kind := w.rng.IntN(12)
+	kind := w.rng.IntN(13)
 	w.trace("fault", int64(kind), int64(n.i))
 	switch kind {
 	case 0, 1:
@@ -103,6 +103,11 @@ func (w *World) strike() {
 		}
 	case 11:
 		w.regrant(n)
+	case 12:
+		if w.chance(3) {
+			w.faults++
+			n.poison = true
+		}
 	}
 }
 

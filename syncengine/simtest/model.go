@@ -183,6 +183,7 @@ func (c *mcell) mergeExtreme(w *write) {
 			best = s.vals
 		}
 	}
+	uncovered := false
 	for i := range c.surv {
 		s := &c.surv[i]
 		again := !s.stands && s.write != w
@@ -190,9 +191,10 @@ func (c *mcell) mergeExtreme(w *write) {
 		if s.stands {
 			s.fate = "stands"
 		}
-		if s.stands && again {
-			w.fate = "uncovered"
-		}
+		uncovered = uncovered || s.stands && again
+	}
+	if uncovered && w.fate == "loser" {
+		w.fate = "uncovered"
 	}
 }
 

@@ -45,6 +45,7 @@ type node struct {
 	tries     int
 	slowUntil int64 // it does not read before
 	crashes   int
+	poison    bool // its next changeset cannot be stored at the centre
 	committed bool // a transaction took effect; see write
 	forms     []*form
 }

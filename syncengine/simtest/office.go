@@ -226,10 +226,11 @@ func (o *office) commit() {
 		o.w.count("group of several changesets")
 	}
 	head := o.w.oracle.head.Seq
-	failures := o.w.counts["centre commit failed"]
 	results, dead := o.engine(subs)
-	if n > 1 && !dead && o.w.counts["centre commit failed"] > failures && results[0].Err == nil {
-		o.w.count("group halved and committed")
+	for _, s := range subs {
+		if n > 1 && !dead && o.w.store.poison[s.Changeset.ID()] {
+			o.w.count("group halved and committed")
+		}
 	}
 	if !dead && o.arm != nil && o.arm.kind == crashAfter {
 		if o.arm.after--; o.arm.after <= 0 {

@@ -325,6 +325,9 @@ func (o *oracle) sealed(d *watch, tx replica.Tx, ctl *replica.Control) {
 		o.bad("P2", "%s#%d: %s", d.id, cs.N, what)
 	}
 	d.lastN++
+	if d.node.poison {
+		d.node.poison, o.w.store.poison[s.id] = false, true
+	}
 	d.sets = append(d.sets, s)
 	d.unfiled[cs.N] = s
 	for i := range s.changes {

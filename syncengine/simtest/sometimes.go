@@ -69,6 +69,7 @@ var Sometimes = []string{
 	"refused awaits",
 	"refused bad_decision",
 	"refused bad_value",
+	"refused internal",
 	"refused missing",
 	"refused no_right",
 	"refused out_of_scope",

@@ -1,6 +1,8 @@
 package simtest
 
 import (
+	"errors"
+
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
@@ -8,8 +10,11 @@ import (
 // watched is a store whose commits the oracle hears of: what was put, in order, without what was rolled back.
 type watched struct {
 	Centre
-	heard func(*record)
+	heard  func(*record)
+	poison map[se.WriteID]bool // changesets that the store cannot take, for a reason of their own
 }
+
+var errPoison = errors.New("simtest: this changeset cannot be stored")
 
 // record is what one committed transaction put.
 type record struct {
@@ -32,7 +37,7 @@ func (s watched) Update(fn func(se.Tx) error) error {
 	var r *record
 	if err := s.Centre.Update(func(tx se.Tx) error {
 		r = &record{}
-		if err := fn(&watchedTx{tx, r}); err != nil {
+		if err := fn(&watchedTx{tx, r, s.poison}); err != nil {
 			return err
 		}
 		head, err := tx.Head()
@@ -47,7 +52,8 @@ func (s watched) Update(fn func(se.Tx) error) error {
 
 type watchedTx struct {
 	se.Tx
-	r *record
+	r      *record
+	poison map[se.WriteID]bool
 }
 
 func (t *watchedTx) Savepoint(fn func() error) error {
@@ -101,6 +107,9 @@ func (t *watchedTx) PutMessage(m se.Message) error {
 }
 
 func (t *watchedTx) AppendHistory(e se.Entry) error {
+	if t.poison[e.Changeset.ID()] {
+		return errPoison
+	}
 	t.r.history = append(t.r.history, e)
 	return t.Tx.AppendHistory(e)
 }

@@ -116,7 +116,7 @@ func (w *World) build() {
 	if made == nil {
 		made = func(s *schema.Schema) Centre { return NewMemCentre(s) }
 	}
-	w.store = watched{made(w.schema), w.oracle.committed}
+	w.store = watched{made(w.schema), w.oracle.committed, map[se.WriteID]bool{}}
 	w.centre = newOffice(w)
 	for range 6 {
 		w.places = append(w.places, w.newID())
