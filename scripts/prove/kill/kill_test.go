@@ -1,6 +1,7 @@
-// Package kill proves that kill -9 of a centre and of phones loses, tears and doubles nothing. The centre is doorstepd
-// as it is shipped, the phones are processes with the Go SDK; they talk over real sockets and are killed while all of
-// them write, at any moment or at a named place in their code.
+// Package kill proves that kill -9 of a centre and of phones loses, tears and doubles nothing. The centre is doorstepd,
+// the phones are processes with the Go SDK; they talk over real sockets and are killed while all of them write, at any
+// moment or at a named place in their code. For the named places both are built with a call there that dies when it is
+// armed; nothing else differs from what is shipped.
 package kill
 
 import (
