@@ -238,7 +238,8 @@ func (g *ingest) regroup(t *schema.Table, touched *Row, key []schema.Value) erro
 	if done != nil && !slices.ContainsFunc(list, func(x Candidate) bool {
 		return !slices.ContainsFunc(done.Candidates, func(y Candidate) bool { return y.Row == x.Row })
 	}) {
-		return nil // somebody looked at exactly these and found them different things
+		// Somebody looked at exactly these and found them different things; what joined since has left again.
+		return g.closeKey(duplicateKey(t, first.ID), OutcomeGone)
 	}
 	return g.setCandidates(duplicateKey(t, first.ID), first, list, true, candidateRow(t, first).Device)
 }

@@ -78,7 +78,10 @@ func (g *ingest) insert(i int, c *Change, t *schema.Table, dead *Dead) error {
 	}
 	g.checkReferences(c, t)
 	g.checkShown(c, t)
-	return g.save(t, row, nil)
+	if err := g.save(t, row, nil); err != nil || dead == nil {
+		return err
+	}
+	return g.followers(t, row) // rows that refer to it may have come while it was dead, or belong elsewhere now
 }
 
 // repeated tells whether an insert with the same idempotency key was accepted before: then this one has no further
