@@ -56,6 +56,14 @@ func (o *oracle) tell(table string, id se.RowID) string {
 	return b.String()
 }
 
+func (o *oracle) tellAll(table string, ids []string) string {
+	out := ""
+	for _, id := range ids {
+		out += "\n" + table + " " + id + o.tell(table, se.RowID(id))
+	}
+	return out
+}
+
 // story describes every row that a set touches or refers to.
 func (o *oracle) story(s *set) string {
 	out := ""

@@ -30,6 +30,11 @@ func (m *model) decide(seq int64, s *set, o *oracle) {
 			m.decideDelete(seq, s, d, r)
 		case se.ConflictDuplicate:
 			m.count("duplicate dismissed")
+			for _, x := range con.Candidates {
+				if slices.Contains(d.Shown, x.ID()) {
+					o.apart[[2]se.RowID{con.Key.Row, x.Row}] = true
+				}
+			}
 		case se.ConflictWorkflow:
 			m.decideWorkflow(d, m.caseOf(con.Key.Row, r.table.StepsBy), r.table.StepsBy)
 		}

@@ -87,9 +87,14 @@ func (o *oracle) duplicates(tx se.ReadTx) {
 		for _, x := range found.Candidates {
 			got = append(got, string(x.Row))
 		}
+		for _, r := range rows {
+			if o.apart[[2]se.RowID{found.Key.Row, r.ID}] && !slices.Contains(got, string(r.ID)) {
+				got = append(got, string(r.ID))
+			}
+		}
 		slices.Sort(got)
 		if found.Open() && !slices.Equal(got, ids) {
-			o.bad("P6", "rows %v share the natural key %s, the conflict has %v", ids, key, got)
+			o.bad("P6", "rows %v share the natural key %s, the conflict %s has %v%s", ids, key, found.ID, got, o.tellAll("place", ids))
 		}
 		waiting[found.ID] = true
 	}

@@ -34,6 +34,7 @@ type oracle struct {
 	head      se.Head
 	lastAt    map[string]int64
 	finding   string
+	apart     map[[2]se.RowID]bool // rows that somebody found to be different things
 }
 
 // version is a row of the centre as a committed head left it; nil = not there.
@@ -86,7 +87,7 @@ func newOracle(w *World) *oracle {
 		versions: map[replica.RowKey][]version{}, stamps: map[int64]hlc.Timestamp{}, conflicts: map[string]*se.Conflict{},
 		openBy: map[se.ConflictKey]string{}, verdicts: map[se.WriteID]se.Verdict{}, entries: map[se.WriteID]int64{},
 		quarant: map[se.WriteID]bool{}, views: map[string]map[string]*se.Principal{}, tokens: map[string][]replica.RowKey{},
-		tokenOf: map[replica.RowKey]string{}, lastAt: map[string]int64{},
+		tokenOf: map[replica.RowKey]string{}, lastAt: map[string]int64{}, apart: map[[2]se.RowID]bool{},
 	}
 	o.model = &model{
 		schema: w.schema, rows: map[replica.RowKey]*mrow{}, idem: map[string]se.RowID{}, cases: map[se.RowID]*mcase{},

@@ -88,6 +88,8 @@ func (o *oracle) expected(s *set, v *se.Verdict) {
 // explained tells whether work that was in order on its device may be refused at the centre.
 func (o *oracle) explained(s *set, v *se.Verdict) bool {
 	switch v.Reason.Code {
+	case se.CodeMissing:
+		return v.Reason.Column == schema.ColScope // a foreign program left it out, and what the row refers to went meanwhile
 	case se.CodeInternal:
 		return o.w.store.poison[s.id]
 	case se.CodeBadStep:
