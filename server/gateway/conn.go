@@ -187,9 +187,6 @@ func (c *conn) submit(batch []*session.Submit) {
 	case c.ending.code == session.NoticeStopping && len(verdicts) > 0:
 		c.out = append(c.out, &session.Verdicts{Verdicts: verdicts})
 	}
-	if code != "" {
-		c.waiting = nil // what comes after cannot be judged either
-	}
 }
 
 // outcome sorts results into verdicts and, where they end early, the reason.

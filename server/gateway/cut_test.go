@@ -59,8 +59,7 @@ func TestCutAnywhere(t *testing.T) {
 			"Authorization": {"Bearer token-" + deviceID(1)}, "Sec-Websocket-Protocol": {wire.SubprotocolBinary},
 		})
 		require.NoError(t, err)
-		ws.SetReadDeadline(time.Now().Add(10 * time.Second))
-		p := &phone{t: t, ws: ws, i: 1, hello: se.Hello{Device: deviceID(1)}}
+		p := &phone{t: t, ws: ws, i: 1, patience: 30 * time.Second, hello: se.Hello{Device: deviceID(1)}}
 		w := p.greet()
 		require.Equal(t, n, w.LastN)
 		require.Equal(t, prev, w.Hash)

@@ -104,7 +104,7 @@ func TestPongsAreNoHello(t *testing.T) {
 	})
 }
 
-// A device that answers pings stays as long as it likes; nothing else is needed of it.
+// A device that answers pings stays as long as it likes; from time to time an empty step tells it that nothing is new.
 func TestQuietDeviceStays(t *testing.T) {
 	bubble(t, same, func(t *testing.T, c *county, dial func(int) *phone) {
 		p := dial(1)
@@ -112,17 +112,24 @@ func TestQuietDeviceStays(t *testing.T) {
 		pings := 0
 		answer := p.ws.PingHandler()
 		p.ws.SetPingHandler(func(s string) error { pings++; return answer(s) })
+		steps := 0
 		go func() {
-			for { // reading answers pings; empty deltas come every 30 s or so
-				if _, err := p.next(); err != nil {
+			for { // reading answers pings
+				m, err := p.next()
+				if err != nil {
 					return
 				}
+				d := m.(*session.Delta)
+				steps++
+				require.True(t, d.Done && len(d.Items) == 0)
+				p.say(&session.Seen{Frames: int64(1 + steps), Epoch: d.To.Epoch, Cursor: d.To.Seq, View: d.View})
 			}
 		}()
 		time.Sleep(24 * time.Hour) //nolint:forbidigo // the bubble's clock
 		synctest.Wait()
 		require.Equal(t, 1, c.gate.Connections())
 		require.InDelta(t, 24*60*4, pings, 2)
+		require.Greater(t, steps, 24*60)
 	})
 }
 
@@ -173,28 +180,36 @@ func TestNeverReads(t *testing.T) {
 // its large message through, though it takes longer than that.
 func TestDrip(t *testing.T) {
 	bubble(t, same, func(t *testing.T, c *county, dial func(int) *phone) {
-		dripping := dial(1)
-		dripping.greet()
-		dripping.ws.SetPingHandler(func(string) error { return nil }) // a pong would land inside the message
 		var drip sync.WaitGroup
-		drip.Go(func() {
-			b := wsFrame(0x82, 4000, make([]byte, 4000))
-			for i := range b {
-				if _, err := dripping.ws.NetConn().Write(b[i : i+1]); err != nil {
-					return
+		send := func(p *phone, b []byte, portion int, pause time.Duration) {
+			p.ws.SetPingHandler(func(string) error { return nil }) // a pong would land inside the message
+			drip.Go(func() {
+				for len(b) > 0 {
+					n := min(len(b), portion)
+					if _, err := p.ws.NetConn().Write(b[:n]); err != nil {
+						return
+					}
+					b = b[n:]
+					time.Sleep(pause) //nolint:forbidigo // the bubble's clock
 				}
-				time.Sleep(10 * time.Second) //nolint:forbidigo // the bubble's clock
-			}
-		})
-		after, code := dripping.ends()
-		dripping.ws.Close()
-		drip.Wait()
-		require.Equal(t, wire.CloseTimeout, code)
-		require.LessOrEqual(t, after, 50*time.Second)
+			})
+		}
+		for _, x := range []struct {
+			portion int
+			pause   time.Duration
+		}{{1, 10 * time.Second}, {9000, 40 * time.Second}} {
+			dripping := dial(1)
+			dripping.greet()
+			send(dripping, wsFrame(0x82, 200_000, make([]byte, 200_000)), x.portion, x.pause)
+			after, code := dripping.ends()
+			require.Equal(t, wire.CloseTimeout, code)
+			require.LessOrEqual(t, after, 50*time.Second)
+			dripping.ws.Close()
+			drip.Wait()
+		}
 
 		slow := dial(2)
 		slow.greet()
-		slow.ws.SetPingHandler(func(string) error { return nil })
 		cs := slow.hazard("slow")
 		cs.Boot = "b"
 		for i := range 900 {
@@ -206,16 +221,7 @@ func TestDrip(t *testing.T) {
 		b = wsFrame(0x82, len(b), b)
 		require.Greater(t, len(b), 110_000)
 		began := time.Now()
-		drip.Go(func() {
-			for len(b) > 0 {
-				n := min(len(b), 200)
-				if _, err := slow.ws.NetConn().Write(b[:n]); err != nil {
-					return
-				}
-				b = b[n:]
-				time.Sleep(100 * time.Millisecond) //nolint:forbidigo // the bubble's clock
-			}
-		})
+		send(slow, b, 200, 100*time.Millisecond)
 		v := hear[*session.Verdicts](slow).Verdicts[0]
 		require.Equal(t, cs.Hash(), v.Hash)
 		require.Greater(t, time.Since(began), 50*time.Second)
@@ -243,7 +249,7 @@ func TestHalfAHandshake(t *testing.T) {
 // A token's end is the connection's end (S12).
 func TestTokenRunsOut(t *testing.T) {
 	bubble(t, same, func(t *testing.T, c *county, dial func(int) *phone) {
-		c.tokens.expires[deviceID(1)] = time.Now().Add(7 * time.Minute)
+		c.tokens.expires[deviceID(1)] = time.Now().Add(7*time.Minute + 3*time.Second)
 		p, other := dial(1), dial(2)
 		p.greet()
 		other.greet()
@@ -255,7 +261,7 @@ func TestTokenRunsOut(t *testing.T) {
 			}
 		}()
 		after, code := p.ends()
-		require.Equal(t, 7*time.Minute, after)
+		require.Equal(t, 7*time.Minute+3*time.Second, after)
 		require.Equal(t, wire.CloseUnauthorised, code)
 		p.ws.Close()
 		synctest.Wait()
@@ -343,5 +349,34 @@ func TestCredit(t *testing.T) {
 		require.Len(t, (<-came).(*session.Delta).Items, 5)
 		slow.ws.Close()
 		<-came
+	})
+}
+
+// A device that pushes and never reads is not read any further: what waits for it is bounded (S8).
+func TestPushesAndNeverReads(t *testing.T) {
+	bubble(t, func(o *gateway.Options) { o.PushBurst = 1_000_000 }, func(t *testing.T, c *county, dial func(int) *phone) {
+		deaf := dial(1)
+		deaf.say(&session.Hello{Hello: deaf.hello})
+		synctest.Wait() // it is welcome, only it has not read so
+		for i := 0; ; i++ {
+			require.Less(t, i, 300)
+			b := mustMarshal(t, &session.Push{Changesets: []*se.Changeset{deaf.hazard("x")}})
+			taken := make(chan struct{})
+			go func() {
+				deaf.ws.WriteMessage(websocket.BinaryMessage, b)
+				close(taken)
+			}()
+			synctest.Wait()
+			select {
+			case <-taken:
+				continue
+			default:
+			}
+			require.Greater(t, i, 200)
+			break
+		}
+		other := dial(2)
+		other.greet()
+		other.works()
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/server/gateway"
+	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/wire"
 )
 
@@ -167,21 +168,22 @@ func TestOrigin(t *testing.T) {
 
 // A page gives its token in Hello; until then it may send little, and only Hello.
 func TestTokenInHello(t *testing.T) {
-	c := open(t)
+	heard := make(chan se.Hello, 10)
+	c := open(t, func(o *gateway.Options) { o.Centre = listening{o.Centre, heard} })
 	page := func(token, device string) *phone {
 		ws, _, err := websocket.DefaultDialer.Dial(c.url(), http.Header{
 			"Origin": {c.server.URL}, "Sec-Websocket-Protocol": {wire.SubprotocolJSON},
 		})
 		require.NoError(t, err)
 		t.Cleanup(func() { ws.Close() })
-		ws.SetReadDeadline(time.Now().Add(10 * time.Second))
-		p := &phone{t: t, ws: ws, format: wire.JSON, i: 3}
+		p := &phone{t: t, ws: ws, format: wire.JSON, i: 3, patience: 30 * time.Second}
 		p.hello.Device, p.hello.Token = device, token
 		return p
 	}
 	good := page("token-"+deviceID(3), deviceID(3))
 	good.greet()
 	good.works()
+	require.Empty(t, (<-heard).Token, "nobody behind the gateway hears the token")
 	for token, code := range map[string]int{
 		"": wire.CloseUnauthorised, "nonsense": wire.CloseUnauthorised, "token-" + deviceID(4): wire.CloseUnauthorised,
 	} {
@@ -197,6 +199,14 @@ func TestTokenInHello(t *testing.T) {
 	require.Equal(t, wire.CloseTooLarge, got)
 	good.works()
 }
+
+// listening is a Centre that tells which Hellos it got.
+type listening struct {
+	gateway.Centre
+	heard chan se.Hello
+}
+
+func (l listening) Welcome(h se.Hello) (*se.Welcome, error) { l.heard <- h; return l.Centre.Welcome(h) }
 
 // A device's token opens no other device's replica (S2, S22).
 func TestTokenOfAnotherDevice(t *testing.T) {

@@ -146,7 +146,9 @@ type phone struct {
 	n      int64
 	prev   se.Hash
 	hello  se.Hello
-	kept   []session.Message // came while something else was waited for: deltas and verdicts have no order
+	// patience bounds each wait; 0 = for ever, where a bubble's clock is the test's.
+	patience time.Duration
+	kept     []session.Message // came while something else was waited for: deltas and verdicts have no order
 }
 
 // dial opens a socket for the i-th device without saying anything.
@@ -161,8 +163,7 @@ func (c *county) dial(i int, f wire.Format) *phone {
 	}
 	require.NoError(c.t, err)
 	c.t.Cleanup(func() { ws.Close() })
-	ws.SetReadDeadline(time.Now().Add(10 * time.Second))
-	return &phone{t: c.t, ws: ws, format: f, i: i, hello: se.Hello{Device: deviceID(i), App: "test", Schema: 1, Wall: time.Now().UnixMilli()}}
+	return &phone{t: c.t, ws: ws, format: f, i: i, patience: 30 * time.Second, hello: se.Hello{Device: deviceID(i), App: "test", Schema: 1, Wall: time.Now().UnixMilli()}}
 }
 
 // greet opens a socket and goes through the greeting up to the first Delta that is done.
@@ -215,6 +216,9 @@ func (p *phone) send(b []byte) {
 
 // next takes the next message of any kind.
 func (p *phone) next() (session.Message, error) {
+	if p.patience > 0 {
+		p.ws.SetReadDeadline(time.Now().Add(p.patience))
+	}
 	_, b, err := p.ws.ReadMessage()
 	if err != nil {
 		return nil, err

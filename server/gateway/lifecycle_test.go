@@ -34,6 +34,20 @@ func TestRevoked(t *testing.T) {
 	c.gate.Revoked(deviceID(50)) // not here
 }
 
+// What a device still sends after the end is read away, and has no effect.
+func TestNothingAfterTheEnd(t *testing.T) {
+	c := open(t)
+	p := c.greet(1, wire.Binary)
+	b := mustMarshal(t, &session.Push{Changesets: []*se.Changeset{p.hazard("late")}})
+	p.ws.SetCloseHandler(func(int, string) error { return nil })
+	c.gate.Revoked(deviceID(1))
+	p.closed()
+	_, err := p.ws.NetConn().Write(wsFrame(0x82, len(b), b))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return c.gate.Connections() == 0 }, 5*time.Second, time.Millisecond)
+	require.Zero(t, c.head())
+}
+
 // One device cannot take all the room: its oldest socket gives way.
 func TestSocketsOfOneDevice(t *testing.T) {
 	c := open(t, func(o *gateway.Options) { o.MaxPerDevice = 2 })

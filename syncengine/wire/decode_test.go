@@ -114,7 +114,9 @@ func TestBombs(t *testing.T) {
 		require.Equal(t, session.NoticeTooLarge, e.Notice())
 		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
 	}
-	_, err := wire.Unmarshal(make([]byte, 11), wire.Binary, se.Limits{MaxFrame: 10, MaxChanges: 1, Window: 1})
+	_, err := wire.Unmarshal([]byte(`{"x":`+strings.Repeat("[", 1000)), wire.JSON, limits)
+	require.ErrorContains(t, err, "nested too deeply")
+	_, err = wire.Unmarshal(make([]byte, 11), wire.Binary, se.Limits{MaxFrame: 10, MaxChanges: 1, Window: 1})
 	require.ErrorContains(t, err, "maxFrame")
 }
 
