@@ -15,9 +15,9 @@ type startClock struct {
 	start time.Time
 }
 
-func sinceStart() Clock { return startClock{id: uuid.NewString(), start: time.Now()} }
+func sinceStart() Clock { return startClock{id: uuid.NewString(), start: time.Now()} } //nolint:forbidigo // the default of Options.Clock
 
 func (c startClock) Read() replica.Clock {
-	now := time.Now()
+	now := time.Now() //nolint:forbidigo // the default of Options.Clock
 	return replica.Clock{Wall: now.UnixMilli(), Boot: c.id, Mono: now.Sub(c.start).Milliseconds()}
 }

@@ -23,9 +23,10 @@ func machineClock() Clock {
 type bootClock struct{ boot string }
 
 func (c bootClock) Read() replica.Clock {
+	wall := time.Now().UnixMilli() //nolint:forbidigo // the default of Options.Clock
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
-		return replica.Clock{Wall: time.Now().UnixMilli()}
+		return replica.Clock{Wall: wall}
 	}
-	return replica.Clock{Wall: time.Now().UnixMilli(), Boot: c.boot, Mono: t.Nano() / 1e6}
+	return replica.Clock{Wall: wall, Boot: c.boot, Mono: t.Nano() / 1e6}
 }

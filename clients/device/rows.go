@@ -118,7 +118,7 @@ func (p *port) Find(t *schema.Table, column string, v schema.Value) ([]se.RowID,
 }
 
 func (p *port) ids(query string, args ...any) ([]se.RowID, error) {
-	rows, err := p.conn.QueryContext(p.ctx, query, args...)
+	rows, err := p.conn.QueryContext(p.ctx, query, args...) //nolint:sqlclosecheck // collect closes them
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func sound(n int64, hash, body []byte) (*se.Changeset, error) {
 
 // Outbox lists sealed changesets without a verdict with n > after, in order of n, at most limit.
 func (p *port) Outbox(after int64, limit int) ([]*se.Changeset, error) {
-	rows, err := p.conn.QueryContext(p.ctx, `SELECT n, hash, body FROM ds_outbox WHERE n > ? ORDER BY n LIMIT ?`, after, limit)
+	rows, err := p.conn.QueryContext(p.ctx, `SELECT n, hash, body FROM ds_outbox WHERE n > ? ORDER BY n LIMIT ?`, after, limit) //nolint:sqlclosecheck // collect closes them
 	if err != nil {
 		return nil, fmt.Errorf("read outbox: %w", err)
 	}

@@ -48,7 +48,7 @@ func WebSocket(centre string, tokens Tokens, o WebSocketOptions) (Remote, error)
 	u.Scheme = strings.Replace(u.Scheme, "http", "ws", 1)
 	u.Path = strings.TrimSuffix(u.Path, "/") + SyncPath
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = time.Now //nolint:forbidigo // deadlines of sockets are judged by this very clock
 	}
 	return &webSocket{url: u.String(), tokens: tokens, opts: o}, nil
 }
@@ -90,7 +90,7 @@ func (w *webSocket) Dial(ctx context.Context) (Conn, error) {
 		Proxy: http.ProxyFromEnvironment, HandshakeTimeout: shakeWithin, TLSClientConfig: w.opts.TLS,
 		Subprotocols: []string{w.opts.Format.Subprotocol()},
 	}
-	ws, resp, err := d.DialContext(ctx, w.url, header)
+	ws, resp, err := d.DialContext(ctx, w.url, header) //nolint:bodyclose // gorilla gives a body that needs no closing
 	if err != nil {
 		return nil, shake(resp, err)
 	}

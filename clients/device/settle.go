@@ -1,0 +1,169 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+)
+
+// take hands a message of the centre to the state machine.
+func (c *conversation) take(m session.Message) error {
+	c.idle = false
+	if w, ok := m.(*session.Welcome); ok {
+		c.target, c.view, c.grants = se.Base{Epoch: w.Epoch, Seq: w.Head}, w.View, len(w.Grants)
+	}
+	msgs, err := c.dev.Receive(m)
+	if err != nil {
+		return err
+	}
+	if _, ok := m.(*session.Welcome); ok {
+		c.welcome, c.fresh = true, true
+	}
+	c.put(msgs)
+	c.tell()
+	return nil
+}
+
+func (c *conversation) put(msgs []session.Message) {
+	for _, m := range msgs {
+		if p, ok := m.(*session.Push); ok {
+			c.report.Sent += len(p.Changesets)
+			c.fresh = true
+		}
+	}
+	c.queue = append(c.queue, msgs...)
+}
+
+// offer sends what was sealed meanwhile.
+func (c *conversation) offer() error {
+	msgs, err := c.dev.Sealed()
+	c.put(msgs)
+	c.idle = c.idle && len(msgs) == 0
+	return err
+}
+
+// look seals what other programs wrote, and offers what another program of ours sealed.
+func (c *conversation) look() error {
+	var captured bool
+	if err := c.r.read.QueryRowContext(c.ctx, `SELECT EXISTS(SELECT 1 FROM ds_capture)`).Scan(&captured); err != nil {
+		return err
+	}
+	if captured {
+		if _, err := c.r.Seal(c.ctx); err != nil {
+			return err
+		}
+	}
+	return c.offer()
+}
+
+// settle finds out whether everything is in. It looks only when nothing is on its way to the centre.
+func (c *conversation) settle() (over bool, err error) {
+	if !c.welcome || c.idle || c.sending || len(c.queue) > 0 {
+		return false, nil
+	}
+	c.idle = true
+	ctl, err := c.r.control(c.ctx)
+	if err != nil {
+		return false, err
+	}
+	if ctl.View != c.view || ctl.Base().Less(c.target) {
+		return false, nil
+	}
+	var waiting, captured bool
+	err = c.r.read.QueryRowContext(c.ctx, `SELECT EXISTS(SELECT 1 FROM ds_outbox), EXISTS(SELECT 1 FROM ds_capture)`).Scan(&waiting, &captured)
+	if err != nil || waiting {
+		return false, err
+	}
+	if captured {
+		c.idle = false
+		return false, c.look()
+	}
+	return c.once, c.done(ctl.Base())
+}
+
+// done tells that everything is in, and starts counting anew.
+func (c *conversation) done(at se.Base) error {
+	c.synced = true
+	now := c.r.opts.Clock.Read()
+	if err := c.r.update(c.ctx, func(p *port) error {
+		return p.exec(`UPDATE ds_state SET last_sync = ?`, now.Wall)
+	}); err != nil {
+		return fmt.Errorf("note the time of syncing: %w", err)
+	}
+	c.report.Cursor, c.report.Percent = at, 100
+	c.report.Took = time.Duration(now.Mono-c.start.Mono) * time.Millisecond
+	c.report.Notices = c.dev.Notices()
+	c.tell()
+	if !c.fresh {
+		return nil // a quiet moment
+	}
+	report := c.report
+	c.fresh = false
+	c.report, c.start = Report{Progress: Progress{In: report.In, Out: report.Out}}, now
+	c.events.synced(report)
+	return nil
+}
+
+// filed counts verdicts; the cursor has to come to where they took effect.
+func (c *conversation) filed(verdicts []se.Verdict) {
+	if c.report.Kinds == nil {
+		c.report.Kinds = map[se.VerdictKind]int{}
+	}
+	for _, v := range verdicts {
+		c.fresh = true
+		c.report.Verdicts++
+		c.report.Kinds[v.Kind]++
+		if at := (se.Base{Epoch: v.Epoch, Seq: v.Seq}); v.Kind.Effective() && at.Epoch == c.target.Epoch && c.target.Less(at) {
+			c.target = at
+		}
+	}
+}
+
+func (c *conversation) staged(d *se.Delta, applied bool) {
+	c.report.Rows += len(d.Items)
+	c.fresh = c.fresh || len(d.Items) > 0
+	switch ctl, err := c.r.control(c.ctx); {
+	case err != nil:
+	case applied:
+		c.report.Steps++
+		c.report.Percent = 100
+	case d.Reset:
+		c.report.Percent = percent(0, c.target.Seq, c.grants, ctl.StagedAt)
+	default:
+		c.report.Percent = percent(d.From.Seq, c.target.Seq, c.grants, ctl.StagedAt)
+	}
+}
+
+func (c *conversation) tell() {
+	if m, ok := c.conn.(meter); ok {
+		c.report.In, c.report.Out = m.Traffic()
+	}
+	c.r.mu.Lock()
+	c.r.step = c.report.Progress
+	c.r.mu.Unlock()
+	c.events.progress(c.report.Progress)
+}
+
+// noted keeps what the centre told about the connection until the next conversation tells otherwise.
+func (r *Replica) noted(notices []session.Notice) error {
+	err := r.update(context.Background(), func(p *port) error {
+		if err := p.exec(`DELETE FROM ds_notice`); err != nil {
+			return err
+		}
+		for _, n := range notices {
+			if err := p.exec(`INSERT INTO ds_notice(code, text, wall) VALUES(?, ?, ?) ON CONFLICT(code) DO UPDATE SET text = excluded.text`,
+				string(n.Code), n.Text, p.wall); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, errClosed) {
+		return nil
+	}
+	return err
+}

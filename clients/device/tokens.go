@@ -1,0 +1,91 @@
+package device
+
+import (
+	"context"
+	"crypto/ed25519"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Tokens gives what proves to the centre who calls.
+type Tokens interface {
+	// Token gives a token that holds for a while. It may ask the centre for one.
+	Token(ctx context.Context) (string, error)
+}
+
+// TokenText is a token that somebody else got.
+type TokenText string
+
+// Token gives it.
+func (t TokenText) Token(context.Context) (string, error) { return string(t), nil }
+
+// KeyTokens gets tokens by signing challenges with the key beside the replica. client may be nil.
+func (r *Replica) KeyTokens(ctx context.Context, client *http.Client) (Tokens, error) {
+	id, err := r.Identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if id.Device == "" {
+		return nil, say(CodeNotEnrolled, nil)
+	}
+	u, err := centreURL(id.Centre)
+	if err != nil {
+		return nil, err
+	}
+	key, err := readKey(KeyPath(r.path))
+	if err != nil {
+		return nil, err
+	}
+	return &keyTokens{device: id.Device, key: key, clock: r.opts.Clock, rest: rest{base: strings.TrimSuffix(u.String(), "/"), client: client}}, nil
+}
+
+// tokenFor is how long a token is used before a new one is asked for; the centre's last 15 minutes. It is measured on
+// this device's monotonic clock: its wall clock may be years off.
+const tokenFor = 10 * time.Minute
+
+type keyTokens struct {
+	device string
+	key    ed25519.PrivateKey
+	clock  Clock
+	rest   rest
+
+	mu    sync.Mutex
+	token string
+	boot  string
+	until int64 // mono, ms
+}
+
+// Token gives the one it has, or a new one.
+func (k *keyTokens) Token(ctx context.Context) (string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.clock.Read()
+	if k.token != "" && k.boot == now.Boot && now.Mono < k.until {
+		return k.token, nil
+	}
+	var challenge struct {
+		Challenge string `json:"challenge"`
+	}
+	if err := k.rest.post(ctx, "/v1/token/challenge", map[string]string{"device": k.device}, &challenge); err != nil {
+		return "", err
+	}
+	sig := ed25519.Sign(k.key, []byte("doorstep-token-v1\n"+k.device+"\n"+challenge.Challenge+"\n"))
+	var token struct {
+		Token string `json:"token"`
+	}
+	in := map[string]string{"device": k.device, "challenge": challenge.Challenge, "signature": base64url(sig)}
+	if err := k.rest.post(ctx, "/v1/token", in, &token); err != nil {
+		return "", err
+	}
+	k.token, k.boot, k.until = token.Token, now.Boot, now.Mono+tokenFor.Milliseconds()
+	return k.token, nil
+}
+
+// Refresh forgets the token.
+func (k *keyTokens) Refresh() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.token = ""
+}
