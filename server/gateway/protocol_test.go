@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/server/gateway"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/wire"
@@ -35,7 +36,7 @@ func TestProtocolExample(t *testing.T) {
 
 	c := open(t, func(o *gateway.Options) { o.Auth = identity{written} })
 	c.store.SetPrincipal(written.Device, &se.Principal{
-		Account: written.Account, Device: written.Device, Grants: []se.Grant{{Scope: grid, Name: "一网格", Role: "grid_worker"}},
+		Account: written.Account, Device: written.Device, Grants: []se.Grant{{Scope: grid, Name: "一网格", Level: schema.LevelGrid, Role: "grid_worker"}},
 	})
 	ws, _, err := websocket.DefaultDialer.Dial(c.url(), http.Header{
 		"Authorization": {"Bearer token"}, "Sec-Websocket-Protocol": {wire.SubprotocolJSON},
