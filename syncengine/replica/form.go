@@ -38,6 +38,15 @@ func OpenForm(tx Tx, t *schema.Table, id se.RowID) (Form, error) {
 	return f, nil
 }
 
+// base is that of an edit made in the form. Edits of the cell that were made since it was opened do not lower it: who
+// filled it in had read the row before they hid anything.
+func (f *Form) base(b se.Base, cell *schema.Cell) se.Base {
+	if x, ok := f.Lower[cell.Name]; ok && x.Less(b) {
+		return x
+	}
+	return b
+}
+
 // pinned lowers the base of an edit of a cell to that of edits of it that are still pending.
 func pinned(b se.Base, cell *schema.Cell, pending []Pending) se.Base {
 	for _, p := range pending {

@@ -15,8 +15,21 @@ import (
 //
 // It must run in the transaction that wrote the rows, or in the first one after it: before any delta is applied.
 //
-// forms are those that are being saved by this transaction.
+// Where other programs wrote more than the centre takes at once, it becomes several changesets and the last is
+// returned: nobody is there who could split it, and a changeset that cannot travel would hold up all after it.
 func Seal(tx Tx, s *schema.Schema, clock Clock, foreign bool, forms ...Form) (*se.Changeset, error) {
+	return SealWith(tx, s, clock, Sealing{Foreign: foreign, Forms: forms})
+}
+
+// Sealing says what is being sealed.
+type Sealing struct {
+	Foreign  bool   // programs other than the SDK wrote
+	Forms    []Form // that are being saved by this transaction
+	Replaces int64  // n of the refused changeset that this one retries; 0 for none
+}
+
+// SealWith is Seal, told more.
+func SealWith(tx Tx, s *schema.Schema, clock Clock, how Sealing) (*se.Changeset, error) {
 	caps, err := tx.Captured()
 	if err != nil || len(caps) == 0 {
 		return nil, err
@@ -25,7 +38,7 @@ func Seal(tx Tx, s *schema.Schema, clock Clock, foreign bool, forms ...Form) (*s
 	if err != nil {
 		return nil, err
 	}
-	sealer := sealer{tx: tx, schema: s, ctl: &ctl, forms: forms}
+	sealer := sealer{tx: tx, schema: s, ctl: &ctl, forms: how.Forms}
 	changes, err := sealer.changes(caps)
 	if err != nil {
 		return nil, err
@@ -36,29 +49,60 @@ func Seal(tx Tx, s *schema.Schema, clock Clock, foreign bool, forms ...Form) (*s
 	if len(changes) == 0 {
 		return nil, sealer.derive()
 	}
-	if foreign {
+	if how.Foreign {
 		// Nobody read a monotonic clock when these were written; the last captured wall clock is all there is.
 		clock = Clock{Wall: caps[len(caps)-1].Wall}
 	}
-	h := hlc.Clock{Last: ctl.HLC}
-	cs := &se.Changeset{
-		Device: ctl.Device, N: ctl.LastN + 1, Prev: ctl.Hash, HLC: h.Now(clock.Wall),
-		Wall: clock.Wall, Boot: clock.Boot, Mono: clock.Mono,
-		Schema: s.Version, Author: ctl.Account, Foreign: foreign, Changes: changes,
-	}
-	ctl.HLC, ctl.LastN, ctl.Hash = cs.HLC, cs.N, cs.Hash()
-	if err := tx.PutOutbox(cs); err != nil {
-		return nil, fmt.Errorf("put changeset %d into the outbox: %w", cs.N, err)
-	}
-	for _, c := range changes {
-		if err := tx.PutPending(Pending{N: cs.N, Change: c}); err != nil {
-			return nil, fmt.Errorf("put overlay of changeset %d: %w", cs.N, err)
+	var cs *se.Changeset
+	for len(changes) > 0 {
+		n := len(changes)
+		if how.Foreign {
+			n = fit(changes, ctl.Limits)
 		}
+		if cs, err = sealer.seal(changes[:n:n], clock, how); err != nil {
+			return nil, err
+		}
+		changes = changes[n:]
 	}
 	if err := tx.PutControl(ctl); err != nil {
 		return nil, err
 	}
 	return cs, sealer.derive()
+}
+
+// seal puts one changeset into the outbox and lays its changes over the rows.
+func (z *sealer) seal(changes []se.Change, clock Clock, how Sealing) (*se.Changeset, error) {
+	h := hlc.Clock{Last: z.ctl.HLC}
+	cs := &se.Changeset{
+		Device: z.ctl.Device, N: z.ctl.LastN + 1, Prev: z.ctl.Hash, HLC: h.Now(clock.Wall),
+		Wall: clock.Wall, Boot: clock.Boot, Mono: clock.Mono, Replaces: how.Replaces,
+		Schema: z.schema.Version, Author: z.ctl.Account, Foreign: how.Foreign, Changes: changes,
+	}
+	z.ctl.HLC, z.ctl.LastN, z.ctl.Hash = cs.HLC, cs.N, cs.Hash()
+	if err := z.tx.PutOutbox(cs); err != nil {
+		return nil, fmt.Errorf("put changeset %d into the outbox: %w", cs.N, err)
+	}
+	for _, c := range changes {
+		if err := z.tx.PutPending(Pending{N: cs.N, Change: c}); err != nil {
+			return nil, fmt.Errorf("put overlay of changeset %d: %w", cs.N, err)
+		}
+	}
+	return cs, nil
+}
+
+// fit tells how many of the changes, at least one, make a changeset that the centre takes.
+func fit(changes []se.Change, l se.Limits) int {
+	if l == (se.Limits{}) {
+		l = se.DefaultLimits // before the first Welcome
+	}
+	room := min(l.MaxChangeset, l.MaxFrame/2) // encoded it may be somewhat larger
+	for i := range changes {
+		room -= changes[i].Size()
+		if i > 0 && (room < 0 || i >= l.MaxChanges) {
+			return i
+		}
+	}
+	return len(changes)
 }
 
 type sealer struct {
@@ -370,15 +414,10 @@ func operation(w *se.CellWrite, cell *schema.Cell, old, now schema.Value) bool {
 // overlay hid what came in between), to the lowest on the row for an insert after a pending delete, and to zero for
 // what the cursor does not vouch for: a row the replica did not hold, a cell its view does not show.
 func (z *sealer) base(f *fold, cell *schema.Cell, scope string, insert bool, pending []Pending) se.Base {
-	b := f.base
+	b, captured := f.base, false
 	for _, col := range cell.Columns {
-		if x, ok := f.colBase[col.Name]; ok && x.Less(b) {
-			b = x
-		}
-	}
-	for _, form := range z.forms {
-		if x, ok := form.Lower[cell.Name]; ok && form.Table == f.table.Name && form.Row == f.row && x.Less(b) {
-			b = x
+		if x, ok := f.colBase[col.Name]; ok && (!captured || x.Less(b)) {
+			b, captured = x, true
 		}
 	}
 	if insert {
@@ -389,6 +428,11 @@ func (z *sealer) base(f *fold, cell *schema.Cell, scope string, insert bool, pen
 	}
 	if !z.vouched(f.table, scope, cell) {
 		return se.Base{}
+	}
+	for _, form := range z.forms {
+		if form.Table == f.table.Name && form.Row == f.row {
+			return form.base(b, cell)
+		}
 	}
 	return pinned(b, cell, pending)
 }
