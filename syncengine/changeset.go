@@ -73,6 +73,13 @@ type Change struct {
 	Decide *Decision   // decide only
 }
 
+// Size is the length of the change's canonical bytes.
+func (c *Change) Size() int {
+	b := canon(make([]byte, 0, 256))
+	b.change(c)
+	return len(b)
+}
+
 // CellWrite is a new value of a cell, or an operation on it.
 type CellWrite struct {
 	Cell   string
