@@ -235,12 +235,17 @@ func (z *sealer) change(f *fold) (*se.Change, error) {
 	if err := z.restore(f, before, now); err != nil {
 		return nil, err
 	}
-	if _, kept, err := z.tx.Under(f.table, f.row); err != nil {
+	under, kept, err := z.tx.Under(f.table, f.row)
+	if err != nil {
 		return nil, err
-	} else if !kept && (before != nil || now != nil) {
+	}
+	if !kept {
 		// What programs saw before this changeset was the centre's row, for nothing was pending on it.
-		if err := z.tx.PutUnder(f.table, f.row, before); err != nil {
-			return nil, err
+		under = before
+		if before != nil || now != nil {
+			if err := z.tx.PutUnder(f.table, f.row, before); err != nil {
+				return nil, err
+			}
 		}
 	}
 	z.cases.note(f.table, f.row, now, before)
@@ -253,11 +258,11 @@ func (z *sealer) change(f *fold) (*se.Change, error) {
 		return c, nil
 	case before == nil:
 		c.Op = se.OpInsert
-		c.Cells = z.writes(f, nil, now, pending)
+		c.Cells = z.writes(f, nil, now, nil, pending)
 		return c, nil
 	}
 	c.Op = se.OpUpdate
-	c.Cells = z.writes(f, before, now, pending)
+	c.Cells = z.writes(f, before, now, under, pending)
 	if len(c.Cells) == 0 {
 		return nil, z.settle(f.table, f.row, pending)
 	}
@@ -345,11 +350,13 @@ func (f *fold) before(now Image) Image {
 	return row
 }
 
-func (z *sealer) writes(f *fold, before, now Image, pending []Pending) []se.CellWrite {
+// writes lists the cells that changed. under is the centre's row: what the cursor vouches for is told by the scope that
+// the centre has it in, not by one that a pending edit moves it to.
+func (z *sealer) writes(f *fold, before, now, under Image, pending []Pending) []se.CellWrite {
 	var out []se.CellWrite
 	scope := ""
-	if before != nil {
-		scope = before[f.table.CellIndex(schema.CellScope)][0].Str()
+	if under != nil {
+		scope = under[f.table.CellIndex(schema.CellScope)][0].Str()
 	}
 	for i, cell := range f.table.Cells {
 		if unwritten(cell) {
