@@ -48,6 +48,7 @@ type Conflict struct {
 	DecidedBy  string // account
 	Reason     string
 	Candidates []Candidate // when closed: what was last shown
+	Told       []string    // devices that know of it, by verdict or message: they hear how it ends
 }
 
 // Open tells whether it still waits.
@@ -90,6 +91,7 @@ type MessageKind string
 const (
 	MessageConflict MessageKind = "conflict" // your write is in a conflict that somebody else's changeset opened or widened
 	MessageDecided  MessageKind = "decided"  // a conflict you are in was decided
+	MessageEnded    MessageKind = "ended"    // a conflict you are in ended without a decision: written anew, or gone
 )
 
 // Entry is the history of one accepted changeset: a log, one append each, chained by hash.

@@ -30,9 +30,6 @@ func (g *ingest) decide(i int, c *Change) error {
 		return reject(CodeUnknownTable, c, "", "")
 	}
 	g.fate(i, con.Key.Cell, FateStands)
-	if g.stood, err = g.standing(con); err != nil {
-		return err
-	}
 	switch con.Key.Kind {
 	case ConflictCell:
 		return g.decideCell(i, c, t, con)
@@ -66,7 +63,7 @@ func (g *ingest) mayDecide(scope string) bool {
 func (g *ingest) dismiss(con *Conflict, d *Decision, outcome Outcome) error {
 	before := slices.Clone(con.Candidates)
 	rest := slices.DeleteFunc(slices.Clone(before), func(x Candidate) bool { return slices.Contains(d.Shown, x.ID()) })
-	if err := g.announce(con, before, d); err != nil {
+	if err := g.announce(con, d); err != nil {
 		return err
 	}
 	if len(rest) > 0 {
@@ -76,59 +73,9 @@ func (g *ingest) dismiss(con *Conflict, d *Decision, outcome Outcome) error {
 	return g.closeConflict(con, outcome, d.Reason)
 }
 
-// announce tells what was decided to the devices of the candidates that were shown, and to the one whose work stood
-// against them when the decision came.
-func (g *ingest) announce(con *Conflict, list []Candidate, d *Decision) error {
-	devices := []string{g.stood}
-	for _, x := range list {
-		if slices.Contains(d.Shown, x.ID()) {
-			devices = append(devices, x.Device)
-		}
-	}
-	told := map[string]bool{g.cs.Device: true, "": true}
-	for _, device := range devices {
-		if told[device] {
-			continue
-		}
-		told[device] = true
-		m := Message{Device: device, Kind: MessageDecided, Conflict: ConflictRef{con.ID, con.Key}, Author: g.cs.Author, Choice: d.Choice}
-		if err := g.message(m); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// standing gives the device whose work the candidates of a conflict stand against, "" if there is none.
-func (g *ingest) standing(con *Conflict) (string, error) {
-	t := g.views.table(con.Key.Table)
-	if con.Key.Kind == ConflictDelete {
-		dead, err := g.tx.Dead(con.Key.Table, con.Key.Row)
-		if err != nil || dead == nil {
-			return "", err
-		}
-		return dead.By.Device, nil
-	}
-	id := con.Key.Row
-	if con.Key.Kind == ConflictWorkflow {
-		t = t.StepsBy
-		last, err := g.tx.LastStep(t.Name, id)
-		if err != nil || last == nil {
-			return "", err
-		}
-		id = last.Row
-	}
-	row, err := g.tx.Row(t.Name, id)
-	if err != nil || row == nil {
-		return "", err
-	}
-	if con.Key.Kind != ConflictCell {
-		return candidateRow(t, row).Device, nil
-	}
-	if w := row.Cells[t.CellIndex(con.Key.Cell)].Standing(); w != nil {
-		return w.Device, nil
-	}
-	return "", nil
+// announce tells everybody who knows of a conflict what was decided.
+func (g *ingest) announce(con *Conflict, d *Decision) error {
+	return g.tellAll(con, Message{Kind: MessageDecided, Choice: d.Choice})
 }
 
 func find(con *Conflict, id WriteID) []Candidate {
@@ -169,14 +116,13 @@ func (g *ingest) decideCell(i int, c *Change, t *schema.Table, con *Conflict) er
 	default:
 		return reject(CodeBadDecision, c, def.Name, "choice")
 	}
-	list := con.Candidates
 	cell = cell.Clone()
 	cell.Survivors = slices.DeleteFunc(cell.Survivors, shown)
 	row.Cells[k] = cell
 	if w.Values != nil {
 		g.merge(i, t, row, w, g.write(w))
 	}
-	if err := g.announce(con, list, d); err != nil {
+	if err := g.announce(con, d); err != nil {
 		return err
 	}
 	if len(row.Cells[k].Candidates()) == 0 {
@@ -243,7 +189,7 @@ func (g *ingest) decideDelete(i int, c *Change, t *schema.Table, con *Conflict) 
 	if err := g.revive(dead, was); err != nil {
 		return err
 	}
-	if err := g.announce(con, con.Candidates, d); err != nil {
+	if err := g.announce(con, d); err != nil {
 		return err
 	}
 	if err := g.closeConflict(con, Outcome(ChoiceTake), d.Reason); err != nil {

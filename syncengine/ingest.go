@@ -115,7 +115,6 @@ type ingest struct {
 	outcomes  []WriteOutcome
 	conflicts []ConflictRef
 	opened    int            // conflicts opened by this changeset, for their ids
-	stood     string         // decide: the device whose work the candidates stood against
 	checks    []func() error // what can be told only when all changes are in
 }
 

@@ -55,26 +55,28 @@ func (g *ingest) setCandidates(key ConflictKey, row *Row, list []Candidate, mine
 	if con == nil {
 		g.opened++
 		con = &Conflict{ID: fmt.Sprintf("%d-%d", g.seq, g.opened), Key: key, Opened: g.seq}
-		if err := g.tellOther(con, other); err != nil {
-			return err
-		}
 	}
+	same := con.Opened != g.seq && sameCandidates(con.Candidates, list) && con.Scope == row.Scope && con.Door == row.Door
 	if mine {
 		g.refer(ConflictRef{con.ID, key})
-	}
-	if con.Opened != g.seq && sameCandidates(con.Candidates, list) {
-		if con.Scope == row.Scope && con.Door == row.Door {
-			return nil
+		if !slices.Contains(con.Told, g.cs.Device) {
+			con.Told, same = append(con.Told, g.cs.Device), false
 		}
-		con.Scope, con.Door = row.Scope, row.Door // a conflict moves with its row
-		return g.tx.PutConflict(con)
 	}
-	before := con.Candidates
-	con.Scope, con.Door, con.Candidates, con.Changed = row.Scope, row.Door, list, g.seq
+	if same {
+		return nil
+	}
+	if con.Opened == g.seq || !sameCandidates(con.Candidates, list) {
+		con.Candidates, con.Changed = list, g.seq
+	}
+	con.Scope, con.Door = row.Scope, row.Door // a conflict moves with its row
+	if err := g.tell(con, other); err != nil {
+		return err
+	}
 	if err := g.tx.PutConflict(con); err != nil {
 		return fmt.Errorf("put conflict: %w", err)
 	}
-	return g.tell(con, before, list, other)
+	return nil
 }
 
 func sameCandidates(a, b []Candidate) bool {
@@ -89,30 +91,39 @@ func (g *ingest) refer(ref ConflictRef) {
 	}
 }
 
-// tell sends a message to the devices of candidates that are new in a conflict. The device that is being answered
-// learns it from its verdict.
-func (g *ingest) tell(con *Conflict, before, list []Candidate, other string) error {
-	told := map[string]bool{g.cs.Device: true, other: true}
-	for _, x := range list {
-		known := slices.ContainsFunc(before, func(y Candidate) bool { return y.ID() == x.ID() })
-		if known || told[x.Device] {
+// tell sends a message to the devices that a conflict concerns and that do not know of it: those of its candidates and
+// the one whose write stands. The device that is being answered learns it from its verdict.
+func (g *ingest) tell(con *Conflict, other string) error {
+	devices := []string{other}
+	for _, x := range con.Candidates {
+		devices = append(devices, x.Device)
+	}
+	for _, device := range devices {
+		if device == "" || slices.Contains(con.Told, device) {
 			continue
 		}
-		told[x.Device] = true
-		m := Message{Device: x.Device, Kind: MessageConflict, Conflict: ConflictRef{con.ID, con.Key}, Author: g.cs.Author}
-		if err := g.message(m); err != nil {
+		con.Told = append(con.Told, device)
+		if device == g.cs.Device {
+			g.refer(ConflictRef{con.ID, con.Key})
+			continue
+		}
+		if err := g.message(Message{Device: device, Kind: MessageConflict, Conflict: ConflictRef{con.ID, con.Key}, Author: g.cs.Author}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// tellOther tells the device whose write stands that somebody wrote something else at the same time.
-func (g *ingest) tellOther(con *Conflict, device string) error {
-	if device == "" || device == g.cs.Device {
-		return nil
+// tellAll tells every device that knows of a conflict how it goes on.
+func (g *ingest) tellAll(con *Conflict, m Message) error {
+	m.Conflict, m.Author = ConflictRef{con.ID, con.Key}, g.cs.Author
+	for _, device := range con.Told {
+		m.Device = device
+		if err := g.message(m); err != nil {
+			return err
+		}
 	}
-	return g.message(Message{Device: device, Kind: MessageConflict, Conflict: ConflictRef{con.ID, con.Key}, Author: g.cs.Author})
+	return nil
 }
 
 func (g *ingest) message(m Message) error {
@@ -135,6 +146,9 @@ func (g *ingest) message(m Message) error {
 func (g *ingest) closeKey(key ConflictKey, outcome Outcome) error {
 	con, err := g.tx.OpenConflict(key)
 	if err != nil || con == nil {
+		return err
+	}
+	if err := g.tellAll(con, Message{Kind: MessageEnded}); err != nil {
 		return err
 	}
 	return g.closeConflict(con, outcome, "")

@@ -186,11 +186,13 @@ func (a *app) retryCommand() *cobra.Command {
 				return err
 			}
 		}
-		receipt, err := r.Write(ctx, func(tx *device.Tx) error { return again(tx, r.Schema(), x, values(fixes)) })
+		receipt, err := r.Write(ctx, func(tx *device.Tx) error {
+			if err := tx.Retries(x.N); err != nil {
+				return err
+			}
+			return again(tx, r.Schema(), x, values(fixes))
+		})
 		if err != nil {
-			return err
-		}
-		if err := r.Handled(ctx, x.N); err != nil {
 			return err
 		}
 		if a.json {

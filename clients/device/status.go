@@ -118,6 +118,8 @@ func readConflicts(ctx context.Context, q querier) ([]Conflict, error) {
 		switch {
 		case !x.inbox:
 			c.N = x.N
+		case x.kind == se.MessageEnded:
+			c.Open, c.Author = false, x.Author
 		case x.kind == se.MessageDecided:
 			c.Open, c.Choice, c.Author = false, x.Choice, x.Author
 		default:

@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -44,7 +45,7 @@ func (r *Replica) Write(ctx context.Context, fn func(tx *Tx) error) (*Receipt, e
 			return errEnded
 		}
 		return p.applying(func() error {
-			cs, err := replica.Seal(p, r.schema, r.opts.Clock.Read(), false, tx.forms...)
+			cs, err := replica.SealWith(p, r.schema, r.opts.Clock.Read(), replica.Sealing{Forms: tx.forms, Replaces: tx.replaces})
 			if err != nil || cs == nil {
 				return err
 			}
@@ -127,11 +128,12 @@ func (r *Replica) Seal(ctx context.Context) (n int64, err error) {
 
 // Tx is the transaction of one Write. It belongs to the function it was given to.
 type Tx struct {
-	port    *port
-	replica *Replica
-	user    context.Context
-	ctl     replica.Control
-	forms   []replica.Form // that were saved
+	port     *port
+	replica  *Replica
+	user     context.Context
+	ctl      replica.Control
+	forms    []replica.Form // that were saved
+	replaces int64          // n of the refused changeset that this one retries
 }
 
 // Exec runs a statement. Rows it changes are captured cell by cell.
@@ -171,4 +173,20 @@ func (r *Replica) table(name string) (*schema.Table, error) {
 		return nil, say(CodeNoTable, nil, name)
 	}
 	return t, nil
+}
+
+// Retries says that this transaction writes a refused changeset anew: its changeset names the old one, of which the
+// centre then lets only one take effect, and Rejected lists the old one as handled. What the device wrote into the
+// same cells since should be left out. A changeset that was not refused is CodeNoRow.
+func (tx *Tx) Retries(n int64) error {
+	var handled bool
+	err := tx.port.conn.QueryRowContext(tx.user, `SELECT handled FROM ds_quarantine WHERE n = ?`, n).Scan(&handled)
+	if errors.Is(err, sql.ErrNoRows) {
+		return say(CodeNoRow, err)
+	}
+	if err != nil {
+		return storage(err)
+	}
+	tx.replaces = n
+	return tx.port.exec(`UPDATE ds_quarantine SET handled = 1 WHERE n = ?`, n)
 }

@@ -2,6 +2,7 @@ package ddl
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/doorstep-sync/doorstep/schema"
@@ -46,7 +47,7 @@ func captured(c *schema.Column) bool {
 }
 
 func triggers(t *schema.Table) []string {
-	out := []string{guardInsert(t), guardID(t), kept(t), inserted(t), deleted(t)}
+	out := []string{guardInsert(t), guardID(t), guardSize(t, "insert"), guardSize(t, "update"), kept(t), inserted(t), deleted(t)}
 	for _, cell := range t.Cells {
 		if captured(cell.Columns[0]) {
 			out = append(out, updated(t, cell))
@@ -69,6 +70,22 @@ func guardInsert(t *schema.Table) string {
 func guardID(t *schema.Table) string {
 	return trigger(t, "id-update", `BEFORE UPDATE OF "id"`, `NEW."id" IS NOT OLD."id"`, abort(
 		`id 不能修改；请删除此行后重新添加`, `an id cannot be changed; delete the row and insert a new one`))
+}
+
+// MaxRow is how many bytes of text and blobs a row may hold, whatever program writes it. A changeset of one row must fit
+// into a message (syncengine.Limits), or the row would stand in the way of everything written after it.
+const MaxRow = 4 << 20
+
+// guardSize refuses a row that no message could carry, where its writer can still do something about it.
+func guardSize(t *schema.Table, event string) string {
+	var sizes []string
+	for _, c := range Captured(t) {
+		if k := c.Type.Kind(); k == schema.KindText || k == schema.KindBlob {
+			sizes = append(sizes, `coalesce(length(CAST(NEW.`+quote(c.Name)+` AS BLOB)), 0)`)
+		}
+	}
+	return trigger(t, "size-"+event, "BEFORE "+strings.ToUpper(event), strings.Join(sizes, " + ")+" > "+strconv.Itoa(MaxRow), abort(
+		`这一行的内容超过 4 MiB，没有保存；请缩短后再试`, `the row holds more than 4 MiB and was not saved; shorten it and try again`))
 }
 
 func abort(zh, en string) string { return "SELECT RAISE(ABORT, " + text(zh+" / "+en) + ");" }

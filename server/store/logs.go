@@ -2,11 +2,12 @@ package store
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
-const conflictColumns = "id, kind, tbl, row_id, cell, scope, door, opened, changed, closed, outcome, decided_by, reason, candidates"
+const conflictColumns = "id, kind, tbl, row_id, cell, scope, door, opened, changed, closed, outcome, decided_by, reason, candidates, told"
 
 func toConflict(r row) (*syncengine.Conflict, error) {
 	c := &syncengine.Conflict{
@@ -20,6 +21,9 @@ func toConflict(r row) (*syncengine.Conflict, error) {
 	var err error
 	if c.Candidates, err = decodeCandidates(r.blob(13)); err != nil {
 		return nil, fmt.Errorf("read conflict %s: %w", c.ID, err)
+	}
+	if told := r.str(14); told != "" {
+		c.Told = strings.Split(told, " ")
 	}
 	return c, nil
 }
@@ -50,13 +54,13 @@ func (t *readTx) DismissedConflict(k syncengine.ConflictKey) (*syncengine.Confli
 // PutConflict implements syncengine.Tx. An index refuses a second open one with the same key.
 func (t *tx) PutConflict(c *syncengine.Conflict) error {
 	err := t.exec(`INSERT INTO conflict (county, id, kind, tbl, row_id, cell, scope, door, opened, changed, closed, outcome,
-		decided_by, reason, candidates) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+		decided_by, reason, candidates, told) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 		ON CONFLICT (county, id) DO UPDATE SET kind = excluded.kind, tbl = excluded.tbl, row_id = excluded.row_id,
 		cell = excluded.cell, scope = excluded.scope, door = excluded.door, opened = excluded.opened, changed = excluded.changed,
 		closed = excluded.closed, outcome = excluded.outcome, decided_by = excluded.decided_by, reason = excluded.reason,
-		candidates = excluded.candidates`,
+		candidates = excluded.candidates, told = excluded.told`,
 		t.s.county, c.ID, string(c.Key.Kind), c.Key.Table, string(c.Key.Row), c.Key.Cell, c.Scope, c.Door, c.Opened, c.Changed,
-		c.Closed, string(c.Outcome), c.DecidedBy, c.Reason, encodeCandidates(c.Candidates))
+		c.Closed, string(c.Outcome), c.DecidedBy, c.Reason, encodeCandidates(c.Candidates), strings.Join(c.Told, " "))
 	if err != nil {
 		return fmt.Errorf("put conflict %s: %w", c.ID, err)
 	}

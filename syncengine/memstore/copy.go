@@ -89,6 +89,7 @@ func copyConflict(k *syncengine.Conflict) *syncengine.Conflict {
 	c := copyOf(k)
 	if c != nil {
 		c.Candidates = slices.Clone(k.Candidates)
+		c.Told = slices.Clone(k.Told)
 		for i := range c.Candidates {
 			c.Candidates[i].Cell = copyWrites([]syncengine.CellWrite{c.Candidates[i].Cell})[0]
 		}

@@ -165,7 +165,7 @@ func quarantined(v int) *syncengine.Quarantined {
 
 func conflict(v int) *syncengine.Conflict {
 	return &syncengine.Conflict{
-		ID: "9-1", Key: conflictKey, Scope: "g1", Door: "d1", Opened: 9, Changed: int64(9 + v),
+		ID: "9-1", Key: conflictKey, Scope: "g1", Door: "d1", Opened: 9, Changed: int64(9 + v), Told: []string{"dev-2", "dev-3"},
 		Candidates: []syncengine.Candidate{{
 			Device: "dev-2", N: 4, Author: "acc-2", Seq: 4, At: -3, Suspect: true, Row: id(2), Epoch: 2, From: 5, To: 8, Cell: changeset(v).Changes[0].Cells[0],
 		}, {Device: "dev-3", N: int64(v)}},

@@ -111,6 +111,7 @@ CREATE TABLE conflict (
   decided_by TEXT    NOT NULL,
   reason     TEXT    NOT NULL,
   candidates BLOB    NOT NULL,
+  told       TEXT    NOT NULL,  -- devices that were told of it, by verdict or inbox, with spaces
   PRIMARY KEY (county, id)
 ) STRICT;
 CREATE UNIQUE INDEX conflict_open ON conflict (county, tbl, row_id, kind, cell) WHERE closed = 0;
