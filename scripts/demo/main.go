@@ -150,7 +150,7 @@ func (d *demo) further(ctx context.Context) {
 		"bin/doorstep --replica " + desk.path + " sync",
 		"bin/doorstep --replica " + desk.path + " show household " + id,
 		fmt.Sprintf("printf '%s' | bin/doorstep login --server %s --login supervisor --password-file -", d.people.password, d.centre.url),
-		"bin/doorstep conflict list --server " + d.centre.url,
+		"bin/doorstep conflict list",
 		"sqlite3 -readonly " + d.centre.db() + " \"SELECT count(*) FROM rec_visit\"",
 		"ls " + d.dir,
 	} {
@@ -159,4 +159,7 @@ func (d *demo) further(ctx context.Context) {
 	d.people.close()
 	d.people = nil
 	<-ctx.Done()
+	if d.ours {
+		d.line("中心停止，临时目录 %s 已删除", "the centre stops; the temporary folder %s is removed", d.dir)
+	}
 }
