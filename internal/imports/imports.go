@@ -2,7 +2,7 @@
 //
 // The rules of this module, left to right:
 //
-//	schema, hlc  <-  syncengine  <-  wire  <-  session  <-  server/gateway   <-  server/cmd/doorstepd
+//	schema, hlc  <-  syncengine  <-  replica  <-  session  <-  wire  <-  server/gateway  <-  server/cmd/doorstepd
 //	                 syncengine  <-  server/store, server/feed, server/api   <-  server/cmd/doorstepd
 //	                 syncengine, wire, session  <-  clients/device  <-  clients/cli, clients/mobile
 //
