@@ -180,8 +180,12 @@ func (a *applier) target(t *schema.Table, id se.RowID) (*target, error) {
 		return x, nil
 	}
 	image, ok, err := a.tx.Under(t, id)
-	if err == nil && !ok {
-		image, err = a.tx.Row(t, id)
+	if err == nil && (!ok || t.Steps != nil) {
+		var shown Image
+		if shown, err = a.tx.Row(t, id); !ok {
+			image = shown
+		}
+		a.cases.note(t, id, shown) // a step of our own that ends without being accepted
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read row of %s: %w", t.Name, err)
