@@ -153,7 +153,7 @@ func (m *model) insert(seq int64, s *set, r *mrow, ch *change) {
 	m.write(seq, r, ch)
 	for _, x := range r.cands { // concurrent with the new incarnation
 		m.count("own deleted row inserted again met edits that waited")
-		r.cells[x.cell].late(x)
+		r.cells[x.cell].late(x, seq)
 	}
 	r.cands = nil
 	for _, c := range r.cells {
@@ -186,14 +186,14 @@ func (m *model) kill(seq int64, s *set, r *mrow, ch *change) {
 		if c.def.Policy == schema.PolicyCentral || c.def.Derived {
 			continue
 		}
-		by.saw = ch.saw[i]
+		by.saw, by.pin = ch.saw[i], ch.pin
 		for _, x := range c.surv {
 			if by.sees(x.write) {
 				x.fate = "superseded"
 				continue
 			}
 			x.fate = "loser"
-			r.cands = append(r.cands, mcand{cell: i, w: x.write})
+			r.cands = append(r.cands, mcand{cell: i, w: x.write, lost: !x.stands})
 		}
 		for _, e := range c.elems {
 			for _, tag := range e.tags {

@@ -64,6 +64,23 @@ func (o *oracle) tellAll(table string, ids []string) string {
 	return out
 }
 
+// tellDuplicates lists every conflict that ever was about the natural keys of rows.
+func (o *oracle) tellDuplicates(rows []*se.Row) string {
+	out := ""
+	for _, id := range o.conflictIDs() {
+		c := o.conflicts[id]
+		for _, r := range rows {
+			if c.Key.Kind == se.ConflictDuplicate && c.Key.Row == r.ID {
+				out += fmt.Sprintf("\n conflict %s on %s: opened %d changed %d closed %d %q", c.ID, r.ID, c.Opened, c.Changed, c.Closed, c.Outcome)
+				for _, x := range c.Candidates {
+					out += " " + string(x.Row)
+				}
+			}
+		}
+	}
+	return out
+}
+
 // story describes every row that a set touches or refers to.
 func (o *oracle) story(s *set) string {
 	out := ""

@@ -116,7 +116,7 @@ func (m *model) decideDelete(seq int64, s *set, d *se.Decision, r *mrow) {
 			x.w.fate = "dismissed"
 		default:
 			m.count("revival met a candidate not on the screen")
-			r.cells[x.cell].late(x)
+			r.cells[x.cell].late(x, seq)
 		}
 	}
 	for _, c := range r.cells {
@@ -125,12 +125,16 @@ func (m *model) decideDelete(seq int64, s *set, d *se.Decision, r *mrow) {
 }
 
 // late lets a candidate meet a row that lives again.
-func (c *mcell) late(x mcand) {
+func (c *mcell) late(x mcand, seq int64) {
 	if x.in != nil {
 		c.merge(&write{id: x.w.id, op: true, in: x.in})
 		return
 	}
 	c.merge(x.w)
+	stands := slices.ContainsFunc(c.surv, func(s surv) bool { return s.write == x.w && s.stands })
+	if x.lost && stands && c.def.Policy != schema.PolicyMax && c.def.Policy != schema.PolicyMin {
+		x.w.since = seq
+	}
 }
 
 // revive lets a candidate's edit replace what the restored row shows.

@@ -79,9 +79,12 @@ func (o *oracle) duplicates(tx se.ReadTx) {
 		}
 		slices.Sort(ids)
 		found := o.duplicate(rows)
-		if found == nil {
-			o.bad("P6", "rows %v share the natural key %s, but no conflict says so", ids, key)
+		if found == nil && !o.allApart(rows) {
+			o.bad("P6", "rows %v share the natural key %s, but no conflict says so%s%s", ids, key, o.tellAll("place", ids), o.tellDuplicates(rows))
 			return
+		}
+		if found == nil {
+			continue
 		}
 		got := []string{string(found.Key.Row)}
 		for _, x := range found.Candidates {
@@ -103,6 +106,15 @@ func (o *oracle) duplicates(tx se.ReadTx) {
 			o.bad("P6", "%s is open, but its rows share no natural key", c.Key.Label())
 		}
 	}
+}
+
+// allApart tells whether somebody found, perhaps one after the other, that the rows are different things.
+func (o *oracle) allApart(rows []*se.Row) bool {
+	return slices.ContainsFunc(rows, func(first *se.Row) bool {
+		return !slices.ContainsFunc(rows, func(r *se.Row) bool {
+			return r != first && !o.apart[[2]se.RowID{first.ID, r.ID}]
+		})
+	})
 }
 
 // duplicate gives the open conflict of rows that share a key, or one that found these very rows to be different.
@@ -193,7 +205,7 @@ func (o *oracle) states(d *watch, tx replica.Tx) {
 			}
 		}
 		if got := value(t, row, steps.Steps.State).Str(); got != state {
-			o.bad("workflow", "%s shows %s in state %s, its steps lead to %s", d.id, id, got, state)
+			o.bad("workflow", "%s shows %s in state %s, its steps lead to %s%s", d.id, id, got, state, o.tell("matter", id))
 		}
 	}
 }

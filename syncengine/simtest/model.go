@@ -22,6 +22,9 @@ type write struct {
 	saw  sight
 	pin  int64 // cursor at which the author read the cell
 	fate string
+	// A write that had lost before its row died and stands again in the row that lives again counts as seen only by who
+	// read it since: the engine keeps one span in which a write stood, not two.
+	since int64
 }
 
 // sight is what an author saw of one cell.
@@ -32,7 +35,10 @@ type sight struct {
 
 // sees tells whether w's author had s before him: he saw it, or it is an earlier write of his own device.
 func (w *write) sees(s *write) bool {
-	return s.id.Device == w.id.Device && s.id.N < w.id.N || slices.Contains(w.saw.writes, s)
+	if s.id.Device == w.id.Device {
+		return s.id.N < w.id.N
+	}
+	return slices.Contains(w.saw.writes, s) && w.pin >= s.since
 }
 
 // surv is a surviving write in the model of a cell.
@@ -253,6 +259,7 @@ type mcand struct {
 	cell int
 	w    *write
 	in   []string // of a union, the one element
+	lost bool     // something else stood when the row died
 }
 
 // mrow is the model of a row at the centre.

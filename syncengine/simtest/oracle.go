@@ -158,6 +158,9 @@ func (o *oracle) sights(d *watch, k replica.RowKey, row replica.Image) (out []si
 	fresh, gone := false, (*change)(nil) // an own insert, an own deletion on the way
 	for _, s := range sets {
 		if ch := s.on(k); ch != nil {
+			if row != nil && ch.op == se.OpDelete && s.verdict != nil && !s.verdict.Kind.Effective() {
+				continue // refused, and a delta has shown the row again before the verdict came
+			}
 			switch ch.op {
 			case se.OpInsert:
 				fresh, gone = true, nil
