@@ -736,11 +736,13 @@ type SetPasswordInputBody struct {
 
 // Side defines model for Side.
 type Side struct {
-	AuthorName  *string `json:"author_name,omitempty"`
+	AuthorName *string `json:"author_name,omitempty"`
+
+	// Deleted This side is a deletion: author, device and times say who deleted the record and when; values are the record as it was.
 	Deleted     *bool   `json:"deleted,omitempty"`
 	DeviceLabel *string `json:"device_label,omitempty"`
 
-	// EffectiveAt When it was written, by the corrected clock of the device.
+	// EffectiveAt When it was written or deleted, by the corrected clock of the device.
 	EffectiveAt *time.Time `json:"effective_at,omitempty"`
 	Id          *WriteID   `json:"id,omitempty"`
 
@@ -839,10 +841,10 @@ type Value struct {
 	// Masked You see only part of it, or that there is one.
 	Masked *bool `json:"masked,omitempty"`
 
-	// Text For people: codes as their labels.
+	// Text For people: codes as their labels, references as what the record is called (its id if you may not see it), times as RFC 3339 with the centre's offset.
 	Text string `json:"text"`
 
-	// Value Text, number or list of texts; absent if there is none, or it is not for you.
+	// Value Text, number or list of texts, times as RFC 3339 in UTC: the form that a decision takes. Absent if there is none, or it is not for you.
 	Value interface{} `json:"value,omitempty"`
 }
 

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -69,6 +70,9 @@ func TestConflictsStayInTheirUnits(t *testing.T) {
 	require.Equal(t, []any{}, w.call("GET", "/v1/conflicts", "zhou", nil).want(200).get("conflicts"))
 	require.Equal(t, []any{}, w.call("GET", "/v1/conflicts?scope="+grid2, "sun", nil).want(200).get("conflicts"))
 	require.Len(t, w.call("GET", "/v1/conflicts?scope="+wanghe, "sun", nil).want(200).get("conflicts"), 1)
+	none := w.call("GET", "/v1/conflicts?scope=370115003999", "sun", nil).problem(404, "unit_not_yours")
+	notHis := w.call("GET", "/v1/conflicts?scope="+other, "sun", nil).problem(404, "unit_not_yours")
+	require.Equal(t, strings.ReplaceAll(none.body, "370115003999", other), notHis.body, "not there and not yours are one answer")
 	shown := w.call("GET", "/v1/conflicts/"+id, "sun", nil)
 	w.call("POST", "/v1/conflicts/"+id+"/decision", "zhou", decision(shown, "keep")).problem(404, "conflict_not_found")
 	w.call("POST", "/v1/conflicts/"+id+"/decision", "wang", decision(shown, "keep")).problem(403, "console_only")
@@ -247,8 +251,51 @@ func TestOtherKindsOfConflict(t *testing.T) {
 	r := w.call("GET", "/v1/conflicts", "sun", nil).want(200)
 	require.Equal(t, "delete", r.get("conflicts", 0, "kind"))
 	shown := w.call("GET", "/v1/conflicts/"+r.str("conflicts", 0, "id"), "sun", nil).want(200)
-	require.Equal(t, []any{true, "sun" + person, "新情况"}, []any{shown.get("standing", "deleted"), shown.get("standing", "author_name"), shown.get("candidates", 0, "values", 0, "text")})
+	require.Equal(t, []any{true, "sun" + person, "sun的手机", "2026-03-02T08:00:00Z", "2026-03-02T08:00:00Z", "新情况"}, []any{shown.get("standing", "deleted"), shown.get("standing", "author_name"),
+		shown.get("standing", "device_label"), shown.get("standing", "effective_at"), shown.get("standing", "received_at"), shown.get("candidates", 0, "values", 0, "text")})
 	w.call("POST", "/v1/conflicts/"+shown.str("id")+"/decision", "sun", with(decision(shown, "take"), "take", shown.get("candidates", 0, "id"))).want(200)
+	shown = w.call("GET", "/v1/conflicts/"+shown.str("id"), "sun", nil).want(200)
+	require.Equal(t, []any{nil, "wang" + person}, []any{shown.get("standing", "deleted"), shown.get("standing", "author_name")}, "once restored it is no deletion")
+}
+
+// value gives one column's rendering on a side.
+func value(side any, column string) (v map[string]any) {
+	for _, x := range side.(map[string]any)["values"].([]any) {
+		if x.(map[string]any)["column"] == column {
+			return x.(map[string]any)
+		}
+	}
+	return nil
+}
+
+// What a reference leads to is called by its natural key, and only to who may see it.
+func TestReferencesAndTimesAreReadable(t *testing.T) {
+	beijing := time.FixedZone("", 8*3600)
+	w := peopled(t, func(c *api.Config) { now := c.Now; c.Now = func() time.Time { return now().In(beijing) } })
+	w.schema.Table("hazard").Views["watcher"] = &schema.View{Rows: schema.RowsAll}
+	a, b, sun := w.enrol("wang"), w.enrol("li"), w.enrol("sun")
+	text := func(s string) []schema.Value { return []schema.Value{schema.Text(s)} }
+	for i, no := range []string{"7", "8"} {
+		sun.insert("building", grid1, rowID(50+i), map[string][]schema.Value{"estate": text("王河"), "no": text(no)})
+	}
+	a.insert("dwelling", grid1, rowID(60), map[string][]schema.Value{"building_id": text(string(rowID(50))), "unit_no": text("1"), "room_no": text("302")})
+	a.insert("household", grid1, rowID(70), map[string][]schema.Value{"dwelling_id": text(string(rowID(60)))})
+	v := a.insert("hazard", grid1, rowID(80), map[string][]schema.Value{"kind_code": text("fire"), "household_id": text(string(rowID(70))), "building_id": text(string(rowID(50))),
+		"description": text("x"), "found_at": {schema.Int(w.Now().UnixMilli())}})
+	a.update("hazard", rowID(80), v.Seq, "building_id", text(string(rowID(51)))...)
+	a.update("hazard", rowID(80), v.Seq, "description", text("甲")...)
+	b.update("hazard", rowID(80), v.Seq, "description", text("乙")...)
+	id := w.call("GET", "/v1/conflicts", "sun", nil).want(200).str("conflicts", 0, "id")
+	shown := w.call("GET", "/v1/conflicts/"+id, "sun", nil).want(200)
+	row := map[string]any{"values": shown.get("record_values")}
+	require.Equal(t, []any{string(rowID(51)), "王河-8"}, []any{value(row, "building_id")["value"], value(row, "building_id")["text"]})
+	require.Equal(t, "1-302", value(row, "household_id")["text"], "a household is called by its dwelling")
+	require.Equal(t, []any{"2026-03-02T08:00:00Z", "2026-03-02T16:00:00+08:00"}, []any{value(row, "found_at")["value"], value(row, "found_at")["text"]})
+
+	w.schema.Table("building").Views["watcher"] = &schema.View{Rows: schema.RowsAll, Masks: map[string]schema.Mask{"estate": schema.MaskName}}
+	row = map[string]any{"values": w.call("GET", "/v1/conflicts/"+id, "watch", nil).want(200).get("record_values")}
+	require.Equal(t, "王*-8", value(row, "building_id")["text"], "masked as the building itself would be")
+	require.Equal(t, string(rowID(70)), value(row, "household_id")["text"], "who does not see households is told the id alone")
 }
 
 func TestDuplicateAndWorkflow(t *testing.T) {
@@ -262,6 +309,9 @@ func TestDuplicateAndWorkflow(t *testing.T) {
 	id := w.call("GET", "/v1/conflicts", "sun", nil).want(200).str("conflicts", 0, "id")
 	shown := w.call("GET", "/v1/conflicts/"+id, "sun", nil).want(200)
 	require.Equal(t, []any{"duplicate", string(rowID(60)), string(rowID(61)), []any{"both"}}, []any{shown.get("kind"), shown.get("standing", "row"), shown.get("candidates", 0, "row"), shown.get("choices")})
+	require.Equal(t, []any{"wang" + person, "wang的手机", "2026-03-02T08:00:00Z", "2026-03-02T08:00:00Z", a.id}, []any{shown.get("standing", "author_name"), shown.get("standing", "device_label"),
+		shown.get("standing", "effective_at"), shown.get("standing", "received_at"), shown.get("standing", "id", "device")}, "the standing side says who, with what and when too")
+	require.Equal(t, []any{string(rowID(50)), "王河-3"}, []any{value(shown.get("standing"), "building_id")["value"], value(shown.get("standing"), "building_id")["text"]})
 	require.Equal(t, len(shown.get("standing", "values").([]any)), len(shown.get("candidates", 0, "values").([]any)), "side by side")
 	w.call("POST", "/v1/conflicts/"+id+"/decision", "sun", decision(shown, "both")).want(200)
 
@@ -278,6 +328,8 @@ func TestDuplicateAndWorkflow(t *testing.T) {
 	id = w.call("GET", "/v1/conflicts", "sun", nil).want(200).str("conflicts", 0, "id")
 	shown = w.call("GET", "/v1/conflicts/"+id, "sun", nil).want(200)
 	require.Equal(t, []any{"workflow", string(rowID(82)), string(rowID(90)), "li" + person}, []any{shown.get("kind"), shown.get("standing", "row"), shown.get("candidates", 0, "row"), shown.get("candidates", 0, "author_name")})
+	require.Equal(t, []any{"wang" + person, "wang的手机", "2026-03-02T08:00:00Z", "修路灯"}, []any{shown.get("standing", "author_name"), shown.get("standing", "device_label"),
+		shown.get("standing", "received_at"), value(shown.get("standing"), "wish_id")["text"]})
 	w.call("POST", "/v1/conflicts/"+id+"/decision", "sun", with(decision(shown, "renumber"), "take", shown.get("candidates", 0, "id"))).problem(409, "decision_refused")
 	shown = w.call("GET", "/v1/conflicts/"+id, "sun", nil).want(200)
 	w.call("POST", "/v1/conflicts/"+id+"/decision", "sun", decision(shown, "keep")).want(200)

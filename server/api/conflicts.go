@@ -35,8 +35,8 @@ type ConflictHead struct {
 type Value struct {
 	Column string `json:"column"`
 	Label  string `json:"label"`
-	Value  any    `json:"value,omitempty" doc:"Text, number or list of texts; absent if there is none, or it is not for you."`
-	Text   string `json:"text" doc:"For people: codes as their labels."`
+	Value  any    `json:"value,omitempty" doc:"Text, number or list of texts, times as RFC 3339 in UTC: the form that a decision takes. Absent if there is none, or it is not for you."`
+	Text   string `json:"text" doc:"For people: codes as their labels, references as what the record is called (its id if you may not see it), times as RFC 3339 with the centre's offset."`
 	Masked bool   `json:"masked,omitempty" doc:"You see only part of it, or that there is one."`
 }
 
@@ -51,18 +51,18 @@ type Side struct {
 	ID           *WriteID   `json:"id,omitempty" doc:"Absent if nobody wrote it."`
 	AuthorName   string     `json:"author_name,omitempty"`
 	DeviceLabel  string     `json:"device_label,omitempty"`
-	EffectiveAt  *time.Time `json:"effective_at,omitempty" doc:"When it was written, by the corrected clock of the device."`
+	EffectiveAt  *time.Time `json:"effective_at,omitempty" doc:"When it was written or deleted, by the corrected clock of the device."`
 	ReceivedAt   *time.Time `json:"received_at,omitempty" doc:"When it reached the centre."`
 	SuspectClock bool       `json:"suspect_clock,omitempty" doc:"Do not trust effective_at much."`
 	Row          string     `json:"row,omitempty" doc:"Duplicate and workflow: the record in question."`
-	Deleted      bool       `json:"deleted,omitempty"`
+	Deleted      bool       `json:"deleted,omitempty" doc:"This side is a deletion: author, device and times say who deleted the record and when; values are the record as it was."`
 	Values       []Value    `json:"values"`
 }
 
 // Conflict is a conflict with all sides, as the caller may see them.
 type Conflict struct {
 	ConflictHead
-	Standing   Side     `json:"standing" doc:"What the record shows now."`
+	Standing   Side     `json:"standing" doc:"What the record shows now. Duplicate and workflow: the record, or the case's last step, and who entered it."`
 	Sides      []Side   `json:"candidates" doc:"What waits for a decision."`
 	Choices    []string `json:"choices" doc:"What may be decided."`
 	Epoch      int64    `json:"epoch" doc:"Send back with the decision."`
@@ -111,6 +111,9 @@ func (a *API) conflicts(ctx context.Context, in *conflictsInput) (*conflictsBody
 			return nil, err
 		}
 		scopes = slices.DeleteFunc(scopes, func(s string) bool { return !slices.Contains(below, s) })
+		if len(scopes) == 0 { // one answer for what is not there and what is not his
+			return nil, messages.Refuse(messages.NoUnitOfYours, in.Scope)
+		}
 	}
 	ids, err := a.Queue.Conflicts(ctx, scopes, in.Status == "open", in.After, in.Limit+1)
 	if err != nil {
@@ -165,15 +168,16 @@ type screen struct {
 	dead     *syncengine.Dead
 	others   map[syncengine.RowID]*syncengine.Row // duplicate and workflow: the candidates' records
 	last     *syncengine.Row                      // workflow: the case's last step
-	received map[int64]int64                      // by seq
-	steps    *schema.Table                        // workflow
+	entries  map[int64]syncengine.Entry           // of history, by seq
+	rights   directory.Rights
+	steps    *schema.Table // workflow
 	stepsAcc *schema.Access
 }
 
 // screen reads a conflict. What is not there, not in the person's units at the centre, or not in his view of the
 // record type, is NoConflict without distinction.
 func (a *API) screen(ctx context.Context, r directory.Rights, id string) (*screen, error) {
-	s := &screen{others: map[syncengine.RowID]*syncengine.Row{}, received: map[int64]int64{}}
+	s := &screen{others: map[syncengine.RowID]*syncengine.Row{}, entries: map[int64]syncengine.Entry{}, rights: r}
 	err := a.State.View(func(tx syncengine.ReadTx) error { return s.read(tx, a.Schema, id) })
 	if err != nil {
 		return nil, err
@@ -212,9 +216,14 @@ func (s *screen) visible(account string, doors []string) bool {
 	case s.dead != nil && s.dead.Row != nil:
 		author = s.dead.Row.Author
 	}
-	rows := s.access.Rows
-	return rows[schema.RowsAll] || rows[schema.RowsOwn] && author == account ||
-		rows[schema.RowsDoors] && (s.con.Door == "" && author == account || slices.Contains(doors, s.con.Door))
+	return shows(s.access, author == account, s.con.Door, doors)
+}
+
+// shows applies an access's row filters to a row: whether the person wrote it, and its door.
+func shows(access *schema.Access, own bool, door string, doors []string) bool {
+	rows := access.Rows
+	return rows[schema.RowsAll] || rows[schema.RowsOwn] && own ||
+		rows[schema.RowsDoors] && (door == "" && own || slices.Contains(doors, door))
 }
 
 func (s *screen) read(tx syncengine.ReadTx, sch *schema.Schema, id string) (err error) {
@@ -248,14 +257,17 @@ func (s *screen) read(tx syncengine.ReadTx, sch *schema.Schema, id string) (err 
 				return err
 			}
 		}
-		if err = s.readReceived(tx, c.Seq); err != nil {
+		if err = s.readEntry(tx, c.Seq); err != nil {
 			return err
 		}
 	}
 	if w := s.standing(); w != nil {
-		err = s.readReceived(tx, w.Seq)
+		return s.readEntry(tx, w.Seq)
 	}
-	return err
+	if row := s.stands(); row != nil {
+		return s.readEntry(tx, row.Inserted)
+	}
+	return nil
 }
 
 func (s *screen) readLast(tx syncengine.ReadTx) error {
@@ -267,16 +279,25 @@ func (s *screen) readLast(tx syncengine.ReadTx) error {
 	return err
 }
 
-// readReceived notes when a commit's changeset reached the centre, from history.
-func (s *screen) readReceived(tx syncengine.ReadTx, seq int64) error {
+// readEntry notes a commit from history: who sent it, and when its changeset reached the centre.
+func (s *screen) readEntry(tx syncengine.ReadTx, seq int64) error {
 	if seq <= 0 {
 		return nil
 	}
 	entries, err := tx.History(seq-1, 1)
 	if err == nil && len(entries) == 1 && entries[0].Seq == seq {
-		s.received[seq] = entries[0].Received
+		s.entries[seq] = entries[0]
 	}
 	return err
+}
+
+// stands gives the record that a conflict without a standing write is about: the one that was there first, a case's
+// last step, or a record that was restored; nil if there is none.
+func (s *screen) stands() *syncengine.Row {
+	if s.con.Key.Kind == syncengine.ConflictWorkflow {
+		return s.last
+	}
+	return s.row
 }
 
 // standing gives the write that the cell shows, or the deletion.

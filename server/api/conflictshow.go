@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/server/messages"
@@ -62,22 +61,25 @@ func (a *API) show(ctx context.Context, s *screen) (Conflict, error) {
 	if err != nil {
 		return Conflict{}, err
 	}
-	lang := language(ctx)
+	p := a.painter(ctx, s.rights)
 	c := Conflict{ConflictHead: head, Epoch: s.head.Epoch, ReadAt: s.head.Seq, Sides: []Side{}, Choices: []string{}, RowContext: []Value{}}
-	if c.Standing, err = a.standingSide(ctx, s); err != nil {
+	if c.Standing, err = a.standingSide(ctx, s, p); err != nil {
 		return c, err
 	}
-	if c.Sides, err = a.candidates(ctx, s); err != nil {
+	if c.Sides, err = a.candidates(ctx, s, p); err != nil {
 		return c, err
 	}
 	if s.row != nil {
-		c.RowContext = a.rowValues(lang, s.table, s.access, s.row)
+		c.RowContext = p.rowValues(s.table, s.access, s.row)
+	}
+	if p.err != nil {
+		return c, p.err
 	}
 	switch {
 	case !s.con.Open():
-		c.Undecided = messages.Say(messages.ConflictClosed).In(lang)
+		c.Undecided = messages.Say(messages.ConflictClosed).In(p.lang)
 	case !s.readsAll():
-		c.Undecided = messages.Say(messages.MaskedForYou).In(lang)
+		c.Undecided = messages.Say(messages.MaskedForYou).In(p.lang)
 	default:
 		c.MayDecide, c.Choices = true, choices[s.con.Key.Kind]
 	}
@@ -100,42 +102,46 @@ func (s *screen) readsAll() bool {
 	return true
 }
 
-func (a *API) standingSide(ctx context.Context, s *screen) (Side, error) {
-	lang := language(ctx)
-	side := Side{Values: []Value{}}
+// standingSide gives what stands: a cell's write, the deletion, or the record with who entered it.
+func (a *API) standingSide(ctx context.Context, s *screen, p *painter) (side Side, err error) {
+	side = Side{Values: []Value{}}
 	if w := s.standing(); w != nil {
-		var err error
-		if side, err = a.side(ctx, s, w.ID(), w.Author, w.Seq, w.At, w.Suspect); err != nil {
-			return side, err
-		}
+		side, err = a.side(ctx, s, w.ID(), w.Author, w.Seq, w.At, w.Suspect)
+	} else if row := s.stands(); row != nil {
+		side, err = a.side(ctx, s, syncengine.WriteID{}, row.Author, row.Inserted, 0, false)
+	}
+	if err != nil {
+		return side, err
 	}
 	switch s.con.Key.Kind {
 	case syncengine.ConflictCell:
 		if k := s.table.CellIndex(s.con.Key.Cell); s.row != nil && k >= 0 && k < len(s.row.Cells) {
-			side.Values = a.cellValues(lang, s.access, s.table.Cells[k], s.row.Cells[k].Values(s.table.Cells[k]))
+			side.Values = p.cellValues(s.access, s.table.Cells[k], s.row.Cells[k].Values(s.table.Cells[k]))
 		}
 	case syncengine.ConflictDelete:
 		side.Deleted = s.row == nil
-		if s.dead != nil && s.dead.Row != nil {
-			side.Values = a.rowValues(lang, s.table, s.access, s.dead.Row)
+		switch {
+		case s.row != nil: // restored by a decision
+			side.Values = p.rowValues(s.table, s.access, s.row)
+		case s.dead != nil && s.dead.Row != nil:
+			side.Values = p.rowValues(s.table, s.access, s.dead.Row)
 		}
 	case syncengine.ConflictDuplicate:
 		side.Row = string(s.con.Key.Row)
 		if s.row != nil {
-			side.Values = a.rowValues(lang, s.table, s.access, s.row)
+			side.Values = p.rowValues(s.table, s.access, s.row)
 		}
 	case syncengine.ConflictWorkflow:
 		if s.last != nil {
 			side.Row = string(s.last.ID)
-			side.Values = a.rowValues(lang, s.steps, s.stepsAcc, s.last)
+			side.Values = p.rowValues(s.steps, s.stepsAcc, s.last)
 		}
 	}
 	return side, nil
 }
 
 // candidates gives one Side for each changeset and record.
-func (a *API) candidates(ctx context.Context, s *screen) ([]Side, error) {
-	lang := language(ctx)
+func (a *API) candidates(ctx context.Context, s *screen, p *painter) ([]Side, error) {
 	type key struct {
 		id  syncengine.WriteID
 		row syncengine.RowID
@@ -159,11 +165,11 @@ func (a *API) candidates(ctx context.Context, s *screen) ([]Side, error) {
 				table, access = s.steps, s.stepsAcc
 			}
 			if row := s.others[c.Row]; row != nil {
-				out[at].Values = a.rowValues(lang, table, access, row)
+				out[at].Values = p.rowValues(table, access, row)
 			}
 		}
 		if def := s.table.Cell(c.Cell.Cell); c.Row == "" && def != nil {
-			out[at].Values = append(out[at].Values, a.cellValues(lang, s.access, def, operationValues(&c.Cell))...)
+			out[at].Values = append(out[at].Values, p.cellValues(s.access, def, operationValues(&c.Cell))...)
 		}
 	}
 	return out, nil
@@ -180,100 +186,36 @@ func operationValues(w *syncengine.CellWrite) []schema.Value {
 	return []schema.Value{schema.Text(schema.FormatSet(w.In))}
 }
 
+// side tells who, with which device and when. What the write itself does not say (an element of a set, a whole
+// record) is taken from the commit it came in.
 func (a *API) side(ctx context.Context, s *screen, id syncengine.WriteID, author string, seq, effective int64, suspect bool) (Side, error) {
-	side := Side{ID: &WriteID{id.Device, id.N}, EffectiveAt: ptr(at(effective)), SuspectClock: suspect, Values: []Value{}}
-	if ms, ok := s.received[seq]; ok {
-		side.ReceivedAt = ptr(at(ms))
+	side := Side{Values: []Value{}}
+	if e, ok := s.entries[seq]; ok {
+		side.ReceivedAt = maybe(e.Received)
+		if e.Changeset != nil && id == (syncengine.WriteID{}) {
+			id = syncengine.WriteID{Device: e.Changeset.Device, N: e.Changeset.N}
+		}
+		if author == "" {
+			author = e.Author
+		}
+		if effective == 0 {
+			effective, suspect = e.At, e.Suspect
+		}
 	}
+	side.EffectiveAt, side.SuspectClock = maybe(effective), suspect
 	names, err := a.Directory.AccountNames(ctx, []string{author})
 	if err != nil {
 		return side, err
 	}
 	side.AuthorName = names[author]
+	if id == (syncengine.WriteID{}) {
+		return side, nil
+	}
+	side.ID = &WriteID{id.Device, id.N}
 	v, err := a.Directory.Device(ctx, id.Device)
 	if err != nil && !messages.Is(err, messages.NoDevice) {
 		return side, err
 	}
 	side.DeviceLabel = v.Label
 	return side, nil
-}
-
-func ptr(t time.Time) *time.Time { return &t }
-
-func (a *API) rowValues(lang string, t *schema.Table, access *schema.Access, row *syncengine.Row) []Value {
-	out := []Value{}
-	if access == nil {
-		return out
-	}
-	for k, def := range t.Cells {
-		if k < len(row.Cells) && def.Name != schema.CellEnvelop && def.Name != schema.CellScope {
-			out = append(out, a.cellValues(lang, access, def, row.Cells[k].Values(def))...)
-		}
-	}
-	return out
-}
-
-// cellValues renders a cell as the person may see it: hidden columns are left out, masked ones are masked here.
-func (a *API) cellValues(lang string, access *schema.Access, def *schema.Cell, values []schema.Value) []Value {
-	out := []Value{}
-	for i, col := range def.Columns {
-		mask, shown := access.Shows(col.Name)
-		if !shown || i >= len(values) {
-			continue
-		}
-		v := Value{Column: col.Name, Label: col.Label.In(lang)}
-		switch masked := mask.Apply(values[i]); {
-		case values[i].IsNull():
-		case mask == schema.MaskAll, mask != schema.MaskNone && masked.Kind() != schema.KindText:
-			v.Masked, v.Text = true, messages.Say(messages.MaskedValue).In(lang)
-		case mask != schema.MaskNone:
-			v.Masked, v.Value, v.Text = true, masked.Str(), masked.Str()
-		default:
-			v.Value, v.Text = a.render(lang, col, values[i])
-		}
-		out = append(out, v)
-	}
-	return out
-}
-
-// render gives a value for programs and for people.
-func (a *API) render(lang string, col *schema.Column, v schema.Value) (any, string) {
-	switch col.Type {
-	case schema.TypeSealed:
-		return nil, messages.Say(messages.SealedValue).In(lang)
-	case schema.TypeBool:
-		key := messages.No
-		if v.Int64() != 0 {
-			key = messages.Yes
-		}
-		return v.Int64() != 0, messages.Say(key).In(lang)
-	case schema.TypeTime:
-		t := at(v.Int64()).Format(time.RFC3339)
-		return t, t
-	case schema.TypeCode:
-		return v.Str(), a.codeLabel(lang, col.Code, v.Str())
-	case schema.TypeSet:
-		set, err := schema.ParseSet(v.Str())
-		if err != nil {
-			return v.Any(), v.String()
-		}
-		labels := make([]string, len(set))
-		for i, e := range set {
-			labels[i] = a.codeLabel(lang, col.Code, e)
-		}
-		return set, strings.Join(labels, "、")
-	}
-	return v.Any(), v.String()
-}
-
-// codeLabel gives a code's label; a value that the table does not know is shown as received.
-func (a *API) codeLabel(lang, table, code string) string {
-	if t := a.Schema.Codes[table]; t != nil {
-		for _, c := range t.Codes {
-			if c.Code == code {
-				return c.Label.In(lang)
-			}
-		}
-	}
-	return code
 }

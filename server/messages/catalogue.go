@@ -33,6 +33,7 @@ const (
 	LoginTaken     Key = "login_taken"
 	NoAccount      Key = "account_not_found"
 	NoUnit         Key = "unit_not_found"
+	NoUnitOfYours  Key = "unit_not_yours"
 	NoDevice       Key = "device_not_found"
 	NoAssignment   Key = "assignment_not_found"
 	NoConflict     Key = "conflict_not_found"
@@ -103,6 +104,7 @@ var catalogue = map[Key]entry{
 	LoginTaken:     {Conflict, "登录名“%v”已有人用，请换一个。", "The login %q is taken; choose another."},
 	NoAccount:      {NotFound, "没有这个账号。", "There is no such account."},
 	NoUnit:         {NotFound, "没有编码为“%v”的组织单位，请先导入。", "There is no org unit with code %q; import it first."},
+	NoUnitOfYours:  {NotFound, "没有编码为“%v”的组织单位，或者您不在那里的中心岗位上。请核对编码。", "There is no org unit with code %q, or you do not work at the centre there; check the code."},
 	NoDevice:       {NotFound, "没有这台设备。", "There is no such device."},
 	NoAssignment:   {NotFound, "没有这条任职。", "There is no such assignment."},
 	NoConflict:     {NotFound, "没有这个冲突。", "There is no such conflict."},
