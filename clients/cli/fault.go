@@ -61,7 +61,7 @@ var deviceExit = map[device.Code]int{
 	device.CodeKey: ExitNotAllowed, device.CodeRevoked: ExitNotAllowed,
 	device.CodeExists: ExitUsage, device.CodeEnrolled: ExitUsage, device.CodeNotReplica: ExitUsage, device.CodeNoTable: ExitUsage, device.CodeNoColumn: ExitUsage, device.CodeNoRow: ExitUsage,
 	device.CodeBadValue: ExitUsage, device.CodeNotWritable: ExitUsage, device.CodeAppendOnly: ExitUsage,
-	device.CodeTooLarge: ExitUsage, device.CodeAhead: ExitUsage,
+	device.CodeTooLarge: ExitUsage, device.CodeAhead: ExitUsage, device.CodeNoScope: ExitUsage, device.CodeSame: ExitUsage,
 	device.CodeOffline: ExitOffline, device.CodeStopping: ExitOffline, device.CodeCentre: ExitOffline,
 	device.CodeTimeout: ExitOffline, device.CodeGap: ExitOffline,
 	device.CodeCodeRefused: ExitRefused, device.CodeRefused: ExitRefused,

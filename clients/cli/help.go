@@ -47,7 +47,7 @@ Common flags:
 	"help.show":             {ZH: "显示一条记录", EN: "Show a record"},
 	"help.conflicts":        {ZH: "本机内容涉及的冲突", EN: "Conflicts that work of this device is in"},
 	"help.rejected":         {ZH: "被中心退回的内容，以及怎么办", EN: "What the centre refused, and what to do"},
-	"help.rejected_retry":   {ZH: "改正后重新写入被退回的变更集", EN: "Write a refused changeset again, corrected"},
+	"help.rejected_retry":   {ZH: "改正后重新写入被退回的变更集；字段=值 改退回所指的记录，编号开头.字段=值 改其中任一记录", EN: "Write a refused changeset again, corrected: column=value for the record that the refusal names, ROWPREFIX.column=value for any of its records"},
 	"help.rejected_dismiss": {ZH: "不再处理被退回的变更集", EN: "Be done with a refused changeset"},
 	"help.tables":           {ZH: "记录类型和字段", EN: "Record types and their columns"},
 

@@ -3,7 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -33,6 +36,15 @@ type refusedText struct {
 	Row    se.RowID       `json:"row"`
 	Op     string         `json:"op"`
 	Values map[string]any `json:"values"`
+	// Operations are those on sums and sets that the row held already, by column.
+	Operations map[string]operationDoc `json:"operations,omitempty"`
+}
+
+// operationDoc is a difference: of a sum what is added, of a set what goes in and out.
+type operationDoc struct {
+	Add any      `json:"add,omitempty"`
+	In  []string `json:"in,omitempty"`
+	Out []string `json:"out,omitempty"`
 }
 
 func (a *app) rejectedCommand() *cobra.Command {
@@ -60,7 +72,7 @@ func (a *app) rejectedCommand() *cobra.Command {
 		for i := range list {
 			a.rejectedText(r.Schema(), &list[i])
 		}
-		a.print("rejected_hint")
+		a.rejectedHint(list)
 		return nil
 	})
 	c.Flags().BoolVar(&all, "all", false, a.say("flag.all_rejected"))
@@ -74,13 +86,36 @@ func (a *app) rejectedCommand() *cobra.Command {
 	return c
 }
 
+// rejectedHint says what can be done about those that wait: what a person has no right to is not sent again.
+func (a *app) rejectedHint(list []device.Rejection) {
+	waits, retry := false, false
+	for i := range list {
+		if x := &list[i]; !x.Handled && x.Kind == se.Rejected {
+			waits = true
+			retry = retry || x.Reason.Code != se.CodeNoRight
+		}
+	}
+	switch {
+	case retry:
+		a.print("rejected_hint")
+	case waits:
+		a.print("rejected_hint_dismiss")
+	}
+}
+
 func (a *app) rejectedDoc(s *schema.Schema, x *device.Rejection) rejectedDoc {
 	d := rejectedDoc{x.N, x.Kind.String(), string(x.Reason.Code), x.Reason.Rule, x.Reason.Table, x.Reason.Row, x.Reason.Column, x.In(a.lang), stamp(x.Filed), x.Handled, []refusedText{}}
 	for _, c := range x.Changeset.Changes {
-		w := refusedText{c.Table, c.Row, c.Op.String(), map[string]any{}}
+		w := refusedText{Table: c.Table, Row: c.Row, Op: c.Op.String(), Values: map[string]any{}}
 		if t := s.Table(c.Table); t != nil {
 			for name, v := range cellValues(t, c) {
 				w.Values[name] = document(t.Column(name), v)
+			}
+			for _, x := range operations(t, c) {
+				if w.Operations == nil {
+					w.Operations = map[string]operationDoc{}
+				}
+				w.Operations[x.col.Name] = operationDoc{x.write.Add.Any(), x.write.In, x.write.Out}
 			}
 		}
 		d.Changes = append(d.Changes, w)
@@ -89,34 +124,95 @@ func (a *app) rejectedDoc(s *schema.Schema, x *device.Rejection) rejectedDoc {
 }
 
 func (a *app) rejectedText(s *schema.Schema, x *device.Rejection) {
-	fmt.Fprintf(a.Out, "! %d  %s  %s\n", x.N, a.say("verdict."+x.Kind.String()), a.when(x.Filed))
+	mark, note := string(device.MarkRefused), ""
+	if x.Handled {
+		mark, note = "✓", "  "+a.say("rejected_handled")
+	}
+	fmt.Fprintf(a.Out, "%s %d  %s  %s%s\n", mark, x.N, a.say("verdict."+x.Kind.String()), a.when(x.Filed), note)
 	fmt.Fprintf(a.Out, "  %s\n", x.In(a.lang))
 	for _, c := range x.Changeset.Changes {
 		t := s.Table(c.Table)
 		if t == nil {
 			continue
 		}
-		text := ""
-		written := cellValues(t, c)
-		for _, col := range t.Columns {
-			if v, ok := written[col.Name]; ok {
-				text += " " + col.Name + "=" + short(a.show(col, v), 40)
-			}
-		}
-		fmt.Fprintf(a.Out, "  %s %s %s%s\n", a.say("op."+c.Op.String()), a.label(t.Label), c.Row, text)
+		fmt.Fprintf(a.Out, "  %s %s %s%s\n", a.say("op."+c.Op.String()), a.label(t.Label), c.Row, a.written(t, c))
 	}
 }
 
-// cellValues gives the values that a change writes; operations are left out.
+// written shows what a change writes as a person would type it.
+func (a *app) written(t *schema.Table, c se.Change) string {
+	texts := map[string]string{}
+	for name, v := range cellValues(t, c) {
+		texts[name] = " " + name + "=" + short(a.show(t.Column(name), v), 40)
+	}
+	for _, x := range operations(t, c) {
+		texts[x.col.Name] = a.operationText(x)
+	}
+	out := ""
+	for _, col := range t.Columns {
+		out += texts[col.Name]
+	}
+	return out
+}
+
+func (a *app) operationText(x operation) string {
+	out := ""
+	for _, side := range []struct {
+		sign string
+		list []string
+	}{{"+=", x.write.In}, {"-=", x.write.Out}} {
+		if len(side.list) > 0 {
+			out += " " + x.col.Name + side.sign + short(strings.Join(side.list, ","), 40)
+		}
+	}
+	if x.write.Add.IsNull() {
+		return out
+	}
+	if n := a.show(x.col, x.write.Add); strings.HasPrefix(n, "-") {
+		out += " " + x.col.Name + "-=" + n[1:]
+	} else {
+		out += " " + x.col.Name + "+=" + n
+	}
+	return out
+}
+
+// operation is a difference that a change makes to a sum or a set.
+type operation struct {
+	col   *schema.Column
+	write se.CellWrite
+}
+
+// operations gives those of a row that was there; in a new row they are values, see cellValues.
+func operations(t *schema.Table, c se.Change) []operation {
+	var out []operation
+	for _, w := range c.Cells {
+		if cell := t.Cell(w.Cell); c.Op != se.OpInsert && cell != nil && w.Operation() {
+			out = append(out, operation{cell.Columns[0], w})
+		}
+	}
+	return out
+}
+
+// cellValues gives the values that a change writes; differences only of a new row, where they are the values.
 func cellValues(t *schema.Table, c se.Change) map[string]schema.Value {
 	out := map[string]schema.Value{}
 	for _, w := range c.Cells {
 		cell := t.Cell(w.Cell)
-		if cell == nil || len(w.Values) != len(cell.Columns) {
-			continue
-		}
-		for i, col := range cell.Columns {
-			out[col.Name] = w.Values[i]
+		switch {
+		case cell == nil:
+		case w.Operation():
+			if c.Op != se.OpInsert {
+				continue
+			}
+			if !w.Add.IsNull() {
+				out[cell.Columns[0].Name] = w.Add
+			} else {
+				out[cell.Columns[0].Name] = schema.Text(schema.FormatSet(slices.Clone(w.In)))
+			}
+		case len(w.Values) == len(cell.Columns):
+			for i, col := range cell.Columns {
+				out[col.Name] = w.Values[i]
+			}
 		}
 	}
 	return out
@@ -161,10 +257,10 @@ func (a *app) dismissCommand() *cobra.Command {
 	})
 }
 
-// retryCommand writes again what was refused, with corrections to the record that the refusal names. It keeps the
+// retryCommand writes again what was refused, with corrections to any of its records. It keeps the
 // oldest base of what was refused: a retry never claims to have seen more than the first try had.
 func (a *app) retryCommand() *cobra.Command {
-	return a.command("rejected_retry", "retry N [column=value …]", a.between(1, -1), func(cmd *cobra.Command, args []string) error {
+	return a.command("rejected_retry", "retry N [[ROWPREFIX.]column=value …]", a.between(1, -1), func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
 		r, err := a.open()
 		if err != nil {
@@ -177,20 +273,15 @@ func (a *app) retryCommand() *cobra.Command {
 		if x.Kind != se.Rejected {
 			return fail(ExitFailed, "retry_parked", x.N)
 		}
-		var fixes []assignment
-		if t := r.Schema().Table(x.Reason.Table); len(args) > 1 {
-			if t == nil {
-				return fail(ExitFailed, "retry_newer", x.N)
-			}
-			if fixes, err = a.assignments(ctx, r, t, args[1:], false); err != nil {
-				return err
-			}
+		fixes, err := a.corrections(ctx, r, x, args[1:])
+		if err != nil {
+			return err
 		}
 		receipt, err := r.Write(ctx, func(tx *device.Tx) error {
 			if err := tx.Retries(x.N); err != nil {
 				return err
 			}
-			return again(tx, r.Schema(), x, values(fixes))
+			return again(tx, r.Schema(), x, fixes)
 		})
 		if err != nil {
 			return err
@@ -203,29 +294,78 @@ func (a *app) retryCommand() *cobra.Command {
 	})
 }
 
+// rowStart is how a correction names a row of the changeset: ROWPREFIX.column=value.
+var rowStart = regexp.MustCompile(`^([0-9a-fA-F][0-9a-fA-F-]{0,35})\.([^=]+=.*)$`)
+
+// corrections reads `column=value`, for the row that the refusal names, and `ROWPREFIX.column=value`, for any row of
+// the changeset.
+func (a *app) corrections(ctx context.Context, r *device.Replica, x *device.Rejection, args []string) (map[se.RowID][]assignment, error) {
+	texts := map[se.RowID][]string{}
+	for _, arg := range args {
+		id := x.Reason.Row
+		if m := rowStart.FindStringSubmatch(arg); m != nil {
+			var err error
+			if id, err = rowOf(x, strings.ToLower(m[1])); err != nil {
+				return nil, err
+			}
+			arg = m[2]
+		}
+		texts[id] = append(texts[id], arg)
+	}
+	out := map[se.RowID][]assignment{}
+	for id, list := range texts {
+		i := slices.IndexFunc(x.Changeset.Changes, func(c se.Change) bool { return c.Row == id })
+		if i < 0 {
+			return nil, wrong("fix_row_missing", x.N)
+		}
+		c := &x.Changeset.Changes[i]
+		t := r.Schema().Table(c.Table)
+		if t == nil {
+			return nil, fail(ExitFailed, "retry_newer", x.N)
+		}
+		if c.Op == se.OpDelete {
+			return nil, wrong("fix_delete", a.label(t.Label), string(id))
+		}
+		var err error
+		if out[id], err = a.assignments(ctx, r, t, list, c.Op == se.OpUpdate); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// rowOf finds the row of a changeset whose id begins as a person typed it.
+func rowOf(x *device.Rejection, start string) (se.RowID, error) {
+	var found se.RowID
+	for _, c := range x.Changeset.Changes {
+		switch {
+		case !strings.HasPrefix(string(c.Row), start) || c.Row == found:
+		case found != "":
+			return "", wrong("id_several", start)
+		default:
+			found = c.Row
+		}
+	}
+	if found == "" {
+		return "", wrong("fix_row_unknown", x.N, start)
+	}
+	return found, nil
+}
+
 // again writes a refused changeset once more.
-func again(tx *device.Tx, s *schema.Schema, x *device.Rejection, fixes map[string]any) error {
+func again(tx *device.Tx, s *schema.Schema, x *device.Rejection, fixes map[se.RowID][]assignment) error {
 	for i := range x.Changeset.Changes {
 		c := &x.Changeset.Changes[i]
 		t := s.Table(c.Table)
 		if t == nil {
 			return fail(ExitFailed, "retry_newer", x.N)
 		}
-		given := map[string]any{}
-		for name, v := range cellValues(t, *c) {
-			given[name] = v
-		}
-		if c.Row == x.Reason.Row && c.Table == x.Reason.Table {
-			for name, v := range fixes {
-				given[name] = v
-			}
-		}
 		if at := oldest(c); at != (se.Base{}) && c.Op != se.OpInsert {
 			if err := tx.ReadAt(at); err != nil {
 				return err
 			}
 		}
-		if err := repeat(tx, t, c, given); err != nil {
+		if err := repeat(tx, t, c, fixes[c.Row]); err != nil {
 			return err
 		}
 		if err := tx.ReadAt(se.Base{}); err != nil {
@@ -235,41 +375,57 @@ func again(tx *device.Tx, s *schema.Schema, x *device.Rejection, fixes map[strin
 	return nil
 }
 
-func repeat(tx *device.Tx, t *schema.Table, c *se.Change, given map[string]any) error {
-	switch c.Op {
-	case se.OpDelete:
+// repeat writes one change again. A correction stands in place of what the change had for its column, be that a value
+// or an operation.
+func repeat(tx *device.Tx, t *schema.Table, c *se.Change, fixes []assignment) error {
+	if c.Op == se.OpDelete {
 		return tx.Delete(t.Name, c.Row)
-	case se.OpInsert:
+	}
+	given, fixed := map[string]any{}, map[string]bool{}
+	for name, v := range cellValues(t, *c) {
+		given[name] = v
+	}
+	for _, x := range fixes {
+		fixed[x.col.Name] = true
+		delete(given, x.col.Name)
+	}
+	for name, v := range values(fixes) {
+		given[name] = v
+	}
+	if c.Op == se.OpInsert {
 		given[schema.ColID] = c.Row
 		_, err := tx.Insert(t.Name, given)
-		if err != nil {
-			return err
-		}
-	default:
-		if err := tx.Set(t.Name, c.Row, given); err != nil {
-			return err
-		}
+		return err
 	}
-	for _, w := range c.Cells {
-		cell := t.Cell(w.Cell)
-		if cell == nil || !w.Operation() || given[cell.Columns[0].Name] != nil {
-			continue
-		}
-		name := cell.Columns[0].Name
-		if !w.Add.IsNull() {
-			if err := tx.AddTo(t.Name, c.Row, name, w.Add); err != nil {
+	if err := tx.Set(t.Name, c.Row, given); err != nil {
+		return err
+	}
+	for _, x := range fixes {
+		if x.op != '=' {
+			if err := operate(tx, t, c.Row, x); err != nil {
 				return err
 			}
+		}
+	}
+	for _, x := range operations(t, *c) {
+		if fixed[x.col.Name] {
 			continue
 		}
-		if err := tx.SetRemove(t.Name, c.Row, name, w.Out...); err != nil {
-			return err
-		}
-		if err := tx.SetAdd(t.Name, c.Row, name, w.In...); err != nil {
+		if err := operateAgain(tx, t, c.Row, x); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func operateAgain(tx *device.Tx, t *schema.Table, id se.RowID, x operation) error {
+	if !x.write.Add.IsNull() {
+		return tx.AddTo(t.Name, id, x.col.Name, x.write.Add)
+	}
+	if err := tx.SetRemove(t.Name, id, x.col.Name, x.write.Out...); err != nil {
+		return err
+	}
+	return tx.SetAdd(t.Name, id, x.col.Name, x.write.In...)
 }
 
 // oldest is the least base of a change; the zero Base if its author had seen nothing.

@@ -26,6 +26,7 @@ const (
 	CodeTooLarge    Code = "too_large"
 	CodeAhead       Code = "form_ahead"
 	CodeNoScope     Code = "no_scope"
+	CodeSame        Code = "retry_same"
 
 	CodeOffline         Code = "offline"
 	CodeUnauthorised    Code = "unauthorised"
@@ -69,6 +70,7 @@ var catalogue = map[Code]sentence{
 	CodeAppendOnly:  {false, "“%s”登记后不能修改或删除；请作废后重新登记。", "%q cannot be changed or deleted once recorded; void it and record a new one."},
 	CodeTooLarge:    {false, "一次保存的内容太多，没有保存；请分几次保存。", "This is too much for one save and was not saved; save it in several steps."},
 	CodeNoScope:     {false, "新建的“%s”没有所属网格；请先同步，或选择网格后重新保存。", "The new %s has no grid; sync first, or choose the grid and save again."},
+	CodeSame:        {false, "这样重发不会改变任何内容；请改正一些内容，或不再处理它。", "This would change nothing; correct something, or dismiss it."},
 	CodeAhead:       {false, "表单的读取位置超前于本机；请重新打开表单。", "The form claims to have been read later than this replica is; open the form again."},
 
 	CodeOffline:         {true, "连接不上中心；记录已保存在本机，有网络时会自动发送。", "The centre cannot be reached; your work is saved on this device and will be sent when there is a network."},

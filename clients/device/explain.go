@@ -42,6 +42,10 @@ func Explain(s *schema.Schema, kind se.VerdictKind, why *se.Reason) schema.Label
 	}
 	e, ok := reasons[why.Code]
 	switch {
+	case why.Code == se.CodeNoRight && why.Column == "" && why.Rule == "delete":
+		e = sentence{zh: "你的岗位不能删除“%[1]s”；请找主管删除，或申请权限。", en: "Your role may not delete a %[1]s record; ask your supervisor to delete it or for the right."}
+	case why.Code == se.CodeNoRight && why.Column == "" && why.Rule == "insert":
+		e = sentence{zh: "你的岗位不能新建“%[1]s”；请找主管新建，或申请权限。", en: "Your role may not add a %[1]s record; ask your supervisor to add it or for the right."}
 	case !ok && kind == se.Parked:
 		e = sentence{zh: "中心暂存了这次保存，等待处理；请同步查看结果，或联系主管。", en: "The centre keeps this for later; sync to see what became of it, or ask your supervisor."}
 	case !ok:

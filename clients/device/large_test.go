@@ -70,7 +70,12 @@ func TestRetriesNamesWhatItReplaces(t *testing.T) {
 	id := insert(t, r, "hazard", map[string]any{"kind_code": "lamp"})
 	cs := outbox(t, r)[0]
 	require.NoError(t, r.Session().File([]se.Verdict{{N: 1, Hash: cs.Hash(), Kind: se.Rejected, Epoch: 1, Reason: &se.Reason{Code: se.CodeNoRight, Table: "hazard", Row: id}}}))
-	_, err := r.Write(bg, func(tx *device.Tx) error {
+	_, err := r.Write(bg, func(tx *device.Tx) error { return tx.Retries(1) })
+	require.Equal(t, device.CodeSame, device.CodeOf(err), "a retry that changes nothing")
+	open, err := r.Rejected(bg, false)
+	require.NoError(t, err)
+	require.Len(t, open, 1, "and it stays open")
+	_, err = r.Write(bg, func(tx *device.Tx) error {
 		require.Error(t, tx.Retries(7), "it was not refused")
 		if err := tx.Retries(1); err != nil {
 			return err
@@ -80,7 +85,7 @@ func TestRetriesNamesWhatItReplaces(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, int64(1), outbox(t, r)[0].Replaces)
-	open, err := r.Rejected(bg, false)
+	open, err = r.Rejected(bg, false)
 	require.NoError(t, err)
 	require.Empty(t, open)
 }

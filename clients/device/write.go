@@ -46,6 +46,9 @@ func (r *Replica) Write(ctx context.Context, fn func(tx *Tx) error) (*Receipt, e
 		}
 		return p.applying(func() error {
 			cs, err := replica.SealWith(p, r.schema, r.opts.Clock.Read(), replica.Sealing{Forms: tx.forms, Replaces: tx.replaces})
+			if err == nil && cs == nil && tx.replaces != 0 {
+				return say(CodeSame, nil) // the refused one must not be dropped for nothing
+			}
 			if err != nil || cs == nil {
 				return err
 			}
@@ -177,7 +180,8 @@ func (r *Replica) table(name string) (*schema.Table, error) {
 
 // Retries says that this transaction writes a refused changeset anew: its changeset names the old one, of which the
 // centre then lets only one take effect, and Rejected lists the old one as handled. What the device wrote into the
-// same cells since should be left out. A changeset that was not refused is CodeNoRow.
+// same cells since should be left out. A changeset that was not refused is CodeNoRow; a transaction that changes
+// nothing ends Write with CodeSame, and the refused one stays as it was.
 func (tx *Tx) Retries(n int64) error {
 	var handled bool
 	err := tx.port.conn.QueryRowContext(tx.user, `SELECT handled FROM ds_quarantine WHERE n = ?`, n).Scan(&handled)
