@@ -318,7 +318,10 @@ type Assignment struct {
 	Doors []string   `json:"doors"`
 	From  *time.Time `json:"from,omitempty"`
 	Id    string     `json:"id"`
-	Role  string     `json:"role"`
+
+	// Notes What to know about it, such as that it shows nothing yet.
+	Notes *[]string `json:"notes,omitempty"`
+	Role  string    `json:"role"`
 
 	// Scope Code of an org unit; empty for administrators.
 	Scope string `json:"scope"`
@@ -549,6 +552,12 @@ type DevicesBodyBody struct {
 
 	// Next Give it as after to go on; absent at the end.
 	Next *string `json:"next,omitempty"`
+}
+
+// DoorsInputBody defines model for DoorsInputBody.
+type DoorsInputBody struct {
+	// Doors Ids of dwellings: the whole list from now on.
+	Doors []string `json:"doors"`
 }
 
 // EnrolInputBody defines model for EnrolInputBody.
@@ -943,6 +952,9 @@ type AccountPasswordJSONRequestBody = SetPasswordInputBody
 // AssignmentCreateJSONRequestBody defines body for AssignmentCreate for application/json ContentType.
 type AssignmentCreateJSONRequestBody = AssignInputBody
 
+// AssignmentDoorsJSONRequestBody defines body for AssignmentDoors for application/json ContentType.
+type AssignmentDoorsJSONRequestBody = DoorsInputBody
+
 // BootstrapJSONRequestBody defines body for Bootstrap for application/json ContentType.
 type BootstrapJSONRequestBody = BootstrapInputBody
 
@@ -1077,14 +1089,14 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/accounts/{id}/disable (the `AccountDisable` operationId).
 	AccountDisable(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AccountPasswordWithBody Set an account's password and lift its lock
+	// AccountPasswordWithBody Set an account's password, lift its lock and void its tokens
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/accounts/{id}/password (the `AccountPassword` operationId).
 	AccountPasswordWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AccountPassword Set an account's password and lift its lock
+	// AccountPassword Set an account's password, lift its lock and void its tokens
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1109,6 +1121,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/assignments (the `AssignmentCreate` operationId).
 	AssignmentCreate(ctx context.Context, body AssignmentCreateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AssignmentDoorsWithBody Replace the doors of an assignment
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/assignments/{id}/doors (the `AssignmentDoors` operationId).
+	AssignmentDoorsWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AssignmentDoors Replace the doors of an assignment
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/assignments/{id}/doors (the `AssignmentDoors` operationId).
+	AssignmentDoors(ctx context.Context, id string, body AssignmentDoorsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AssignmentEnd End an assignment now
 	//
@@ -1177,14 +1203,14 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/devices/{id}/revoke (the `DeviceRevoke` operationId).
 	DeviceRevoke(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// EnrolWithBody Enrol a device
+	// EnrolWithBody Enrol a device; the same code and key get the same answer until the code expires
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/enrol (the `Enrol` operationId).
 	EnrolWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// Enrol Enrol a device
+	// Enrol Enrol a device; the same code and key get the same answer until the code expires
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1210,14 +1236,14 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/me (the `Me` operationId).
 	Me(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChangePasswordWithBody Change my password
+	// ChangePasswordWithBody Change my password; sign in again with it afterwards
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/me/password (the `ChangePassword` operationId).
 	ChangePasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChangePassword Change my password
+	// ChangePassword Change my password; sign in again with it afterwards
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1376,7 +1402,7 @@ func (c *Client) AccountDisable(ctx context.Context, id string, reqEditors ...Re
 	return c.Client.Do(req)
 }
 
-// AccountPasswordWithBody Set an account's password and lift its lock
+// AccountPasswordWithBody Set an account's password, lift its lock and void its tokens
 //
 // Takes any type of body and a specified content type.
 //
@@ -1393,7 +1419,7 @@ func (c *Client) AccountPasswordWithBody(ctx context.Context, id string, content
 	return c.Client.Do(req)
 }
 
-// AccountPassword Set an account's password and lift its lock
+// AccountPassword Set an account's password, lift its lock and void its tokens
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1449,6 +1475,40 @@ func (c *Client) AssignmentCreateWithBody(ctx context.Context, contentType strin
 // Corresponds with POST /v1/assignments (the `AssignmentCreate` operationId).
 func (c *Client) AssignmentCreate(ctx context.Context, body AssignmentCreateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAssignmentCreateRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AssignmentDoorsWithBody Replace the doors of an assignment
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/assignments/{id}/doors (the `AssignmentDoors` operationId).
+func (c *Client) AssignmentDoorsWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAssignmentDoorsRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AssignmentDoors Replace the doors of an assignment
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/assignments/{id}/doors (the `AssignmentDoors` operationId).
+func (c *Client) AssignmentDoors(ctx context.Context, id string, body AssignmentDoorsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAssignmentDoorsRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1636,7 +1696,7 @@ func (c *Client) DeviceRevoke(ctx context.Context, id string, reqEditors ...Requ
 	return c.Client.Do(req)
 }
 
-// EnrolWithBody Enrol a device
+// EnrolWithBody Enrol a device; the same code and key get the same answer until the code expires
 //
 // Takes any type of body and a specified content type.
 //
@@ -1653,7 +1713,7 @@ func (c *Client) EnrolWithBody(ctx context.Context, contentType string, body io.
 	return c.Client.Do(req)
 }
 
-// Enrol Enrol a device
+// Enrol Enrol a device; the same code and key get the same answer until the code expires
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1719,7 +1779,7 @@ func (c *Client) Me(ctx context.Context, reqEditors ...RequestEditorFn) (*http.R
 	return c.Client.Do(req)
 }
 
-// ChangePasswordWithBody Change my password
+// ChangePasswordWithBody Change my password; sign in again with it afterwards
 //
 // Takes any type of body and a specified content type.
 //
@@ -1736,7 +1796,7 @@ func (c *Client) ChangePasswordWithBody(ctx context.Context, contentType string,
 	return c.Client.Do(req)
 }
 
-// ChangePassword Change my password
+// ChangePassword Change my password; sign in again with it afterwards
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2262,6 +2322,53 @@ func NewAssignmentCreateRequestWithBody(server string, contentType string, body 
 	}
 
 	operationPath := fmt.Sprintf("/v1/assignments")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewAssignmentDoorsRequest calls the generic AssignmentDoors builder with application/json body
+func NewAssignmentDoorsRequest(server string, id string, body AssignmentDoorsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAssignmentDoorsRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewAssignmentDoorsRequestWithBody constructs an http.Request for the AssignmentDoors method, with any body, and a specified content type
+func NewAssignmentDoorsRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = styleParam("id", id, true)
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/assignments/%s/doors", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -3252,14 +3359,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/accounts/{id}/disable (the `AccountDisable` operationId).
 	AccountDisableWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*AccountDisableResponse, error)
 
-	// AccountPasswordWithBodyWithResponse Set an account's password and lift its lock
+	// AccountPasswordWithBodyWithResponse Set an account's password, lift its lock and void its tokens
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/accounts/{id}/password (the `AccountPassword` operationId).
 	AccountPasswordWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AccountPasswordResponse, error)
 
-	// AccountPasswordWithResponse Set an account's password and lift its lock
+	// AccountPasswordWithResponse Set an account's password, lift its lock and void its tokens
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3286,6 +3393,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/assignments (the `AssignmentCreate` operationId).
 	AssignmentCreateWithResponse(ctx context.Context, body AssignmentCreateJSONRequestBody, reqEditors ...RequestEditorFn) (*AssignmentCreateResponse, error)
+
+	// AssignmentDoorsWithBodyWithResponse Replace the doors of an assignment
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/assignments/{id}/doors (the `AssignmentDoors` operationId).
+	AssignmentDoorsWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AssignmentDoorsResponse, error)
+
+	// AssignmentDoorsWithResponse Replace the doors of an assignment
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/assignments/{id}/doors (the `AssignmentDoors` operationId).
+	AssignmentDoorsWithResponse(ctx context.Context, id string, body AssignmentDoorsJSONRequestBody, reqEditors ...RequestEditorFn) (*AssignmentDoorsResponse, error)
 
 	// AssignmentEndWithResponse End an assignment now
 	//
@@ -3364,14 +3485,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/devices/{id}/revoke (the `DeviceRevoke` operationId).
 	DeviceRevokeWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeviceRevokeResponse, error)
 
-	// EnrolWithBodyWithResponse Enrol a device
+	// EnrolWithBodyWithResponse Enrol a device; the same code and key get the same answer until the code expires
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/enrol (the `Enrol` operationId).
 	EnrolWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EnrolResponse, error)
 
-	// EnrolWithResponse Enrol a device
+	// EnrolWithResponse Enrol a device; the same code and key get the same answer until the code expires
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3399,14 +3520,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/me (the `Me` operationId).
 	MeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*MeResponse, error)
 
-	// ChangePasswordWithBodyWithResponse Change my password
+	// ChangePasswordWithBodyWithResponse Change my password; sign in again with it afterwards
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/me/password (the `ChangePassword` operationId).
 	ChangePasswordWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
 
-	// ChangePasswordWithResponse Change my password
+	// ChangePasswordWithResponse Change my password; sign in again with it afterwards
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3855,6 +3976,54 @@ func (r AssignmentCreateResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r AssignmentCreateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AssignmentDoorsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Assignment
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AssignmentDoorsResponse) GetJSON200() *Assignment {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AssignmentDoorsResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AssignmentDoorsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AssignmentDoorsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AssignmentDoorsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AssignmentDoorsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -4851,7 +5020,7 @@ func (c *ClientWithResponses) AccountDisableWithResponse(ctx context.Context, id
 	return ParseAccountDisableResponse(rsp)
 }
 
-// AccountPasswordWithBodyWithResponse Set an account's password and lift its lock
+// AccountPasswordWithBodyWithResponse Set an account's password, lift its lock and void its tokens
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4864,7 +5033,7 @@ func (c *ClientWithResponses) AccountPasswordWithBodyWithResponse(ctx context.Co
 	return ParseAccountPasswordResponse(rsp)
 }
 
-// AccountPasswordWithResponse Set an account's password and lift its lock
+// AccountPasswordWithResponse Set an account's password, lift its lock and void its tokens
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4914,6 +5083,32 @@ func (c *ClientWithResponses) AssignmentCreateWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseAssignmentCreateResponse(rsp)
+}
+
+// AssignmentDoorsWithBodyWithResponse Replace the doors of an assignment
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/assignments/{id}/doors (the `AssignmentDoors` operationId).
+func (c *ClientWithResponses) AssignmentDoorsWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AssignmentDoorsResponse, error) {
+	rsp, err := c.AssignmentDoorsWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAssignmentDoorsResponse(rsp)
+}
+
+// AssignmentDoorsWithResponse Replace the doors of an assignment
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/assignments/{id}/doors (the `AssignmentDoors` operationId).
+func (c *ClientWithResponses) AssignmentDoorsWithResponse(ctx context.Context, id string, body AssignmentDoorsJSONRequestBody, reqEditors ...RequestEditorFn) (*AssignmentDoorsResponse, error) {
+	rsp, err := c.AssignmentDoors(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAssignmentDoorsResponse(rsp)
 }
 
 // AssignmentEndWithResponse End an assignment now
@@ -5059,7 +5254,7 @@ func (c *ClientWithResponses) DeviceRevokeWithResponse(ctx context.Context, id s
 	return ParseDeviceRevokeResponse(rsp)
 }
 
-// EnrolWithBodyWithResponse Enrol a device
+// EnrolWithBodyWithResponse Enrol a device; the same code and key get the same answer until the code expires
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5072,7 +5267,7 @@ func (c *ClientWithResponses) EnrolWithBodyWithResponse(ctx context.Context, con
 	return ParseEnrolResponse(rsp)
 }
 
-// EnrolWithResponse Enrol a device
+// EnrolWithResponse Enrol a device; the same code and key get the same answer until the code expires
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5124,7 +5319,7 @@ func (c *ClientWithResponses) MeWithResponse(ctx context.Context, reqEditors ...
 	return ParseMeResponse(rsp)
 }
 
-// ChangePasswordWithBodyWithResponse Change my password
+// ChangePasswordWithBodyWithResponse Change my password; sign in again with it afterwards
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5137,7 +5332,7 @@ func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Con
 	return ParseChangePasswordResponse(rsp)
 }
 
-// ChangePasswordWithResponse Change my password
+// ChangePasswordWithResponse Change my password; sign in again with it afterwards
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5521,6 +5716,39 @@ func ParseAssignmentCreateResponse(rsp *http.Response) (*AssignmentCreateRespons
 			return nil, err
 		}
 		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAssignmentDoorsResponse parses an HTTP response from a AssignmentDoorsWithResponse call
+func ParseAssignmentDoorsResponse(rsp *http.Response) (*AssignmentDoorsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AssignmentDoorsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Assignment
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest ErrorModel

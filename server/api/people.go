@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/doorstep-sync/doorstep/server/directory"
+	"github.com/doorstep-sync/doorstep/server/messages"
 )
 
 // Account is a person who works with the system.
@@ -34,6 +35,7 @@ type Assignment struct {
 	To        *time.Time `json:"to,omitempty" doc:"End; absent = open."`
 	CreatedBy string     `json:"created_by,omitempty"`
 	CreatedAt time.Time  `json:"created_at"`
+	Notes     []string   `json:"notes,omitempty" doc:"What to know about it, such as that it shows nothing yet."`
 }
 
 func toAssignment(x directory.Assignment) Assignment {
@@ -41,13 +43,22 @@ func toAssignment(x directory.Assignment) Assignment {
 	if doors == nil {
 		doors = []string{}
 	}
-	return Assignment{x.ID, x.Account, x.Role, x.Scope, doors, maybe(x.From), maybe(x.To), x.CreatedBy, at(x.CreatedAt)}
+	return Assignment{x.ID, x.Account, x.Role, x.Scope, doors, maybe(x.From), maybe(x.To), x.CreatedBy, at(x.CreatedAt), nil}
 }
 
-func toAssignments(list []directory.Assignment) []Assignment {
+// assignment is toAssignment with notes in the caller's language.
+func (a *API) assignment(ctx context.Context, x directory.Assignment) Assignment {
+	out := toAssignment(x)
+	if a.Directory.Blind(x) {
+		out.Notes = []string{messages.Say(messages.NoDoorsYet).In(language(ctx))}
+	}
+	return out
+}
+
+func (a *API) toAssignments(ctx context.Context, list []directory.Assignment) []Assignment {
 	out := make([]Assignment, len(list))
 	for i, x := range list {
-		out[i] = toAssignment(x)
+		out[i] = a.assignment(ctx, x)
 	}
 	return out
 }
@@ -108,7 +119,7 @@ func (a *API) peopleRoutes() {
 	route(a, "account-list", "GET", "/v1/accounts", person, "List accounts", a.accounts)
 	route(a, "account-show", "GET", "/v1/accounts/{id}", person, "Show an account", a.account)
 	route(a, "account-disable", "POST", "/v1/accounts/{id}/disable", person, "Disable an account and all its devices", a.disable)
-	route(a, "account-password", "POST", "/v1/accounts/{id}/password", person, "Set an account's password and lift its lock", a.setPassword)
+	route(a, "account-password", "POST", "/v1/accounts/{id}/password", person, "Set an account's password, lift its lock and void its tokens", a.setPassword)
 	route(a, "account-import", "POST", "/v1/accounts/import", person, "Import accounts and assignments from CSV (login,name,role,scope)",
 		func(ctx context.Context, in *importInput) (*importBody, error) {
 			r, err := a.admin(ctx)
@@ -124,6 +135,7 @@ func (a *API) peopleRoutes() {
 		}, importing)
 	route(a, "assignment-create", "POST", "/v1/assignments", person, "Give a person a role", a.assign, made)
 	route(a, "assignment-list", "GET", "/v1/assignments", person, "List assignments, ended ones included", a.assignments)
+	route(a, "assignment-doors", "POST", "/v1/assignments/{id}/doors", person, "Replace the doors of an assignment", a.setDoors)
 	route(a, "assignment-end", "POST", "/v1/assignments/{id}/end", person, "End an assignment now", a.endAssignment)
 }
 
@@ -239,7 +251,7 @@ func (a *API) assign(ctx context.Context, in *assignInput) (*struct{ Body Assign
 		return nil, err
 	}
 	a.Log.Info().Str("assignment", made.ID).Str("account", made.Account).Str("role", made.Role).Str("scope", made.Scope).Str("by", r.Account.ID).Msg("role assigned")
-	return &struct{ Body Assignment }{toAssignment(made)}, nil
+	return &struct{ Body Assignment }{a.assignment(ctx, made)}, nil
 }
 
 func (a *API) assignments(ctx context.Context, in *struct {
@@ -253,8 +265,28 @@ func (a *API) assignments(ctx context.Context, in *struct {
 		return nil, err
 	}
 	var out assignmentsBody
-	out.Body.Assignments = toAssignments(list)
+	out.Body.Assignments = a.toAssignments(ctx, list)
 	return &out, nil
+}
+
+type doorsInput struct {
+	ID   string `path:"id" maxLength:"36"`
+	Body struct {
+		Doors []string `json:"doors" maxItems:"1000" doc:"Ids of dwellings: the whole list from now on."`
+	}
+}
+
+func (a *API) setDoors(ctx context.Context, in *doorsInput) (*struct{ Body Assignment }, error) {
+	r, err := a.admin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	x, err := a.Directory.SetDoors(ctx, in.ID, in.Body.Doors)
+	if err != nil {
+		return nil, err
+	}
+	a.Log.Info().Str("assignment", x.ID).Int("doors", len(x.Doors)).Str("by", r.Account.ID).Msg("doors given")
+	return &struct{ Body Assignment }{a.assignment(ctx, x)}, nil
 }
 
 func (a *API) endAssignment(ctx context.Context, in *byID) (*struct{ Body Assignment }, error) {
@@ -267,5 +299,5 @@ func (a *API) endAssignment(ctx context.Context, in *byID) (*struct{ Body Assign
 		return nil, err
 	}
 	a.Log.Info().Str("assignment", x.ID).Str("by", r.Account.ID).Msg("assignment ended")
-	return &struct{ Body Assignment }{toAssignment(x)}, nil
+	return &struct{ Body Assignment }{a.assignment(ctx, x)}, nil
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -119,6 +120,52 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
+// A steward without doors sees nothing: that is said, and doors can be given afterwards.
+func TestDoorsOfAnAssignment(t *testing.T) {
+	w := peopled(t)
+	give := func(login string, more ...string) reply {
+		in := map[string]any{"account": w.ids[login], "role": "steward", "scope": grid1}
+		if more != nil {
+			in["doors"] = more
+		}
+		return w.call("POST", "/v1/assignments", "admin", in, "Accept-Language", "en")
+	}
+	r := give("wang").want(201)
+	require.Equal(t, []any{"No doors yet: this person sees nothing until doors are given."}, r.get("notes"))
+	require.NotContains(t, give("li", string(rowID(1))).want(201).body, "notes")
+	again := give("wang", string(rowID(1))).problem(409, "already_assigned")
+	require.Contains(t, again.body, r.str("id"), "it names the assignment to change")
+	url := "/v1/assignments/" + r.str("id")
+	r = w.call("POST", url+"/doors", "admin", map[string]any{"doors": []string{string(rowID(2)), string(rowID(1)), string(rowID(2))}}).want(200)
+	require.Equal(t, []any{string(rowID(1)), string(rowID(2))}, r.get("doors"))
+	require.NotContains(t, r.body, "notes")
+	rights, err := w.dir.Rights(ctx, w.ids["wang"])
+	require.NoError(t, err)
+	require.Contains(t, fmt.Sprint(rights.Assignments), rowID(2))
+	require.Contains(t, w.call("POST", url+"/doors", "admin", map[string]any{"doors": []string{}}).want(200).str("notes", 0), "什么也看不到")
+	w.call("POST", url+"/doors", "admin", map[string]any{"doors": []string{"1-302"}}).problem(422, "door_invalid")
+	w.call("POST", url+"/doors", "admin", map[string]any{}).problem(422, "bad_request")
+	w.call("POST", url+"/doors", "sun", map[string]any{"doors": []string{}}).problem(403, "admin_only")
+	w.call("POST", "/v1/assignments/none/doors", "admin", map[string]any{"doors": []string{}}).problem(404, "assignment_not_found")
+	suns := w.call("GET", "/v1/assignments?account="+w.ids["sun"], "admin", nil).str("assignments", 0, "id")
+	w.call("POST", "/v1/assignments/"+suns+"/doors", "admin", map[string]any{"doors": []string{}}).problem(422, "role_has_no_doors")
+	w.call("POST", url+"/end", "admin", nil).want(200)
+	w.call("POST", url+"/doors", "admin", map[string]any{"doors": []string{}}).problem(409, "assignment_ended")
+	give("wang").want(201) // the one before has ended
+
+	file := "login,name,role,scope\nqian,钱,steward," + grid2 + "\n"
+	require.Equal(t, "no_doors_yet", w.csv("/v1/accounts/import", "admin", file).want(200).str("hints", 0, "code"))
+	require.Equal(t, []any{1.0, []any{}}, []any{w.csv("/v1/accounts/import", "admin", file).want(200).get("unchanged"), w.csv("/v1/accounts/import", "admin", file).get("hints")})
+}
+
+func TestDisabledAccountIsNamedSo(t *testing.T) {
+	w := peopled(t)
+	w.call("POST", "/v1/accounts/"+w.ids["li"]+"/disable", "admin", nil).want(200)
+	r := w.call("POST", "/v1/codes", "admin", map[string]string{"account": w.ids["li"]}, "Accept-Language", "en").problem(409, "account_is_disabled")
+	require.Contains(t, r.body, "The account is disabled")
+	w.call("POST", "/v1/assignments", "admin", map[string]any{"account": w.ids["li"], "role": "grid_worker", "scope": grid2}).problem(409, "account_is_disabled")
+}
+
 func TestOrgImportOverREST(t *testing.T) {
 	w := peopled(t)
 	good := "code,name,level,parent\n" + wanghe + "003,三网格,grid," + wanghe + "\n"
@@ -163,7 +210,10 @@ func TestEndsTakeEffectAtOnce(t *testing.T) {
 
 	w.call("POST", "/v1/me/password", "zhou", map[string]string{"old": "wrong password", "password": "another password"}).problem(401, "login_wrong")
 	w.call("POST", "/v1/me/password", "zhou", map[string]string{"old": password, "password": "another password"}).want(204)
-	w.call("POST", "/v1/login", "", map[string]string{"login": "zhou", "password": "another password"}).want(200)
+	w.call("GET", "/v1/me", "zhou", nil).problem(401, "token_invalid") // of the password before
+	w.tokens["zhou"] = w.call("POST", "/v1/login", "", map[string]string{"login": "zhou", "password": "another password"}).want(200).str("token")
+	w.call("GET", "/v1/me", "zhou", nil).want(200)
 	w.call("POST", "/v1/accounts/"+w.ids["zhou"]+"/password", "admin", map[string]string{"password": "yet another one"}).want(204)
+	w.call("GET", "/v1/me", "zhou", nil).problem(401, "token_invalid")
 	w.call("POST", "/v1/login", "", map[string]string{"login": "zhou", "password": "yet another one"}).want(200)
 }

@@ -90,7 +90,7 @@ type empty struct{}
 func (a *API) sessionRoutes() {
 	route(a, "bootstrap", "POST", "/v1/bootstrap", anybody, "Make the first administrator", a.bootstrap, made)
 	route(a, "login", "POST", "/v1/login", anybody, "Sign a person in", a.login)
-	route(a, "enrol", "POST", "/v1/enrol", anybody, "Enrol a device", a.enrol, made)
+	route(a, "enrol", "POST", "/v1/enrol", anybody, "Enrol a device; the same code and key get the same answer until the code expires", a.enrol, made)
 	route(a, "challenge", "POST", "/v1/token/challenge", anybody, "Get something to sign", a.challenge)
 	route(a, "token", "POST", "/v1/token", anybody, "Get a device's token", a.token)
 	route(a, "me", "GET", "/v1/me", either, "Who am I", func(ctx context.Context, _ *empty) (*struct{ Body Me }, error) {
@@ -98,10 +98,10 @@ func (a *API) sessionRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		out := &struct{ Body Me }{Me{toAccount(r.Account), r.Admin, r.Console, toAssignments(r.Assignments)}}
+		out := &struct{ Body Me }{Me{toAccount(r.Account), r.Admin, r.Console, a.toAssignments(ctx, r.Assignments)}}
 		return out, nil
 	})
-	route(a, "change-password", "POST", "/v1/me/password", person, "Change my password", a.changePassword)
+	route(a, "change-password", "POST", "/v1/me/password", person, "Change my password; sign in again with it afterwards", a.changePassword)
 }
 
 func (a *API) bootstrap(ctx context.Context, in *bootstrapInput) (*sessionBody, error) {

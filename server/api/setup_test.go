@@ -251,6 +251,10 @@ func (w *world) enrol(login string) *phone {
 	in := map[string]string{"code": code, "public_key": public, "label": login + "的手机", "app": "test/1",
 		"proof": b64(ed25519.Sign(p.key, auth.ProofText(auth.NormalCode(code), public)))}
 	p.id = w.call("POST", "/v1/enrol", "", in).want(201).str("device")
+	require.Equal(w.t, p.id, w.call("POST", "/v1/enrol", "", in).want(201).str("device"), "an answer that was lost can be asked for again")
+	thief := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{255}, 32))
+	in["public_key"] = b64(thief.Public().(ed25519.PublicKey))
+	in["proof"] = b64(ed25519.Sign(thief, auth.ProofText(auth.NormalCode(code), in["public_key"])))
 	w.call("POST", "/v1/enrol", "", in).problem(401, "enrolment_code_wrong")
 	return p
 }

@@ -150,6 +150,54 @@ func TestEnrolment(t *testing.T) {
 	require.NoError(t, err, "as people type it; failed tries did not use it up")
 	_, err = c.Enrol(ctx, "10.0.0.1", thief.enrolment(code.Text))
 	refused(t, err, messages.CodeWrong)
+
+	first, err := c.Enrol(ctx, "10.0.0.1", p.enrolment(code.Text))
+	require.NoError(t, err, "the answer was lost: the same key asks again")
+	again, err := c.Enrol(ctx, "10.0.0.1", p.enrolment(code.Text))
+	require.NoError(t, err)
+	require.Equal(t, first.ID, again.ID)
+	list, err := c.dir.Devices(ctx, a.ID, "", 10)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	_, err = c.dir.RevokeDevice(ctx, first.ID)
+	require.NoError(t, err)
+	_, err = c.Enrol(ctx, "10.0.0.1", p.enrolment(code.Text))
+	refused(t, err, messages.CodeWrong)
+}
+
+func TestEnrolmentIsNotRepeatedForEver(t *testing.T) {
+	c := open(t)
+	code, err := c.NewCode(ctx, c.account("wang").ID, "")
+	require.NoError(t, err)
+	_, err = c.Enrol(ctx, "10.0.0.1", newPhone(1).enrolment(code.Text))
+	require.NoError(t, err)
+	c.Advance(15 * time.Minute)
+	_, err = c.Enrol(ctx, "10.0.0.1", newPhone(1).enrolment(code.Text))
+	refused(t, err, messages.CodeWrong)
+}
+
+// A token lives as long as the password it was issued under; a device's is another matter.
+func TestNewPasswordVoidsTokens(t *testing.T) {
+	c := open(t)
+	a := c.account("wang")
+	p := newPhone(1)
+	c.enrol(p, a.ID)
+	device, err := c.token(p)
+	require.NoError(t, err)
+	old, _, err := c.Login(ctx, "10.0.0.1", "wang", "correct horse battery")
+	require.NoError(t, err)
+	held, err := c.Console(ctx, old.Text)
+	require.NoError(t, err)
+	require.NoError(t, c.SetPassword(ctx, a, "correct horse battery")) // even the same word, in the same second
+	_, err = c.Console(ctx, old.Text)
+	refused(t, err, messages.TokenBad)
+	refused(t, c.Check(ctx, held), messages.TokenBad)
+	_, err = c.Device(ctx, device.Text)
+	require.NoError(t, err)
+	fresh, _, err := c.Login(ctx, "10.0.0.1", "wang", "correct horse battery")
+	require.NoError(t, err)
+	_, err = c.Console(ctx, fresh.Text)
+	require.NoError(t, err)
 }
 
 func TestEnrolmentUnderParallelTries(t *testing.T) {

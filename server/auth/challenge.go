@@ -72,7 +72,7 @@ func (s *Service) DeviceToken(ctx context.Context, device, challenge, signature 
 	if err := s.Check(ctx, Principal{Account: v.Account, Device: v.ID}); err != nil {
 		return Token{}, err // only the holder of the key learns that it is revoked
 	}
-	return s.issue(AudienceSync, v.Account, v.ID, deviceLife)
+	return s.issue(AudienceSync, v.Account, v.ID, 0, deviceLife)
 }
 
 // openChallenge checks that the challenge was made by this process for this device, and still holds.

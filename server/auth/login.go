@@ -60,11 +60,12 @@ func (s *Service) Login(ctx context.Context, from, login, password string) (Toke
 	if err := s.dir.EndLogin(ctx, c.Account.ID); err != nil {
 		return Token{}, directory.Account{}, fmt.Errorf("end login: %w", err)
 	}
-	t, err := s.issue(AudienceConsole, c.Account.ID, "", consoleLife)
+	t, err := s.issue(AudienceConsole, c.Account.ID, "", c.Account.Passwords, consoleLife)
 	return t, c.Account, err
 }
 
-// ChangePassword sets a person's own new password; the old one is asked for again and counted like a login.
+// ChangePassword sets a person's own new password; the old one is asked for again and counted like a login. All his
+// console tokens are void then, the one he called with too.
 func (s *Service) ChangePassword(ctx context.Context, from string, a directory.Account, old, password string) error {
 	if err := CheckPassword(a.Login, password); err != nil {
 		return err
@@ -75,7 +76,7 @@ func (s *Service) ChangePassword(ctx context.Context, from string, a directory.A
 	return s.SetPassword(ctx, a, password)
 }
 
-// SetPassword sets an account's password; the caller may do so.
+// SetPassword sets an account's password and voids its console tokens; the caller may do so.
 func (s *Service) SetPassword(ctx context.Context, a directory.Account, password string) error {
 	hash, err := s.Hash(ctx, a.Login, password)
 	if err != nil {

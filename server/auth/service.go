@@ -7,6 +7,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strconv"
 	"sync"
@@ -76,6 +77,8 @@ type Principal struct {
 	Device  string // "" for a person signed in with a password
 	Console bool   // signed in with a password
 	Expires time.Time
+
+	passwords int64 // console: the count of passwords its token was issued under
 }
 
 // Device gives the Principal of a device's token: the token is valid, the device is enrolled and not revoked, it
@@ -95,12 +98,12 @@ func (s *Service) Console(ctx context.Context, token string) (Principal, error) 
 	if err != nil {
 		return Principal{}, err
 	}
-	p := Principal{Account: c.Subject, Console: true, Expires: time.Unix(c.Expires, 0)}
+	p := Principal{Account: c.Subject, Console: true, Expires: time.Unix(c.Expires, 0), passwords: c.Passwords}
 	return p, s.Check(ctx, p)
 }
 
 // Check reads the centre's rows again for a Principal known before, as a long-lived connection must do: it fails
-// once the device is revoked or the account disabled. It does not look at Expires.
+// once the device is revoked, the account disabled or, for a person, the password changed. It does not look at Expires.
 func (s *Service) Check(ctx context.Context, p Principal) error {
 	a, err := s.dir.Account(ctx, p.Account)
 	if messages.Is(err, messages.NoAccount) {
@@ -113,6 +116,9 @@ func (s *Service) Check(ctx context.Context, p Principal) error {
 		return messages.Refuse(messages.AccountOff)
 	}
 	if p.Console {
+		if a.Passwords != p.passwords {
+			return messages.Refuse(messages.TokenBad).Because(errors.New("the password has been changed"))
+		}
 		return nil
 	}
 	v, err := s.dir.Device(ctx, p.Device)

@@ -36,6 +36,7 @@ type claims struct {
 	Audience  string `json:"aud"`
 	Subject   string `json:"sub"`           // account
 	Device    string `json:"dev,omitempty"` // sync only
+	Passwords int64  `json:"pwd,omitempty"` // console only: the count of passwords it was issued under
 	County    int64  `json:"cty"`
 	ID        string `json:"jti"`
 	IssuedAt  int64  `json:"iat"`
@@ -63,14 +64,14 @@ type Token struct {
 	Expires time.Time
 }
 
-func (s *Service) issue(audience, account, device string, life time.Duration) (Token, error) {
+func (s *Service) issue(audience, account, device string, passwords int64, life time.Duration) (Token, error) {
 	var id [16]byte
 	if err := s.read(id[:]); err != nil {
 		return Token{}, fmt.Errorf("make token: %w", err)
 	}
 	now := s.now().Truncate(time.Second)
 	c := &claims{
-		Issuer: s.issuer, Audience: audience, Subject: account, Device: device, County: s.county,
+		Issuer: s.issuer, Audience: audience, Subject: account, Device: device, Passwords: passwords, County: s.county,
 		ID: base64.RawURLEncoding.EncodeToString(id[:]), IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: now.Add(life).Unix(),
 	}
 	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, c)

@@ -17,15 +17,16 @@ type Account struct {
 	Login       string // lower case
 	Name        string
 	HasPassword bool  // false: works with enrolled devices only
+	Passwords   int64 // how often its password was set since it was made: tokens of an earlier one are void
 	LockedUntil int64 // ms; 0 = not locked
 	CreatedAt   int64
 	DisabledAt  int64 // 0 = in use
 }
 
-const accountColumns = `id, login, name, coalesce(password, '') <> '', coalesce(locked_until, 0), created_at, coalesce(disabled_at, 0)`
+const accountColumns = `id, login, name, coalesce(password, '') <> '', coalesce(passwords, 0), coalesce(locked_until, 0), created_at, coalesce(disabled_at, 0)`
 
 func scanAccount(r interface{ Scan(...any) error }) (a Account, err error) {
-	err = r.Scan(&a.ID, &a.Login, &a.Name, &a.HasPassword, &a.LockedUntil, &a.CreatedAt, &a.DisabledAt)
+	err = r.Scan(&a.ID, &a.Login, &a.Name, &a.HasPassword, &a.Passwords, &a.LockedUntil, &a.CreatedAt, &a.DisabledAt)
 	return a, err
 }
 

@@ -29,7 +29,7 @@ func (d *Directory) ImportAccounts(ctx context.Context, file io.Reader, by strin
 		return Report{}, err
 	}
 	report := Report{DryRun: dryRun}
-	var bad findings
+	var bad, hints findings
 	text, encoding, err := decode(data)
 	if err != nil {
 		bad.add(0, "", "", messages.Of(err).Key)
@@ -47,7 +47,8 @@ func (d *Directory) ImportAccounts(ctx context.Context, file io.Reader, by strin
 	err = d.db.WithTx(ctx, func(tx *sql.Tx) error {
 		bad = findings{list: append([]Finding(nil), form.list...), count: form.count} // the transaction may run again
 		report = Report{DryRun: dryRun, Encoding: encoding, Rows: len(records)}
-		run := accountImport{d: d, tx: tx, by: by, bad: &bad, report: &report, first: map[string]record{}}
+		hints = findings{}
+		run := accountImport{d: d, tx: tx, by: by, bad: &bad, hints: &hints, report: &report, first: map[string]record{}}
 		for _, r := range records {
 			if err := run.line(ctx, r); err != nil {
 				return err
@@ -61,7 +62,7 @@ func (d *Directory) ImportAccounts(ctx context.Context, file io.Reader, by strin
 	if err != nil && !errors.Is(err, errImport) {
 		return Report{}, fmt.Errorf("import accounts: %w", err)
 	}
-	report.Errors, report.Findings = bad.count, bad.list
+	report.Errors, report.Findings, report.Hints = bad.count, bad.list, hints.list
 	if bad.count > 0 {
 		report.New, report.Changed, report.Unchanged = 0, 0, 0
 	}
@@ -73,6 +74,7 @@ type accountImport struct {
 	tx     *sql.Tx
 	by     string
 	bad    *findings
+	hints  *findings
 	report *Report
 	first  map[string]record // by login
 }
@@ -94,10 +96,13 @@ func (im *accountImport) line(ctx context.Context, r record) error {
 	if err != nil {
 		return im.failOr(r, "name", err)
 	}
-	_, err = im.d.assign(ctx, im.tx, Assignment{Account: id, Role: r.cells["role"], Scope: r.cells["scope"], CreatedBy: im.by})
+	given, err := im.d.assign(ctx, im.tx, Assignment{Account: id, Role: r.cells["role"], Scope: r.cells["scope"], CreatedBy: im.by})
 	assigned := err == nil
 	if err != nil && !messages.Is(err, messages.AssignedBefore) {
 		return im.failOr(r, columnOf(err), err)
+	}
+	if assigned && im.d.Blind(given) {
+		im.hints.add(r.line, "role", r.cells["role"], messages.NoDoorsYet)
 	}
 	switch {
 	case made:

@@ -62,7 +62,7 @@ func (d *Directory) assign(ctx context.Context, q querier, a Assignment) (Assign
 		return Assignment{}, err
 	}
 	for _, m := range mine {
-		if m.Role == a.Role && m.Scope == a.Scope && !d.roles[a.Role].Doors && (m.To == 0 || m.To > a.From) && (a.To == 0 || m.From < a.To) {
+		if m.Role == a.Role && m.Scope == a.Scope && (m.To == 0 || m.To > a.From) && (a.To == 0 || m.From < a.To) {
 			return Assignment{}, messages.Refuse(messages.AssignedBefore, m.ID)
 		}
 	}
@@ -95,7 +95,7 @@ func (d *Directory) checkAssignment(ctx context.Context, q querier, a *Assignmen
 		return err
 	}
 	if account.DisabledAt != 0 {
-		return messages.Refuse(messages.NoAccount)
+		return messages.Refuse(messages.AccountEnded)
 	}
 	role := d.roles[a.Role]
 	if role == nil {
@@ -170,22 +170,62 @@ func (d *Directory) assignments(ctx context.Context, q querier, account string) 
 	return list, nil
 }
 
+// SetDoors replaces the doors of an assignment that has not ended; an empty list takes all of them away.
+func (d *Directory) SetDoors(ctx context.Context, id string, doors []string) (Assignment, error) {
+	var changed Assignment
+	err := d.db.WithTx(ctx, func(tx *sql.Tx) (err error) {
+		if changed, err = d.held(ctx, tx, id); err != nil {
+			return err
+		}
+		role := d.roles[changed.Role]
+		if role == nil {
+			return messages.Refuse(messages.NoRole, shorten(changed.Role), d.roleNames())
+		}
+		if !role.Doors {
+			return messages.Refuse(messages.RoleNoDoors, role.Name)
+		}
+		changed.Doors = doors
+		if err := checkDoors(role, &changed); err != nil {
+			return err
+		}
+		list, err := json.Marshal(changed.Doors)
+		if err != nil {
+			return fmt.Errorf("encode doors: %w", err)
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE assignment SET doors = $1 WHERE county = $2 AND id = $3`, string(list), d.county, id)
+		return err
+	})
+	return changed, err
+}
+
+// held gives an assignment that has not ended.
+func (d *Directory) held(ctx context.Context, q querier, id string) (Assignment, error) {
+	list, err := collect(ctx, q, scanAssignment, `SELECT `+assignmentColumns+` FROM assignment WHERE county = $1 AND id = $2`, d.county, id)
+	switch {
+	case err != nil:
+		return Assignment{}, fmt.Errorf("read assignment: %w", err)
+	case len(list) == 0:
+		return Assignment{}, messages.Refuse(messages.NoAssignment)
+	case list[0].To != 0 && list[0].To <= d.millis():
+		return Assignment{}, messages.Refuse(messages.AssignmentOver)
+	}
+	return list[0], nil
+}
+
+// Blind tells whether an assignment shows nothing because its role looks after doors and it has none.
+func (d *Directory) Blind(a Assignment) bool {
+	role := d.roles[a.Role]
+	return role != nil && role.Doors && len(a.Doors) == 0 && (a.To == 0 || a.To > d.millis())
+}
+
 // EndAssignment ends an assignment now. The last administrator's cannot be ended.
 func (d *Directory) EndAssignment(ctx context.Context, id string) (Assignment, error) {
 	var ended Assignment
-	err := d.db.WithTx(ctx, func(tx *sql.Tx) error {
-		list, err := collect(ctx, tx, scanAssignment, `SELECT `+assignmentColumns+` FROM assignment WHERE county = $1 AND id = $2`, d.county, id)
-		if err != nil {
-			return fmt.Errorf("read assignment: %w", err)
+	err := d.db.WithTx(ctx, func(tx *sql.Tx) (err error) {
+		if ended, err = d.held(ctx, tx, id); err != nil {
+			return err
 		}
-		if len(list) == 0 {
-			return messages.Refuse(messages.NoAssignment)
-		}
-		ended = list[0]
 		now := d.millis()
-		if ended.To != 0 && ended.To <= now {
-			return messages.Refuse(messages.AssignmentOver)
-		}
 		if err := d.keepAdmin(ctx, tx, ended.Account, id); err != nil {
 			return err
 		}

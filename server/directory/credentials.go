@@ -53,7 +53,7 @@ func (d *Directory) credentials(ctx context.Context, tx *sql.Tx, login string) (
 	var failed int
 	a := &c.Account
 	err := tx.QueryRowContext(ctx, `SELECT `+accountColumns+`, coalesce(password, ''), coalesce(failed, 0) FROM account WHERE county = $1 AND login = $2`,
-		d.county, login).Scan(&a.ID, &a.Login, &a.Name, &a.HasPassword, &a.LockedUntil, &a.CreatedAt, &a.DisabledAt, &c.Password, &failed)
+		d.county, login).Scan(&a.ID, &a.Login, &a.Name, &a.HasPassword, &a.Passwords, &a.LockedUntil, &a.CreatedAt, &a.DisabledAt, &c.Password, &failed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, 0, nil
 	}
@@ -87,10 +87,10 @@ func (d *Directory) EndLogin(ctx context.Context, account string) error {
 	})
 }
 
-// SetPassword stores a new password hash and lifts a lock.
+// SetPassword stores a new password hash and lifts a lock. The count of passwords goes up, which voids older tokens.
 func (d *Directory) SetPassword(ctx context.Context, account, hash string) error {
 	return d.db.WithTx(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE account SET password = $1, failed = 0, locked_until = NULL WHERE county = $2 AND id = $3`,
+		res, err := tx.ExecContext(ctx, `UPDATE account SET password = $1, passwords = coalesce(passwords, 0) + 1, failed = 0, locked_until = NULL WHERE county = $2 AND id = $3`,
 			hash, d.county, account)
 		if err != nil {
 			return fmt.Errorf("set password: %w", err)

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"database/sql"
@@ -20,7 +21,7 @@ func (d *Directory) PutCode(ctx context.Context, hash []byte, account, by string
 			return err
 		}
 		if a.DisabledAt != 0 {
-			return messages.Refuse(messages.NoAccount)
+			return messages.Refuse(messages.AccountEnded)
 		}
 		now := d.millis()
 		expires = now + life.Milliseconds()
@@ -38,8 +39,9 @@ func (d *Directory) PutCode(ctx context.Context, hash []byte, account, by string
 	return expires, nil
 }
 
-// Enrol uses a code, by its hash, and makes the device, in one transaction: of any number of parallel tries one
-// succeeds, the others are refused. label and app are checked here.
+// Enrol uses a code, by its hash, and makes the device, in one transaction: of any number of parallel keys one
+// succeeds, the others are refused. The same key with the same code gets the same device again until the code expires,
+// so that an answer that was lost can be asked for once more. label and app are checked here.
 func (d *Directory) Enrol(ctx context.Context, hash, publicKey []byte, label, app string) (Device, error) {
 	label, err := cleanText("label", label, maxLabel)
 	if err != nil {
@@ -50,8 +52,12 @@ func (d *Directory) Enrol(ctx context.Context, hash, publicKey []byte, label, ap
 	}
 	var v Device
 	err = d.db.WithTx(ctx, func(tx *sql.Tx) error {
-		account, err := d.codeFor(ctx, tx, hash)
+		account, device, err := d.codeFor(ctx, tx, hash)
 		if err != nil {
+			return err
+		}
+		if device != "" {
+			v, err = d.enrolledBefore(ctx, tx, device, publicKey)
 			return err
 		}
 		v = Device{Account: account, Label: label, PublicKey: publicKey, App: app}
@@ -74,22 +80,35 @@ func (d *Directory) Enrol(ctx context.Context, hash, publicKey []byte, label, ap
 	return v, nil
 }
 
-// codeFor gives the account of a code that may be used now.
-func (d *Directory) codeFor(ctx context.Context, tx *sql.Tx, hash []byte) (string, error) {
+// enrolledBefore gives the device that a used code made, if it has this key and is not revoked.
+func (d *Directory) enrolledBefore(ctx context.Context, tx *sql.Tx, id string, publicKey []byte) (Device, error) {
+	v, err := d.device(ctx, tx, id)
+	switch {
+	case messages.Is(err, messages.NoDevice):
+		return Device{}, messages.Refuse(messages.CodeWrong).Because(err)
+	case err != nil:
+		return Device{}, err
+	case v.RevokedAt != 0 || !bytes.Equal(v.PublicKey, publicKey):
+		return Device{}, messages.Refuse(messages.CodeWrong)
+	}
+	return v, nil
+}
+
+// codeFor gives the account of a code that has not expired, and the device that was made with it, "" if it is unused.
+func (d *Directory) codeFor(ctx context.Context, tx *sql.Tx, hash []byte) (account, device string, err error) {
 	var stored []byte
-	var account string
 	var expires, used, disabled int64
-	err := tx.QueryRowContext(ctx, `SELECT c.hash, c.account, c.expires_at, coalesce(c.used_at, 0), coalesce(a.disabled_at, 0)
+	err = tx.QueryRowContext(ctx, `SELECT c.hash, c.account, c.expires_at, coalesce(c.used_at, 0), coalesce(c.device, ''), coalesce(a.disabled_at, 0)
 		FROM enrolment_code c JOIN account a ON a.county = c.county AND a.id = c.account
-		WHERE c.county = $1 AND c.hash = $2`, d.county, hash).Scan(&stored, &account, &expires, &used, &disabled)
+		WHERE c.county = $1 AND c.hash = $2`, d.county, hash).Scan(&stored, &account, &expires, &used, &device, &disabled)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", messages.Refuse(messages.CodeWrong)
+		return "", "", messages.Refuse(messages.CodeWrong)
 	}
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	if subtle.ConstantTimeCompare(stored, hash) != 1 || used != 0 || disabled != 0 || expires <= d.millis() {
-		return "", messages.Refuse(messages.CodeWrong)
+	if subtle.ConstantTimeCompare(stored, hash) != 1 || (used != 0) != (device != "") || disabled != 0 || expires <= d.millis() {
+		return "", "", messages.Refuse(messages.CodeWrong)
 	}
-	return account, nil
+	return account, device, nil
 }

@@ -32,6 +32,7 @@ const (
 	LoginShape     Key = "login_shape"
 	LoginTaken     Key = "login_taken"
 	NoAccount      Key = "account_not_found"
+	AccountEnded   Key = "account_is_disabled"
 	NoUnit         Key = "unit_not_found"
 	NoUnitOfYours  Key = "unit_not_yours"
 	NoDevice       Key = "device_not_found"
@@ -49,6 +50,7 @@ const (
 	AssignmentOver Key = "assignment_ended"
 	DeviceOver     Key = "device_already_revoked"
 	LastAdmin      Key = "last_admin"
+	NoDoorsYet     Key = "no_doors_yet"
 	BadLevel       Key = "level_unknown"
 
 	ConflictClosed   Key = "conflict_closed"
@@ -103,6 +105,7 @@ var catalogue = map[Key]entry{
 	LoginShape:     {Invalid, "登录名“%v”不合要求：2 到 64 个字符，只用字母、数字、汉字和 . _ - @。", "The login %q is not acceptable: 2 to 64 characters, only letters, digits and . _ - @."},
 	LoginTaken:     {Conflict, "登录名“%v”已有人用，请换一个。", "The login %q is taken; choose another."},
 	NoAccount:      {NotFound, "没有这个账号。", "There is no such account."},
+	AccountEnded:   {Conflict, "这个账号已停用。请用在用的账号，或另建一个。", "The account is disabled. Use one that is in use, or make another."},
 	NoUnit:         {NotFound, "没有编码为“%v”的组织单位，请先导入。", "There is no org unit with code %q; import it first."},
 	NoUnitOfYours:  {NotFound, "没有编码为“%v”的组织单位，或者您不在那里的中心岗位上。请核对编码。", "There is no org unit with code %q, or you do not work at the centre there; check the code."},
 	NoDevice:       {NotFound, "没有这台设备。", "There is no such device."},
@@ -111,14 +114,15 @@ var catalogue = map[Key]entry{
 	NoRole:         {Invalid, "没有“%[1]v”这个角色。可用：%[2]v。", "There is no role %[1]q. There are: %[2]v."},
 	RoleNoDoors:    {Invalid, "角色“%v”不分户，请不要给出户号。", "The role %q looks after no doors; leave doors empty."},
 	BadDoor:        {Invalid, "户号“%v”无效：应为住房记录的编号（36 个字符的 UUID）。", "The door %q is invalid: it must be the id of a dwelling, a UUID of 36 characters."},
-	TooManyDoors:   {Invalid, "一条任职至多 %d 户，请拆成几条。", "An assignment holds at most %d doors; split it."},
+	TooManyDoors:   {Invalid, "一条任职至多 %d 户。请减少户号，或分给几个人。", "An assignment holds at most %d doors; give fewer, or share them among people."},
 	AdminScope:     {Invalid, "角色“%v”管理整个中心，请把范围留空。", "The role %q is for the whole centre; leave the scope empty."},
 	ScopeMissing:   {Invalid, "角色“%v”需要范围：请给出组织单位编码。", "The role %q needs a scope: give the code of an org unit."},
 	ScopeAbove:     {Invalid, "范围“%v”高于区县。请选区县、街道、社区或网格。", "The scope %q is above a county; choose a county, street, community or grid."},
 	SpanInverted:   {Invalid, "结束时间必须晚于开始时间。", "The end must be after the beginning."},
-	AssignedBefore: {Conflict, "此人在该范围已有这个角色（任职 %v）。", "This person already has that role there (assignment %v)."},
+	AssignedBefore: {Conflict, "此人在该范围、这段时间已有这个角色（任职 %v）。请改那一条（如更换户号），或先结束它。", "This person already has that role there at that time (assignment %v). Change that one, such as its doors, or end it first."},
 	AssignmentOver: {Conflict, "这条任职已经结束。", "This assignment has already ended."},
 	DeviceOver:     {Conflict, "这台设备已经停用。", "This device has already been revoked."},
+	NoDoorsYet:     {KindText, "还没有分户：在给出户号之前，此人什么也看不到。", "No doors yet: this person sees nothing until doors are given."},
 	LastAdmin:      {Conflict, "这是最后一名管理员，不能停用或结束。请先任命另一名。", "This is the last administrator and cannot be ended or disabled; appoint another first."},
 	BadLevel:       {Invalid, "没有“%[1]v”这个级别。可用：%[2]v。", "There is no level %[1]q. There are: %[2]v."},
 

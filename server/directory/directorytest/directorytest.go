@@ -15,7 +15,7 @@ import (
 const Tables = `
 CREATE TABLE org_unit (county INTEGER NOT NULL, code TEXT NOT NULL, name TEXT, level TEXT, parent TEXT, grid_type TEXT,
 	valid_from INTEGER, valid_to INTEGER, PRIMARY KEY (county, code));
-CREATE TABLE account (county INTEGER NOT NULL, id TEXT NOT NULL, login TEXT, name TEXT, password TEXT, failed INTEGER,
+CREATE TABLE account (county INTEGER NOT NULL, id TEXT NOT NULL, login TEXT, name TEXT, password TEXT, passwords INTEGER, failed INTEGER,
 	locked_until INTEGER, created_at INTEGER, disabled_at INTEGER, PRIMARY KEY (county, id), UNIQUE (county, login));
 CREATE TABLE assignment (county INTEGER NOT NULL, id TEXT NOT NULL, account TEXT, role TEXT, scope TEXT, doors TEXT,
 	valid_from INTEGER, valid_to INTEGER, created_by TEXT, created_at INTEGER, PRIMARY KEY (county, id));

@@ -22,6 +22,7 @@ CREATE TABLE account (
   login        TEXT,
   name         TEXT,
   password     TEXT,          -- argon2id, never the word itself
+  passwords    INTEGER,       -- how often it was set: a token of an earlier one is void
   failed       INTEGER,
   locked_until INTEGER,
   created_at   INTEGER,
