@@ -23,9 +23,9 @@ func Schema() *schema.Schema {
 		"step":  codes("step", "claim", "finish", "drop", "reopen"),
 		"state": codes("state", "new", "claimed", "done", "dropped"),
 	}, Roles: map[string]*schema.Role{
-		roleWorker:     {Name: roleWorker},
-		roleSteward:    {Name: roleSteward, Doors: true},
-		roleSupervisor: {Name: roleSupervisor, Console: true},
+		roleWorker:     {Name: roleWorker, Label: named(roleWorker)},
+		roleSteward:    {Name: roleSteward, Label: named(roleSteward), Doors: true},
+		roleSupervisor: {Name: roleSupervisor, Label: named(roleSupervisor), Console: true},
 	}}
 	all := []string{schema.AllCells}
 	place := declare("place", schema.Table{Door: schema.DoorSelf, NaturalKey: []string{"address"}},
@@ -71,7 +71,7 @@ func Schema() *schema.Schema {
 		col("family_id", schema.TypeRef, schema.PolicyLWW).ref("family").required(),
 		col("title", schema.TypeText, schema.PolicyReview),
 		col("backers", schema.TypeInt, schema.PolicyAdd),
-		col("state", schema.TypeCode, "").code("state").derived(),
+		col("state", schema.TypeCode, schema.PolicyCentral).code("state").derived(),
 	)
 	grant(matter, schema.View{Rows: schema.RowsDoors}, schema.Right{Insert: true, Update: []string{"title", "backers"}},
 		schema.Right{Insert: true, Delete: true, Update: []string{"family_id", "title", "backers"}})
@@ -98,18 +98,20 @@ func Schema() *schema.Schema {
 }
 
 func codes(name string, list ...string) *schema.CodeTable {
-	t := &schema.CodeTable{Name: name}
+	t := &schema.CodeTable{Name: name, Label: named(name)}
 	for _, c := range list {
-		t.Codes = append(t.Codes, schema.Code{Code: c})
+		t.Codes = append(t.Codes, schema.Code{Code: c, Label: named(c)})
 	}
 	return t
 }
+
+func named(s string) schema.Label { return schema.Label{ZH: s, EN: s} }
 
 // column builds a declared column.
 type column schema.Column
 
 func col(name string, t schema.Type, p schema.Policy) *column {
-	return (*column)(&schema.Column{Name: name, Type: t, Policy: p})
+	return (*column)(&schema.Column{Name: name, Label: named(name), Type: t, Policy: p})
 }
 
 func (c *column) required() *column         { c.Required = true; return c }
@@ -120,7 +122,7 @@ func (c *column) ref(table string) *column  { c.Ref = table; return c }
 func (c *column) code(table string) *column { c.Code = table; return c }
 
 func declare(name string, t schema.Table, cols ...*column) *schema.Table {
-	t.Name, t.Level = name, schema.LevelGrid
+	t.Name, t.Label, t.Level = name, named(name), schema.LevelGrid
 	t.Columns = schema.BuiltIn()
 	for _, c := range cols {
 		t.Columns = append(t.Columns, (*schema.Column)(c))

@@ -54,7 +54,7 @@ func TestWorlds(t *testing.T) {
 		require.Positive(t, sums[name], "never reached: %s", name)
 	}
 	for name := range sums {
-		require.Contains(t, Sometimes, name, "a state that is counted but not listed")
+		require.Contains(t, append(rare, Sometimes...), name, "a state that is counted but not listed")
 	}
 }
 
@@ -71,11 +71,9 @@ func TestSameSeedSameWorld(t *testing.T) {
 
 // The small schema is one that a county could declare.
 func TestSchemaIsValid(t *testing.T) {
-	for _, f := range Schema().Validate() {
-		t.Log(f)
-	}
+	require.NoError(t, Schema().Validate().Err())
 }
 
 func TestImports(t *testing.T) {
-	imports.Check(t, "syncengine/simtest", "database/sql", "net", "os", "time", "server", "clients")
+	imports.Check(t, "syncengine/simtest", "database/sql", "net", "math/rand$", "server", "clients")
 }
