@@ -182,11 +182,29 @@ func (r *running) get(path string) (int, string) {
 	return resp.StatusCode, string(b)
 }
 
+func (r *running) logger() zerolog.Logger { return zerolog.New(r.log) }
+
 func (r *running) post(path string, in map[string]string) (int, map[string]any) {
 	r.t.Helper()
-	b, err := json.Marshal(in)
+	return r.send("POST", path, "", in)
+}
+
+// send sends JSON, with a token unless it is "".
+func (r *running) send(method, path, token string, in any) (int, map[string]any) {
+	r.t.Helper()
+	var text io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		require.NoError(r.t, err)
+		text = bytes.NewReader(b)
+	}
+	req, err := http.NewRequest(method, r.URL+path, text)
 	require.NoError(r.t, err)
-	resp, err := http.Post(r.URL+path, "application/json", bytes.NewReader(b))
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := http.DefaultClient.Do(req)
 	require.NoError(r.t, err)
 	defer resp.Body.Close()
 	var out map[string]any

@@ -65,13 +65,14 @@ func greet(out io.Writer, g greeting, asJSON bool) {
 
 // serve runs the centre until ctx ends, then stops it in order.
 func serve(ctx context.Context, c config, logger zerolog.Logger, now func() time.Time, ready func(greeting)) (err error) {
-	a, err := open(c, logger, now)
+	l, err := listen(c.Listen) // before anything is made: a busy port leaves no data folder behind
 	if err != nil {
 		return err
 	}
-	l, err := listen(c.Listen)
+	a, err := open(c, logger, now)
 	if err != nil {
-		return errors.Join(err, a.closeStore())
+		l.Close()
+		return err
 	}
 	code, err := a.auth.BootstrapCode(ctx)
 	if err != nil {

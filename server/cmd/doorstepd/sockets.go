@@ -49,7 +49,7 @@ type contacts struct {
 func (c contacts) Welcome(h syncengine.Hello) (*syncengine.Welcome, error) {
 	w, err := c.Centre.Welcome(h)
 	if err == nil {
-		if err := c.directory.Contact(context.Background(), h.Device, w.Time-h.Wall, h.App, h.Schema); err != nil {
+		if err := c.directory.Contact(context.Background(), h.Device, h.Wall-w.Time, h.App, h.Schema); err != nil {
 			c.log.Warn().Err(err).Str("device", h.Device).Msg("contact not noted")
 		}
 	}
