@@ -27,6 +27,11 @@ type Device interface {
 	SetHook(func(after bool) error)
 }
 
+// Sealer is a Device whose SDK seals what other programs wrote as a changeset of its own, before one of its own.
+type Sealer interface {
+	Seal(clock replica.Clock) error
+}
+
 // Centre is one county's store with the people who may work on it.
 type Centre interface {
 	se.Store

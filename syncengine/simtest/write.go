@@ -49,6 +49,14 @@ func (n *node) write(j *job) {
 	if j.want != "" && (len(d.order) > 0 || j.Foreign) {
 		return // a refusal would take what is not sealed yet with it
 	}
+	if s, ok := n.dev.(Sealer); ok && !j.Foreign && len(d.order) > 0 {
+		if err, dead := n.run(func() error { return s.Seal(n.clock.read(n.w.now)) }); dead || err != nil {
+			if err != nil {
+				n.failed(err)
+			}
+			return
+		}
+	}
 	had, keys := len(d.order), j.keys()
 	for _, k := range keys {
 		if j.want != "" {
