@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -128,6 +129,25 @@ func TestLanguage(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			require.Equal(t, c.want, language(c.args, func(n string) string { return c.env[n] }))
 		})
+	}
+}
+
+// English has singular and plural, by the number that stands before; nothing of the form is left over.
+func TestNumbers(t *testing.T) {
+	require.Equal(t, "1 changeset", sentence(en, "status.refused", 1)[2:13])
+	for _, n := range []int{0, 1, 2} {
+		want := map[int]string{1: "1 conflict waits for"}[n]
+		if want == "" {
+			want = fmt.Sprintf("%d conflicts wait for", n)
+		}
+		require.Contains(t, sentence(en, "sync_conflicts", n), want)
+	}
+	require.Equal(t, "%[2]d a, %[1]d bs", numbered("%[2]d {a|as}, %[1]d {b|bs}", []any{2, 1}))
+	require.Equal(t, "%s x, %d y", numbered("%s {w|x}, %d {y|z}", []any{"1", int64(1)}))
+	for key, l := range catalogue {
+		if key != "usage_template" {
+			require.NotContains(t, l.ZH, "{", key)
+		}
 	}
 }
 

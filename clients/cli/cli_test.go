@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,6 +58,35 @@ func TestRefusedEnrolmentLeavesNothing(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(w.dir, "new.*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
+}
+
+// A wrong administrator's code is a refusal: nobody's sign-in has ended.
+func TestBootstrapWithAWrongCode(t *testing.T) {
+	w := newWorld(t)
+	var out, errs bytes.Buffer
+	code := w.machine("root").run(context.Background(), strings.NewReader(password+"\n"), &out, &errs, nil,
+		"bootstrap", "--server", w.url, "--code", "AAAAA-AAAAA", "--login", "root", "--name", "管理员", "--password-file=-")
+	require.Equal(t, 4, code, errs.String())
+}
+
+// A host that is no centre is named as that, whatever it answers.
+func TestEnrolAtAnotherHost(t *testing.T) {
+	w := settle(t)
+	for name, answer := range map[string]http.HandlerFunc{
+		"not found":  http.NotFound,
+		"a page":     func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "<html>welcome</html>") },
+		"other json": func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "{}") },
+		"forbidden":  func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusForbidden) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			host := httptest.NewServer(answer)
+			defer host.Close()
+			var out, errs bytes.Buffer
+			code := w.machine("new").run(context.Background(), &out, &out, &errs, nil, "--lang=en", "enrol", "--server", host.URL, "--code", "AAAAA-AAAAA")
+			require.Equal(t, 2, code, errs.String())
+			require.Contains(t, errs.String(), "no Doorstep centre at this address")
+		})
+	}
 }
 
 // watch tells what others write while it runs, and ends in order.

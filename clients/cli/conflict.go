@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -285,7 +286,7 @@ func (a *app) conflictDecideCommand() *cobra.Command {
 		}
 		r, err := client.ConflictDecideWithResponse(cmd.Context(), id, in)
 		if err := a.answered(err, func() (bool, []byte, *http.Response) { return r.JSON200 != nil, r.Body, r.HTTPResponse }); err != nil {
-			return err
+			return a.moved(err, id)
 		}
 		if a.json {
 			return a.emit(r.JSON200)
@@ -301,6 +302,22 @@ func (a *app) conflictDecideCommand() *cobra.Command {
 	c.Flags().StringVar(&readAt, "read-at", "", a.say("flag.read_at_conflict"))
 	c.Flags().StringVar(&shown, "shown", "", a.say("flag.shown"))
 	return c
+}
+
+// staleDecision is how the centre names the rules that a decision breaks when the conflict went on: an optional column
+// stands before the rule.
+var staleDecision = regexp.MustCompile(`bad_decision( \w+)? (candidate|closed|choice|state)\b`)
+
+// moved tells a decision that came too late in plain words: somebody wrote into the conflict after it was shown.
+func (a *app) moved(err error, id string) error {
+	var f *fault
+	if !errors.As(err, &f) || f.code != "decision_refused" {
+		return err
+	}
+	if staleDecision.MatchString(f.text) {
+		return &fault{exit: f.exit, code: f.code, text: a.say("decision_moved", clean(id)), err: err}
+	}
+	return err
 }
 
 // screen is what the decision rests on: what `conflict show` showed last, or what the flags say.

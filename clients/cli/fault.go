@@ -62,6 +62,7 @@ var deviceExit = map[device.Code]int{
 	device.CodeExists: ExitUsage, device.CodeEnrolled: ExitUsage, device.CodeNotReplica: ExitUsage, device.CodeNoTable: ExitUsage, device.CodeNoColumn: ExitUsage, device.CodeNoRow: ExitUsage,
 	device.CodeBadValue: ExitUsage, device.CodeNotWritable: ExitUsage, device.CodeAppendOnly: ExitUsage,
 	device.CodeTooLarge: ExitUsage, device.CodeAhead: ExitUsage, device.CodeNoScope: ExitUsage, device.CodeSame: ExitUsage,
+	device.CodeNewer: ExitFailed, device.CodeCounty: ExitUsage, device.CodeNoCentre: ExitUsage,
 	device.CodeOffline: ExitOffline, device.CodeStopping: ExitOffline, device.CodeCentre: ExitOffline,
 	device.CodeTimeout: ExitOffline, device.CodeGap: ExitOffline,
 	device.CodeCodeRefused: ExitRefused, device.CodeRefused: ExitRefused,

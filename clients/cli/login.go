@@ -221,6 +221,9 @@ func (a *app) bootstrapCommand() *cobra.Command {
 		}
 		r, err := client.BootstrapWithResponse(cmd.Context(), restclient.BootstrapInputBody{Code: code, Login: login, Name: name, Password: password})
 		if err := a.answered(err, func() (bool, []byte, *http.Response) { return r.JSON201 != nil, r.Body, r.HTTPResponse }); err != nil {
+			if f := (*fault)(nil); errors.As(err, &f) && f.exit == ExitNotAllowed {
+				f.exit = ExitRefused // nobody is signed in here: it is the code that was wrong
+			}
 			return err
 		}
 		return a.signIn(cmd.Context(), server, login, r.JSON201)
@@ -287,6 +290,18 @@ func (a *app) logoutCommand() *cobra.Command {
 		a.print("signed_out")
 		return nil
 	})
+}
+
+// roleName gives a role's name for its name or label; what is neither is for the centre to refuse.
+func (a *app) roleName(typed string) string {
+	if s, err := a.schema(); err == nil && s.Roles[typed] == nil {
+		for name, r := range s.Roles {
+			if r.Label.ZH == typed || strings.EqualFold(r.Label.EN, typed) {
+				return name
+			}
+		}
+	}
+	return typed
 }
 
 // role gives the label of a role.

@@ -233,7 +233,7 @@ func (a *app) assignCreateCommand() *cobra.Command {
 	var doors []string
 	var file, from, to string
 	c := a.command("assign_create", "create ACCOUNT ROLE [SCOPE] [--door ID,… | --doors FILE] [--from TIME] [--to TIME]", a.between(2, 3), func(cmd *cobra.Command, args []string) error {
-		in := restclient.AssignInputBody{Role: args[1]}
+		in := restclient.AssignInputBody{Role: a.roleName(args[1])}
 		if err := notEmpty("ROLE", args[1], 64); err != nil {
 			return err
 		}
@@ -271,7 +271,12 @@ func (a *app) assignCreateCommand() *cobra.Command {
 		if a.json {
 			return a.emit(r.JSON201)
 		}
-		a.print("assigned", clean(args[0]), a.role(r.JSON201.Role), clean(r.JSON201.Scope), len(r.JSON201.Doors), r.JSON201.Id)
+		doors := ""
+		if n := len(r.JSON201.Doors); n > 0 {
+			doors = a.say("comma") + a.say("assign_doors", n)
+		}
+		where := strings.TrimSpace(a.role(r.JSON201.Role) + " " + clean(r.JSON201.Scope))
+		a.print("assigned", clean(args[0]), where, doors, r.JSON201.Id)
 		return nil
 	})
 	c.Flags().StringSliceVar(&doors, "door", nil, a.say("flag.door"))
@@ -374,6 +379,12 @@ func (a *app) assignListCommand() *cobra.Command {
 		if a.json {
 			return a.emit(map[string]any{"assignments": list})
 		}
+		logins := map[string]string{}
+		if people, _, err := a.accounts(cmd.Context(), client, 100_000); err == nil { // else the ids must do
+			for _, p := range people {
+				logins[p.Id] = clean(p.Login)
+			}
+		}
 		var lines [][]string
 		for _, x := range list {
 			note := a.say("assign_from", a.moment(x.From))
@@ -383,11 +394,18 @@ func (a *app) assignListCommand() *cobra.Command {
 			if len(x.Doors) > 0 {
 				note += a.say("comma") + a.say("assign_doors", len(x.Doors))
 			}
-			lines = append(lines, []string{x.Id, x.Account, a.role(x.Role), clean(x.Scope), note})
+			lines = append(lines, []string{x.Id, login(logins, x.Account), a.role(x.Role), clean(x.Scope), note})
 		}
 		a.list(lines, false)
 		return nil
 	})
+}
+
+func login(logins map[string]string, id string) string {
+	if name := logins[id]; name != "" {
+		return name
+	}
+	return id
 }
 
 func (a *app) assignEndCommand() *cobra.Command {

@@ -88,7 +88,11 @@ func (a *app) pickColumns(t *schema.Table, names []string) ([]*schema.Column, er
 	for _, n := range names {
 		c := column(t, strings.TrimSpace(n))
 		if c == nil {
-			return nil, wrong("no_column", a.label(t.Label), clean(n), strings.Join(columnNames(t), ", "))
+			var all []string
+			for _, c := range t.Columns {
+				all = append(all, a.columnName(c))
+			}
+			return nil, wrong("no_column_list", a.label(t.Label), clean(n), strings.Join(all, ", "))
 		}
 		out = append(out, c)
 	}
@@ -259,9 +263,12 @@ func (a *app) showText(ctx context.Context, r *device.Replica, t *schema.Table, 
 		if c.Type == schema.TypeCode && text != v.Str() {
 			text += " (" + v.Str() + ")"
 		}
+		if text == "" {
+			continue
+		}
 		if c.Group == schema.CellEnvelop {
 			envelope = append(envelope, []string{"  " + a.label(c.Label), c.Name, text})
-		} else if text != "" {
+		} else {
 			lines = append(lines, []string{"  " + a.label(c.Label), c.Name, text})
 		}
 	}

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/doorstep-sync/doorstep/schema"
@@ -56,11 +58,46 @@ func sentence(lang, key string, args ...any) string {
 	if len(args) == 0 {
 		return text
 	}
-	return fmt.Sprintf(text, args...)
+	return fmt.Sprintf(numbered(text, args), args...)
 }
 
-// printf writes a sentence as a line to standard output.
-func (a *app) print(key string, args ...any) { fmt.Fprintln(a.Out, a.say(key, args...)) }
+// numberForm is how a sentence has a word in singular and plural: behind the number it depends on.
+var numberForm = regexp.MustCompile(`%(\[\d+\])?[a-z]|\{([^|{}]*)\|([^|{}]*)\}`)
+
+// numbered picks singular or plural in a sentence's text, by the number that stands before.
+func numbered(text string, args []any) string {
+	next, one := 0, false
+	return numberForm.ReplaceAllStringFunc(text, func(part string) string {
+		m := numberForm.FindStringSubmatch(part)
+		if part[0] == '%' {
+			i := next
+			if m[1] != "" {
+				i, _ = strconv.Atoi(strings.Trim(m[1], "[]"))
+				i--
+			}
+			next = i + 1
+			if i >= 0 && i < len(args) {
+				switch n := args[i].(type) {
+				case int:
+					one = n == 1
+				case int64:
+					one = n == 1
+				}
+			}
+			return part
+		}
+		if one {
+			return m[2]
+		}
+		return m[3]
+	})
+}
+
+// print writes a sentence as a line to standard output.
+func (a *app) print(key string, args ...any) { a.put(a.say(key, args...)) }
+
+// put writes a line without blanks at its end.
+func (a *app) put(text string) { fmt.Fprintln(a.Out, strings.TrimRight(text, " ")) }
 
 // warn writes a sentence as a line to standard error.
 func (a *app) warn(key string, args ...any) { fmt.Fprintln(a.Err, a.say(key, args...)) }

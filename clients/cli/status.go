@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +31,7 @@ type statusDoc struct {
 
 type grantDoc struct {
 	Scope string `json:"scope"`
+	Name  string `json:"name"` // of the scope; "" where an older centre left it out
 	Role  string `json:"role"`
 }
 
@@ -61,7 +63,7 @@ func (a *app) statusCommand() *cobra.Command {
 			LastSync: optional(s.LastSync), Refused: s.Refused, Conflicts: s.Open, Grants: []grantDoc{}, Rows: map[string]int{}, Notices: a.notices(s.Notices),
 		}
 		for _, g := range s.Grants {
-			doc.Grants = append(doc.Grants, grantDoc{g.Scope, g.Role})
+			doc.Grants = append(doc.Grants, grantDoc{g.Scope, g.Name, g.Role})
 		}
 		for _, t := range r.Schema().Tables {
 			var n int
@@ -106,9 +108,12 @@ func (a *app) statusText(r *device.Replica, s device.Status, d statusDoc) {
 		if x := r.Schema().Roles[g.Role]; x != nil {
 			role = a.label(x.Label)
 		}
-		lines = append(lines, []string{a.say("status.grant"), g.Scope + " " + role})
+		lines = append(lines, []string{a.say("status.grant"), strings.Join(strings.Fields(g.Scope+" "+clean(g.Name)+" "+role), " ")})
 	}
 	columns(a.Out, lines)
+	if len(d.Grants) == 0 && d.Snapshot {
+		a.print("status.no_grants")
+	}
 	for _, t := range r.Schema().Tables {
 		if n := d.Rows[t.Name]; n > 0 {
 			fmt.Fprintf(a.Out, "  %s %d\n", a.label(t.Label), n)
@@ -140,7 +145,7 @@ type conflictDoc struct {
 	Kind   string `json:"kind"`
 	Table  string `json:"table"`
 	Row    string `json:"row"`
-	Cell   string `json:"cell,omitempty"`
+	Cell   string `json:"cell"`        // "" for the whole record
 	N      int64  `json:"n,omitempty"` // changeset of this device that is in it
 	Open   bool   `json:"open"`
 	Choice string `json:"choice,omitempty"` // how it was decided
@@ -197,7 +202,7 @@ func (a *app) conflictsText(s *schema.Schema, docs []conflictDoc) {
 		if !d.Open {
 			state = a.say("conflict_decided", a.say("choice."+d.Choice))
 		}
-		fmt.Fprintf(a.Out, "%s  %s  %s %s %s  %s\n", d.ID, a.say("kind."+d.Kind), what, d.Row, cell, state)
+		a.put(d.ID + "  " + a.known("kind.", d.Kind) + "  " + strings.TrimRight(what+" "+d.Row+" "+cell, " ") + "  " + state)
 	}
 	a.print("conflicts_hint")
 }

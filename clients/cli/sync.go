@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -129,6 +130,9 @@ func (a *app) enrol(ctx context.Context, e device.Enrolment) error {
 		}
 	} else if err == nil {
 		a.printRound(*doc.Sync)
+		if s, e := a.replica.Status(ctx); e == nil && len(s.Grants) == 0 {
+			a.print("no_grants")
+		}
 	}
 	return err
 }
@@ -176,7 +180,11 @@ func (a *app) round(ctx context.Context) (device.Report, error) {
 	if err != nil {
 		return device.Report{}, err
 	}
-	return a.replica.Sync(ctx, remote)
+	report, err := a.replica.Sync(ctx, remote)
+	if device.CodeOf(err) == device.CodeOffline {
+		return report, &fault{exit: ExitOffline, code: string(device.CodeOffline), text: a.say("sync_offline"), err: err}
+	}
+	return report, err
 }
 
 // syncDoc is one round for programs.
@@ -412,16 +420,20 @@ func (w *watcher) tell(t *schema.Table, id se.RowID) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w.Out, string(doc.Mark), w.label(t.Label), text, w.title(t, row))
+	w.put(strings.Join([]string{string(doc.Mark), w.label(t.Label), text, w.title(t, row)}, " "))
 	return nil
 }
 
 func (w *watcher) failed(err error, wait time.Duration) {
 	f := w.explain(err)
+	retry := w.say("watch_retry_now")
+	if wait >= time.Second {
+		retry = w.say("watch_retry", wait.Round(time.Second).String())
+	}
 	if w.json {
 		doc := w.document(f)
 		w.line(watchDoc{Event: "failed", Error: &doc, RetryMS: wait.Milliseconds()})
 		return
 	}
-	fmt.Fprintln(w.Err, w.text(f), w.say("watch_retry", wait.Round(time.Second).String()))
+	fmt.Fprintln(w.Err, w.text(f), retry)
 }

@@ -63,7 +63,7 @@ func (a *app) assignment(t *schema.Table, arg string, ops bool) (assignment, err
 		name, x.op = name[:n-1], name[n-1]
 	}
 	if x.col = column(t, name); x.col == nil {
-		return x, wrong("no_column", a.label(t.Label), clean(name), strings.Join(columnNames(t), ", "))
+		return x, wrong("no_column", a.label(t.Label), clean(name), strings.Join(a.columnTexts(t), ", "))
 	}
 	if x.op != '=' {
 		number := x.col.Type == schema.TypeInt || x.col.Type == schema.TypeReal
@@ -98,6 +98,23 @@ func columnNames(t *schema.Table) []string {
 		}
 	}
 	return out
+}
+
+// columnTexts names the columns that a person may write.
+func (a *app) columnTexts(t *schema.Table) []string {
+	out := columnNames(t)
+	for i := range out {
+		out[i] = a.columnName(t.Column(out[i]))
+	}
+	return out
+}
+
+// columnName gives a column's name, in Chinese with its label.
+func (a *app) columnName(c *schema.Column) string {
+	if a.lang == zh {
+		return c.Name + "（" + c.Label.In(zh) + "）"
+	}
+	return c.Name
 }
 
 func values(list []assignment) map[string]any {

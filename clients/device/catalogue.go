@@ -10,6 +10,7 @@ const (
 	CodeMissingFile Code = "missing_file"
 	CodeNotReplica  Code = "not_replica"
 	CodeNewer       Code = "newer_replica"
+	CodeCounty      Code = "county_replica"
 	CodeNotEnrolled Code = "not_enrolled"
 	CodeEnrolled    Code = "enrolled_already"
 	CodeBusy        Code = "busy"
@@ -32,6 +33,7 @@ const (
 	CodeUnauthorised    Code = "unauthorised"
 	CodeKey             Code = "key"
 	CodeCodeRefused     Code = "code_refused"
+	CodeNoCentre        Code = "no_centre"
 	CodeRefused         Code = "refused"
 	CodeProtocol        Code = "protocol"
 	CodeMessageTooLarge Code = "message_too_large"
@@ -55,6 +57,7 @@ var catalogue = map[Code]sentence{
 	CodeMissingFile: {false, "找不到副本文件；请检查路径，或先登记本机以新建副本。", "There is no replica file here; check the path, or enrol this device to make one."},
 	CodeNotReplica:  {false, "这个文件不是敲门的副本；请选择正确的文件，原文件未作任何改动。", "This file is not a Doorstep replica; choose the right one. Nothing in it was changed."},
 	CodeNewer:       {false, "副本由更新版本的应用建立；请升级本应用后再打开，数据不受影响。", "This replica was made by a newer version of the app; upgrade the app and open it again. Its data is safe."},
+	CodeCounty:      {false, "副本是用县里自己的声明（或更新的声明）建立的；请用 --schema 文件夹 或 DOORSTEP_SCHEMA 给出这些声明，数据不受影响。", "This replica was made with the county's declarations, or newer ones; give --schema FOLDER or DOORSTEP_SCHEMA. Its data is safe."},
 	CodeNotEnrolled: {false, "本机尚未登记；请向管理员索取登记码，先完成登记。", "This device is not enrolled yet; ask the administrator for an enrolment code and enrol first."},
 	CodeEnrolled:    {false, "本机已经登记过；如需更换人员，请新建一个副本。", "This device is enrolled already; for another person make a new replica."},
 	CodeBusy:        {true, "另一个程序正在写入副本；请稍后再试，或关闭那个程序。", "Another program is writing to the replica; try again in a moment, or close that program."},
@@ -77,6 +80,7 @@ var catalogue = map[Code]sentence{
 	CodeUnauthorised:    {false, "中心不认可本机的身份；请联系管理员重新登记，未发送的记录都在本机。", "The centre does not accept this device; ask the administrator to enrol it again. Unsent work stays on this device."},
 	CodeKey:             {false, "读不到本机的密钥文件；请恢复它，或联系管理员重新登记。", "The key file of this device cannot be used; restore it, or ask the administrator to enrol the device again."},
 	CodeCodeRefused:     {false, "登记码不正确、已用过或已过期；请向管理员索取新的登记码。", "The enrolment code is wrong, used or expired; ask the administrator for a new one."},
+	CodeNoCentre:        {false, "这个地址没有敲门中心；请检查地址。", "There is no Doorstep centre at this address; check it."},
 	CodeRefused:         {false, "中心拒绝了这个请求；请检查填写的内容，或联系管理员。", "The centre refused the request; check what was entered, or call the administrator."},
 	CodeProtocol:        {true, "与中心的对话出现差错；稍后会自动重试，如一直如此请升级应用。", "The conversation with the centre went wrong; it will be tried again. If it stays so, upgrade the app."},
 	CodeMessageTooLarge: {false, "有一条消息超过了中心的上限；请联系管理员，记录都在本机。", "A message is larger than the centre takes; call the administrator. Everything is still on this device."},

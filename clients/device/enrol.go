@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"net/http"
 	"strings"
 )
@@ -45,10 +46,16 @@ func (r *Replica) Enrol(ctx context.Context, e Enrolment) (Identity, error) {
 	}
 	rest := rest{base: strings.TrimSuffix(u.String(), "/"), client: e.Client, lang: e.Lang}
 	if err := rest.post(ctx, "/v1/enrol", in, &out); err != nil {
+		if errors.Is(err, errStranger) {
+			return Identity{}, recode(CodeNoCentre, err)
+		}
 		if CodeOf(err) == CodeUnauthorised {
 			return Identity{}, recode(CodeCodeRefused, err)
 		}
 		return Identity{}, err
+	}
+	if out.Device == "" || out.Account == "" {
+		return Identity{}, say(CodeNoCentre, nil)
 	}
 	id := Identity{Device: out.Device, Account: out.Account, Centre: e.Centre}
 	return id, r.Identify(ctx, id)

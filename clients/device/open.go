@@ -14,6 +14,7 @@ import (
 	_ "github.com/mattn/go-sqlite3"
 
 	"github.com/doorstep-sync/doorstep/schema/ddl"
+	"github.com/doorstep-sync/doorstep/schema/load"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
 
@@ -44,7 +45,7 @@ func Create(path string, opts Options) (*Replica, error) {
 }
 
 // Open opens a replica, and brings it to the declarations of opts if they are newer than the file's. The error is an
-// *Error with CodeMissingFile, CodeNotReplica or CodeNewer where a person can do something about it.
+// *Error with CodeMissingFile, CodeNotReplica, CodeNewer or CodeCounty where a person can do something about it.
 func Open(path string, opts Options) (*Replica, error) {
 	if _, err := os.Stat(path); err != nil {
 		if errors.Is(err, os.ErrNotExist) {
@@ -165,6 +166,13 @@ func (r *Replica) prepare(ctx context.Context, fresh bool) error {
 		if err := p.exec(fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
 			return err
 		}
+		own, err := builtIn()
+		if err != nil {
+			return err
+		}
+		if err := p.exec(fmt.Sprintf("PRAGMA user_version = %d", own)); err != nil {
+			return err
+		}
 		if err := p.exec(`UPDATE ds_state SET schema = ?`, r.schema.Version); err != nil {
 			return err
 		}
@@ -202,9 +210,36 @@ func (r *Replica) made(ctx context.Context, fresh bool) (string, error) {
 		return "", err
 	}
 	if layout > format || version > r.schema.Version {
-		return "", say(CodeNewer, fmt.Errorf("format %d, declarations %d", layout, version))
+		return "", r.newer(ctx, layout, version)
 	}
 	return tables, nil
+}
+
+// newer tells why a file is beyond this program: its layout or its built-in declarations are those of a newer app, or
+// it was made with declarations of a county that were not given here.
+func (r *Replica) newer(ctx context.Context, layout, version int) error {
+	cause := fmt.Errorf("format %d, declarations %d", layout, version)
+	own, err := builtIn()
+	if err != nil {
+		return err
+	}
+	var made int // the version of the built-in declarations that the file was made with; 0 before that was kept
+	if err := r.conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&made); err != nil {
+		return err
+	}
+	if layout > format || made > own {
+		return say(CodeNewer, cause)
+	}
+	return say(CodeCounty, cause)
+}
+
+// builtIn gives the version of the declarations that this program brings itself.
+func builtIn() (int, error) {
+	s, err := load.Default()
+	if err != nil {
+		return 0, err
+	}
+	return s.Version, nil
 }
 
 // existing reads what the catalogue holds, for the upgrade.

@@ -1,6 +1,7 @@
 package device_test
 
 import (
+	"database/sql"
 	"os"
 	"path/filepath"
 	"testing"
@@ -113,7 +114,15 @@ func TestNewDeclarations(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, newer.Version, s.Schema)
 
+	path := r.Path()
 	_, err = reopen(t, r, device.Options{})
+	require.Equal(t, device.CodeCounty, device.CodeOf(err), "made with declarations beyond the built-in ones")
+	raw, err := sql.Open("sqlite3", path)
+	require.NoError(t, err)
+	defer raw.Close()
+	_, err = raw.Exec(`PRAGMA user_version = 1000`)
+	require.NoError(t, err)
+	_, err = device.Open(path, device.Options{})
 	require.Equal(t, device.CodeNewer, device.CodeOf(err), "an older program does not open it")
 }
 

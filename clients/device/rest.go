@@ -20,6 +20,10 @@ type rest struct {
 	lang   string
 }
 
+// errStranger is in what a host answered that does not speak as a centre does. Between a device and its centre that is a
+// captive portal, which goes away; who enrols has most likely mistyped the address.
+var errStranger = errors.New("not the answer of a centre")
+
 const maxAnswer = 1 << 20
 
 func (c *rest) post(ctx context.Context, path string, in, out any) error {
@@ -52,7 +56,7 @@ func (c *rest) post(ctx context.Context, path string, in, out any) error {
 		return refused(path, resp, text)
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return say(CodeProtocol, fmt.Errorf("%s: %w", path, err))
+		return say(CodeProtocol, fmt.Errorf("%s: %w: %w", path, errStranger, err))
 	}
 	return nil
 }
@@ -66,6 +70,9 @@ func refused(path string, resp *http.Response, text []byte) error {
 	_ = json.Unmarshal(text, &problem)
 	cause := errors.New(path + ": " + resp.Status + " " + problem.Type)
 	code := CodeRefused
+	if problem.Type == "" && resp.StatusCode < 500 || resp.StatusCode == http.StatusNotFound {
+		cause = errors.Join(errStranger, cause)
+	}
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized:
 		code = CodeUnauthorised
