@@ -1,0 +1,47 @@
+//go:build prove
+
+// Package fleet proves that simulated fleets over real files keep every promise: the worlds of scripts/fleet, more of
+// them and whole ones.
+package fleet
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doorstep-sync/doorstep/scripts/fleet"
+	"github.com/doorstep-sync/doorstep/syncengine/simtest"
+)
+
+const (
+	seeds   = 60
+	first   = 1000
+	commits = 300
+	minutes = 3 // no world begins later
+)
+
+func TestWorldsOverFiles(t *testing.T) {
+	began := time.Now()
+	worlds, sealed, faults := make([]simtest.Report, seeds), 0, 0
+	t.Run("worlds", func(t *testing.T) {
+		for i := range seeds {
+			t.Run(fmt.Sprint("seed ", first+i), func(t *testing.T) {
+				t.Parallel()
+				if time.Since(began) > minutes*time.Minute {
+					t.Skip("the time is up")
+				}
+				worlds[i] = fleet.Check(t, uint64(first+i), simtest.Options{Commits: commits})
+			})
+		}
+	})
+	n := 0
+	for _, r := range worlds {
+		if r.Steps > 0 {
+			n, sealed, faults = n+1, sealed+r.Commits, faults+r.Faults
+		}
+	}
+	require.Positive(t, n, "no world ran")
+	t.Logf("%d worlds over files, %d commits, %d faults, in %.0f s", n, sealed, faults, time.Since(began).Seconds())
+}
