@@ -38,7 +38,7 @@ func (d *draft) codeTable(r *reader) {
 	if extends {
 		old := d.schema.Codes[name]
 		if old == nil {
-			r.fault(f.find("extends"), "write name: to declare a new one", "there is no code table %q to extend", clip(name))
+			r.lose(f.find("extends"), "write name: to declare a new one", "there is no code table %q to extend", clip(name))
 			return
 		}
 		t = old
@@ -68,7 +68,7 @@ func setCode(t *schema.CodeTable, c schema.Code) {
 // nameOf reads "name: x" or "extends: x"; exactly one of the two must be there.
 func (r *reader) nameOf(f fields) (name string, extends bool) {
 	if f.has("name") == f.has("extends") {
-		r.fault(r.root, `write "name:" to declare a new one or replace a whole one, "extends:" to add to one`, "the file must have either name or extends")
+		r.lose(r.root, `write "name:" to declare a new one or replace a whole one, "extends:" to add to one`, "the file must have either name or extends")
 		return "", false
 	}
 	if f.has("extends") {

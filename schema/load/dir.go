@@ -1,6 +1,7 @@
 package load
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -15,11 +16,17 @@ func LoadDir(dir string) (*schema.Schema, error) { //nolint:revive // load.Dir w
 		return Default()
 	}
 	info, err := os.Stat(dir)
-	if err != nil {
-		return nil, fmt.Errorf("open declarations: %w; give a folder that exists, or none", err)
-	}
-	if !info.IsDir() {
-		return nil, fmt.Errorf("open declarations: %s is not a folder; give the folder that holds records/ and codes/", dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("there is no folder of declarations %s; give one that exists, or none for the built-in ones", dir)
+	case err != nil:
+		var p *fs.PathError
+		if errors.As(err, &p) {
+			err = p.Err
+		}
+		return nil, fmt.Errorf("the folder of declarations %s cannot be opened (%w); give this user the right to read it", dir, err)
+	case !info.IsDir():
+		return nil, fmt.Errorf("%s is not a folder; give the folder that holds records/ and codes/", dir)
 	}
 	return Load(folder{os.DirFS(dir), dir + "/"})
 }

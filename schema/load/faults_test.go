@@ -252,6 +252,34 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	require.Len(t, f, 3)
 }
 
+// What is wrong with the form of a file hides nothing that is wrong with what it says.
+func TestUnknownKeysHideNothing(t *testing.T) {
+	text := strings.NewReplacer("name: thing", "name: Thing-1", "level: grid", "level: city\ncolour: red", "type: text}", "type: blob}",
+		"policy: lww", "policy: newest", "sensitivity: 2", "sensitivity: two, max_length: 3").Replace(column("type: ref, ref: planet"))
+	_, err := Load(county(map[string]string{"records/thing.yaml": text}))
+	var f schema.Faults
+	require.ErrorAs(t, err, &f)
+	lines := strings.Split(err.Error(), "\n")
+	for i, want := range []string{
+		`records/thing.yaml:1: a record type is called "Thing-1"`,
+		`records/thing.yaml:4: record type Thing-1 has level "city"`,
+		`records/thing.yaml:5: a record type has no key "colour"`,
+		`records/thing.yaml:7: column extra of Thing-1 refers to record type "planet"`,
+		`records/thing.yaml:8: column name of Thing-1 has type "blob"`,
+		`records/thing.yaml:9: column kind of Thing-1 has policy "newest"`,
+		`records/thing.yaml:10: column secret has no key "max_length"`,
+		`records/thing.yaml:10: sensitivity is not a whole number`,
+	} {
+		require.Greater(t, len(lines), i, err)
+		require.Contains(t, lines[i], want, err)
+	}
+	require.Len(t, lines, 8, "and nothing twice: %v", err)
+
+	_, err = Load(county(map[string]string{"records/thing.yaml": "name: [", "records/leg.yaml": strings.Replace(column("type: ref, ref: thing"), "name: thing", "name: leg", 1)}))
+	require.ErrorAs(t, err, &f)
+	require.Len(t, f, 1, "a file that cannot be read is not blamed on those that refer to it: %v", err)
+}
+
 // The folder may be no folder at all.
 func TestUnreadable(t *testing.T) {
 	_, err := Load(broken{})

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"sort"
 	"strings"
 
 	"github.com/doorstep-sync/doorstep/schema"
@@ -41,13 +42,21 @@ func Load(folders ...fs.FS) (*schema.Schema, error) {
 	return d.finish()
 }
 
-// finish validates what was read and completes the model. Faults of reading come first: what they left out of the
-// model would only produce more of them.
+// finish validates what was read and completes the model. All faults are told at once, by file and line. Only when a
+// whole declaration could not be read does validation wait: what is missing would produce faults in all that use it.
 func (d *draft) finish() (*schema.Schema, error) {
-	if err := d.faults.Err(); err != nil {
-		return nil, err
+	if !d.lost {
+		for _, f := range d.schema.Validate() {
+			if !d.unread[f.Source] { // else it follows from the value that could not be read there
+				d.faults = append(d.faults, f)
+			}
+		}
 	}
-	if err := d.schema.Validate().Err(); err != nil {
+	sort.SliceStable(d.faults, func(i, j int) bool {
+		a, b := d.faults[i].Source, d.faults[j].Source
+		return a.File < b.File || a.File == b.File && a.Line < b.Line
+	})
+	if err := d.faults.Err(); err != nil {
 		return nil, err
 	}
 	d.schema.Index()
@@ -58,10 +67,12 @@ func (d *draft) finish() (*schema.Schema, error) {
 type draft struct {
 	schema *schema.Schema
 	faults schema.Faults
+	lost   bool                   // a declaration is missing from the schema because it could not be read
+	unread map[schema.Source]bool // where a value could not be read and is zero in the schema
 }
 
 func newDraft() *draft {
-	return &draft{schema: &schema.Schema{Codes: map[string]*schema.CodeTable{}, Roles: map[string]*schema.Role{}}}
+	return &draft{unread: map[schema.Source]bool{}, schema: &schema.Schema{Codes: map[string]*schema.CodeTable{}, Roles: map[string]*schema.Role{}}}
 }
 
 // named lets a file system say what its files should be called in messages.
@@ -90,7 +101,7 @@ func (d *draft) read(fsys fs.FS) error {
 			if err != nil {
 				return fmt.Errorf("read declaration %s%s: %w", prefix, name, err)
 			}
-			r := &reader{file: prefix + name, faults: &d.faults}
+			r := &reader{file: prefix + name, draft: d}
 			if r.parse(text) {
 				kind.decode(r)
 			}
@@ -159,6 +170,7 @@ func (d *draft) strays(fsys fs.FS, prefix string) error {
 
 func (d *draft) stray(prefix, name string, known bool) {
 	if ext := path.Ext(name); !known && (ext == ".yaml" || ext == ".yml") {
+		d.lost = true
 		d.faults = append(d.faults, schema.Fault{Source: schema.Source{File: prefix + name, Line: 1}, What: "this file is not read",
 			Do: "name it version.yaml or roles.yaml, or put it into codes/ or records/ with the ending .yaml"})
 	}

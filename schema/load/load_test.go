@@ -110,7 +110,7 @@ func TestLoadDir(t *testing.T) {
 	_, err := LoadDir("")
 	require.NoError(t, err)
 	_, err = LoadDir("no-such-folder")
-	require.ErrorContains(t, err, "no-such-folder")
+	require.EqualError(t, err, "there is no folder of declarations no-such-folder; give one that exists, or none for the built-in ones")
 	_, err = LoadDir("load.go")
 	require.ErrorContains(t, err, "not a folder")
 	_, err = LoadDir("testdata/county")

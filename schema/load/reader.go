@@ -17,13 +17,14 @@ import (
 // reader walks one YAML file and notes every fault with its line. Its methods return the zero value for what they
 // refuse, so that reading goes on and all faults are found at once.
 type reader struct {
-	file   string
-	root   *yaml.Node
-	faults *schema.Faults
+	file  string
+	root  *yaml.Node
+	draft *draft
 }
 
 // parse reads the text. It reports whether there is a mapping to look at.
 func (r *reader) parse(text []byte) (ok bool) {
+	defer func() { r.draft.lost = r.draft.lost || !ok }()
 	defer func() {
 		if p := recover(); p != nil { // the YAML library is not ours: whatever it stumbles over is a fault of the file
 			r.faultAt(1, "this is not YAML that can be read", "look for odd indentation or control characters")
@@ -70,11 +71,23 @@ func (r *reader) at(n *yaml.Node) schema.Source {
 }
 
 func (r *reader) faultAt(line int, what, do string) {
-	*r.faults = append(*r.faults, schema.Fault{Source: schema.Source{File: r.file, Line: line}, What: what, Do: do})
+	r.draft.faults = append(r.draft.faults, schema.Fault{Source: schema.Source{File: r.file, Line: line}, What: what, Do: do})
 }
 
 func (r *reader) fault(n *yaml.Node, do, what string, args ...any) {
 	r.faultAt(max(n.Line, 1), fmt.Sprintf(what, args...), do)
+}
+
+// lose is fault for what leaves a declaration, or a part of it, out of the schema.
+func (r *reader) lose(n *yaml.Node, do, what string, args ...any) {
+	r.draft.lost = true
+	r.fault(n, do, what, args...)
+}
+
+// unread is fault for a value that is zero in the schema because it cannot be read.
+func (r *reader) unread(n *yaml.Node, do, what string, args ...any) {
+	r.draft.unread[r.at(n)] = true
+	r.fault(n, do, what, args...)
 }
 
 // entry is one "key: value" of a mapping.
@@ -87,7 +100,7 @@ type entry struct {
 // entries gives a mapping in the order it is written; keys given twice are refused.
 func (r *reader) entries(n *yaml.Node, what string) []entry {
 	if n.Kind != yaml.MappingNode {
-		r.fault(n, `write "key: value" lines`, "%s should be a mapping", what)
+		r.lose(n, `write "key: value" lines`, "%s should be a mapping", what)
 		return nil
 	}
 	var out []entry
@@ -96,7 +109,7 @@ func (r *reader) entries(n *yaml.Node, what string) []entry {
 		k, v := n.Content[i], n.Content[i+1]
 		switch {
 		case k.Kind != yaml.ScalarNode || k.Tag == "!!merge" || v.Kind == yaml.AliasNode:
-			r.fault(k, "write the value out", "%s uses a YAML alias, merge or compound key", what)
+			r.lose(k, "write the value out", "%s uses a YAML alias, merge or compound key", what)
 			continue
 		case seen[k.Value]:
 			r.fault(k, "keep one of the two", "%s has %q twice", what, clip(k.Value))
@@ -155,7 +168,7 @@ func (f fields) flag(key string) bool {
 		return false
 	}
 	if n.Kind != yaml.ScalarNode || n.Value != "true" && n.Value != "false" {
-		f.r.fault(n, "write true or false", "%s is not a yes or no", key)
+		f.r.unread(n, "write true or false", "%s is not a yes or no", key)
 	}
 	return n.Value == "true"
 }
@@ -167,7 +180,7 @@ func (f fields) int(key string) int {
 	}
 	v, err := strconv.Atoi(n.Value)
 	if n.Kind != yaml.ScalarNode || err != nil {
-		f.r.fault(n, "write a whole number in digits", "%s is not a whole number", key)
+		f.r.unread(n, "write a whole number in digits", "%s is not a whole number", key)
 		return 0
 	}
 	return v
@@ -180,7 +193,7 @@ func (f fields) number(key string) *float64 {
 	}
 	v, err := strconv.ParseFloat(n.Value, 64)
 	if n.Kind != yaml.ScalarNode || err != nil || v != v || v-v != 0 {
-		f.r.fault(n, "write a number in digits", "%s is not a number", key)
+		f.r.unread(n, "write a number in digits", "%s is not a number", key)
 		return nil
 	}
 	return &v
@@ -192,7 +205,7 @@ func (f fields) texts(key string) []string {
 		return nil
 	}
 	if n.Kind != yaml.SequenceNode {
-		f.r.fault(n, "write a list: [a, b]", "%s should be a list", key)
+		f.r.unread(n, "write a list: [a, b]", "%s should be a list", key)
 		return nil
 	}
 	var out []string
@@ -210,7 +223,7 @@ func (f fields) texts(key string) []string {
 // text reads a scalar as it is written: 01 stays 01, no stays no.
 func (r *reader) text(n *yaml.Node, what string) string {
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" || strings.TrimSpace(n.Value) == "" {
-		r.fault(n, "write a text", "%s is empty or not a text", what)
+		r.unread(n, "write a text", "%s is empty or not a text", what)
 		return ""
 	}
 	return n.Value

@@ -18,7 +18,7 @@ func (d *draft) record(r *reader) {
 	var t *schema.Table
 	if extends {
 		if t = d.table(name); t == nil {
-			r.fault(f.find("extends"), "write name: to declare a new one", "there is no record type %q to extend", clip(name))
+			r.lose(f.find("extends"), "write name: to declare a new one", "there is no record type %q to extend", clip(name))
 			return
 		}
 	} else {

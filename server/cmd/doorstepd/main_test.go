@@ -76,7 +76,7 @@ func TestWrongUse(t *testing.T) {
 		{"value in a file", []string{"serve", "--config", file("value.yaml", "log:\n  level: loud")}, nil, "log.level in " + filepath.Join(dir, "value.yaml") + ` is "loud"`},
 		{"open folder", []string{"serve", "--data", open}, nil, "run: chmod 700"},
 		{"folder is a file", []string{"serve", "--data", file("plain", "")}, nil, "choose another with --data"},
-		{"declarations", []string{"serve", "--schema", filepath.Join(dir, "none"), "--data", data}, nil, "declarations in"},
+		{"declarations", []string{"serve", "--schema", filepath.Join(dir, "none"), "--data", data}, nil, "there is no folder of declarations "},
 		{"record type", []string{"serve", "--data", data, "--config", file("staff.yaml", "staffing:\n  record: castle")}, nil, `staffing.record is "castle"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

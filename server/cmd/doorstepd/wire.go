@@ -121,8 +121,12 @@ func loadSchema(dir string) (*schema.Schema, error) {
 		return load.Default()
 	}
 	s, err := load.LoadDir(dir)
+	var faults schema.Faults
+	if errors.As(err, &faults) {
+		return nil, usage("the declarations in %s cannot be used:\n%v", dir, err)
+	}
 	if err != nil {
-		return nil, usage("the declarations in %s cannot be used: %v", dir, err)
+		return nil, usage("%v", err)
 	}
 	return s, nil
 }
