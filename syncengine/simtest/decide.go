@@ -71,7 +71,7 @@ func (m *model) decideCell(seq int64, s *set, ch *change, r *mrow, cell int) {
 	}
 	if values != nil {
 		snap := c.atSeq(ch.base)
-		w := &write{id: s.id, at: s.at, vals: values, saw: sight{writes: snap.standing}}
+		w := &write{id: s.id, at: s.at, vals: values, saw: sight{writes: snap.standing}, pin: ch.base}
 		if c.def.Policy == schema.PolicyMax || c.def.Policy == schema.PolicyMin {
 			w.saw.writes = snap.all
 		}
