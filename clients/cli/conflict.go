@@ -11,11 +11,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/doorstep-sync/doorstep/clients/restclient"
 	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
 )
 
 func (a *app) conflictCommand() *cobra.Command {
@@ -171,6 +173,7 @@ func (a *app) conflictText(c *restclient.Conflict) {
 		a.print("conflict_closed", a.outcome(text(c.Outcome)), clean(text(c.DecidedBy)), clean(text(c.Reason)))
 	}
 	sides := append([]restclient.Side{c.Standing}, c.Candidates...)
+	t := a.recordType(c.Record)
 	head := []string{"", a.say("standing")}
 	for i := range c.Candidates {
 		head = append(head, fmt.Sprintf("[%d]", i+1))
@@ -182,10 +185,18 @@ func (a *app) conflictText(c *restclient.Conflict) {
 		a.sideLine("side.received", sides, func(s restclient.Side) string { return a.moment(s.ReceivedAt) }),
 		a.sideLine("side.row", sides, func(s restclient.Side) string { return text(s.Row) }),
 	}
+	if string(c.Kind) == string(se.ConflictDelete) {
+		lines = append(lines, a.sideLine("side.what", sides, func(s restclient.Side) string {
+			if s.Deleted != nil && *s.Deleted {
+				return a.say("side.deleted")
+			}
+			return a.say("side.edited")
+		}))
+	}
 	for _, col := range sideColumns(sides) {
 		line := []string{clean(col.Label)}
 		for _, s := range sides {
-			line = append(line, a.sideValue(s, col.Column))
+			line = append(line, a.sideValue(t, s, col.Column))
 		}
 		lines = append(lines, line)
 	}
@@ -195,7 +206,7 @@ func (a *app) conflictText(c *restclient.Conflict) {
 		var rest [][]string
 		for _, v := range c.RecordValues {
 			if v.Text != "" {
-				rest = append(rest, []string{"  " + clean(v.Label), short(v.Text, 60)})
+				rest = append(rest, []string{"  " + clean(v.Label), short(a.apiText(t, v), 60)})
 			}
 		}
 		a.print("conflict_record")
@@ -205,7 +216,24 @@ func (a *app) conflictText(c *restclient.Conflict) {
 		fmt.Fprintln(a.Out, clean(text(c.Note)))
 		return
 	}
-	a.print("conflict_choices", c.Id, strings.Join(c.Choices, "|"))
+	if string(c.Kind) == string(se.ConflictDelete) {
+		a.print("conflict_deleted")
+	}
+	a.print("conflict_choices", c.Id, strings.Join(choiceForms(c.Choices), "|"))
+}
+
+// choiceForms gives the choices as they are typed.
+func choiceForms(list []string) []string {
+	out := slices.Clone(list)
+	for i, x := range out {
+		switch x {
+		case "take", "renumber":
+			out[i] = x + " N"
+		case "set":
+			out[i] = "set column=value"
+		}
+	}
+	return out
 }
 
 func (a *app) sideLine(key string, sides []restclient.Side, get func(restclient.Side) string) []string {
@@ -237,13 +265,35 @@ func sideColumns(sides []restclient.Side) []restclient.Value {
 	return out
 }
 
-func (a *app) sideValue(s restclient.Side, column string) string {
+// recordType gives the declarations of a record type, nil where this program has none.
+func (a *app) recordType(name string) *schema.Table {
+	s, err := a.schema()
+	if err != nil {
+		return nil
+	}
+	return s.Table(name)
+}
+
+// apiText is a value's text as the centre gives it, times in this person's zone.
+func (a *app) apiText(t *schema.Table, v restclient.Value) string {
+	if t == nil {
+		return v.Text
+	}
+	if c := t.Column(v.Column); c != nil && c.Type == schema.TypeTime {
+		if at, err := time.Parse(time.RFC3339, fmt.Sprint(v.Value)); err == nil {
+			return a.when(at.UnixMilli())
+		}
+	}
+	return v.Text
+}
+
+func (a *app) sideValue(t *schema.Table, s restclient.Side, column string) string {
 	if s.Deleted != nil && *s.Deleted && len(s.Values) == 0 {
 		return a.say("side.deleted")
 	}
 	for _, v := range s.Values {
 		if v.Column == column {
-			return short(v.Text, 40)
+			return short(a.apiText(t, v), 40)
 		}
 	}
 	return ""

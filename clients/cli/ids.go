@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strings"
 
@@ -54,7 +55,7 @@ func (a *app) reference(ctx context.Context, r *device.Replica, c *schema.Column
 		return text, nil
 	}
 	if c.Type != schema.TypeSet {
-		id, err := a.row(ctx, r, to, text)
+		id, err := a.refer(ctx, r, c, to, text)
 		return string(id), err
 	}
 	list, ok := elements(text)
@@ -62,13 +63,39 @@ func (a *app) reference(ctx context.Context, r *device.Replica, c *schema.Column
 		return text, nil // parse says what is wrong
 	}
 	for i := range list {
-		id, err := a.row(ctx, r, to, list[i])
+		id, err := a.refer(ctx, r, c, to, list[i])
 		if err != nil {
 			return "", err
 		}
 		list[i] = string(id)
 	}
 	return schema.FormatSet(list), nil
+}
+
+// refer finds the row that a reference names. A whole id that this device does not hold passes, the centre may; one
+// that it holds as another record type is a slip.
+func (a *app) refer(ctx context.Context, r *device.Replica, c *schema.Column, to *schema.Table, typed string) (se.RowID, error) {
+	id, err := a.row(ctx, r, to, typed)
+	if f := (*fault)(nil); err != nil && (!errors.As(err, &f) || f.code != "id_unknown") {
+		return id, err
+	}
+	start := strings.ToLower(strings.TrimSpace(typed))
+	if err == nil {
+		var there bool
+		if e := r.QueryRow(ctx, `SELECT EXISTS(SELECT 1 FROM "`+to.Name+`" WHERE "id" = ?)`, string(id)).Scan(&there); e != nil || there {
+			return id, e
+		}
+	}
+	for _, t := range r.Schema().Tables {
+		var there bool
+		if e := r.QueryRow(ctx, `SELECT EXISTS(SELECT 1 FROM "`+t.Name+`" WHERE "id" >= ?1 AND "id" < ?1 || 'g')`, start).Scan(&there); e != nil {
+			return id, e
+		}
+		if there {
+			return id, wrong("ref_other_type", c.Name, a.label(to.Label), start, a.label(t.Label))
+		}
+	}
+	return id, err
 }
 
 // brief gives the shortest beginning of an id, 8 characters at least, that no other row of the record type shares.

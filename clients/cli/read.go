@@ -23,15 +23,17 @@ type rowDoc struct {
 	Values   map[string]any `json:"values"`   // declared columns
 	Envelope map[string]any `json:"envelope"` // who and when, by the centre
 	ReadAt   string         `json:"read_at,omitempty"`
+	// Conflicts are the open ones that the row is in, as far as this device was told.
+	Conflicts []string `json:"conflicts,omitempty"`
 }
 
 var states = map[device.Mark]string{
 	device.MarkSaved: "saved", device.MarkReceived: "received", device.MarkDone: "done", device.MarkRefused: "refused",
 }
 
-func (a *app) rowDoc(ctx context.Context, r *device.Replica, t *schema.Table, row *device.Row) (rowDoc, error) {
+func (a *app) rowDoc(ctx context.Context, r *device.Replica, t *schema.Table, row *device.Row, open map[[2]string][]string) (rowDoc, error) {
 	mark, err := r.Mark(ctx, t.Name, row.ID)
-	d := rowDoc{Table: t.Name, ID: row.ID, Mark: mark, State: states[mark], Values: map[string]any{}, Envelope: map[string]any{}}
+	d := rowDoc{Conflicts: open[[2]string{t.Name, string(row.ID)}], Table: t.Name, ID: row.ID, Mark: mark, State: states[mark], Values: map[string]any{}, Envelope: map[string]any{}}
 	for _, c := range t.Columns {
 		v := document(c, row.Values[c.Name])
 		switch {
@@ -73,10 +75,14 @@ func (a *app) listCommand() *cobra.Command {
 		}
 		more := len(rows) > limit
 		rows = rows[:min(len(rows), limit)]
-		if a.json {
-			return a.listJSON(ctx, r, t, rows, more)
+		open, err := openConflicts(ctx, r)
+		if err != nil {
+			return err
 		}
-		return a.listText(ctx, r, t, rows, shown, more)
+		if a.json {
+			return a.listJSON(ctx, r, t, rows, open, more)
+		}
+		return a.listText(ctx, r, t, rows, shown, open, more)
 	})
 	c.Flags().IntVar(&limit, "limit", 50, a.say("flag.limit"))
 	c.Flags().StringSliceVar(&cols, "columns", nil, a.say("flag.columns"))
@@ -99,13 +105,13 @@ func (a *app) pickColumns(t *schema.Table, names []string) ([]*schema.Column, er
 	return out, nil
 }
 
-func (a *app) listJSON(ctx context.Context, r *device.Replica, t *schema.Table, rows []device.Row, more bool) error {
+func (a *app) listJSON(ctx context.Context, r *device.Replica, t *schema.Table, rows []device.Row, open map[[2]string][]string, more bool) error {
 	doc := struct {
 		Rows []rowDoc `json:"rows"`
 		More bool     `json:"more"`
 	}{Rows: []rowDoc{}, More: more}
 	for i := range rows {
-		d, err := a.rowDoc(ctx, r, t, &rows[i])
+		d, err := a.rowDoc(ctx, r, t, &rows[i], open)
 		if err != nil {
 			return err
 		}
@@ -114,7 +120,7 @@ func (a *app) listJSON(ctx context.Context, r *device.Replica, t *schema.Table, 
 	return a.emit(doc)
 }
 
-func (a *app) listText(ctx context.Context, r *device.Replica, t *schema.Table, rows []device.Row, cols []*schema.Column, more bool) error {
+func (a *app) listText(ctx context.Context, r *device.Replica, t *schema.Table, rows []device.Row, cols []*schema.Column, open map[[2]string][]string, more bool) error {
 	if len(rows) == 0 {
 		a.print("list_empty", a.label(t.Label))
 		return nil
@@ -142,6 +148,9 @@ func (a *app) listText(ctx context.Context, r *device.Replica, t *schema.Table, 
 				return err
 			}
 			line = append(line, short(text, 30))
+		}
+		if ids := open[[2]string{t.Name, string(rows[i].ID)}]; len(ids) > 0 {
+			line = append(line, a.say("in_conflict", strings.Join(ids, ", ")))
 		}
 		lines = append(lines, line)
 	}
@@ -231,25 +240,32 @@ func (a *app) showCommand() *cobra.Command {
 			return err
 		}
 		row := &device.Row{Table: form.Table, ID: form.ID, Values: form.Values}
+		open, err := openConflicts(ctx, r)
+		if err != nil {
+			return err
+		}
 		if a.json {
-			d, err := a.rowDoc(ctx, r, t, row)
+			d, err := a.rowDoc(ctx, r, t, row, open)
 			if err != nil {
 				return err
 			}
 			d.ReadAt = base(form.Seen.Base)
 			return a.emit(d)
 		}
-		return a.showText(ctx, r, t, row, form.Seen.Base)
+		return a.showText(ctx, r, t, row, open[[2]string{t.Name, string(row.ID)}], form.Seen.Base)
 	})
 }
 
-func (a *app) showText(ctx context.Context, r *device.Replica, t *schema.Table, row *device.Row, at se.Base) error {
+func (a *app) showText(ctx context.Context, r *device.Replica, t *schema.Table, row *device.Row, open []string, at se.Base) error {
 	mark, err := r.Mark(ctx, t.Name, row.ID)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(a.Out, "%s %s %s\n", a.label(t.Label), t.Name, row.ID)
 	fmt.Fprintf(a.Out, "%s %s\n", mark, a.say("mark."+states[mark]))
+	if len(open) > 0 {
+		a.print("in_conflict", strings.Join(open, ", "))
+	}
 	var lines, envelope [][]string
 	for _, c := range t.Columns {
 		if c.Type == schema.TypeID {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/doorstep-sync/doorstep/clients/device"
 	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
 )
 
 // statusDoc is where a replica stands, for programs.
@@ -24,6 +26,7 @@ type statusDoc struct {
 	LastSync  *string        `json:"last_sync"` // by this device's clock
 	Refused   int            `json:"refused"`
 	Conflicts int            `json:"conflicts"`
+	Decided   int            `json:"decided"` // conflicts of this device that were decided or ended
 	Grants    []grantDoc     `json:"grants"`
 	Rows      map[string]int `json:"rows"` // by record type
 	Notices   []noticeDoc    `json:"notices"`
@@ -65,6 +68,11 @@ func (a *app) statusCommand() *cobra.Command {
 		for _, g := range s.Grants {
 			doc.Grants = append(doc.Grants, grantDoc{g.Scope, g.Name, g.Role})
 		}
+		list, err := r.Conflicts(cmd.Context())
+		if err != nil {
+			return err
+		}
+		doc.Decided = len(list) - s.Open
 		for _, t := range r.Schema().Tables {
 			var n int
 			if err := r.QueryRow(cmd.Context(), `SELECT count(*) FROM "`+t.Name+`"`).Scan(&n); err != nil {
@@ -134,6 +142,9 @@ func (a *app) statusText(r *device.Replica, s device.Status, d statusDoc) {
 	if d.Conflicts > 0 {
 		a.print("status.conflicts", d.Conflicts)
 	}
+	if d.Decided > 0 {
+		a.print("status.over", d.Decided)
+	}
 	for _, n := range d.Notices {
 		fmt.Fprintln(a.Out, n.Text)
 	}
@@ -150,6 +161,10 @@ type conflictDoc struct {
 	Open   bool   `json:"open"`
 	Choice string `json:"choice,omitempty"` // how it was decided
 	Author string `json:"author,omitempty"` // the other account
+}
+
+func newConflictDoc(x device.Conflict) conflictDoc {
+	return conflictDoc{x.ID, string(x.Key.Kind), x.Key.Table, string(x.Key.Row), x.Key.Cell, x.N, x.Open, string(x.Choice), x.Author}
 }
 
 func (a *app) conflictsCommand() *cobra.Command {
@@ -170,12 +185,12 @@ func (a *app) conflictsCommand() *cobra.Command {
 			} else if !all {
 				continue
 			}
-			docs = append(docs, conflictDoc{x.ID, string(x.Key.Kind), x.Key.Table, string(x.Key.Row), x.Key.Cell, x.N, x.Open, string(x.Choice), x.Author})
+			docs = append(docs, newConflictDoc(x))
 		}
 		if a.json {
 			err = a.emit(map[string]any{"conflicts": docs})
 		} else {
-			a.conflictsText(r.Schema(), docs)
+			err = a.conflictsText(cmd.Context(), r, docs, open)
 		}
 		if err == nil && check && open > 0 {
 			return outcome(ExitConflicts)
@@ -187,24 +202,88 @@ func (a *app) conflictsCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) conflictsText(s *schema.Schema, docs []conflictDoc) {
+func (a *app) conflictsText(ctx context.Context, r *device.Replica, docs []conflictDoc, open int) error {
 	if len(docs) == 0 {
 		a.print("conflicts_none")
-		return
+		return nil
 	}
 	for _, d := range docs {
-		what, cell := d.Table, d.Cell
-		if t := s.Table(d.Table); t != nil {
-			what = a.label(t.Label)
-			cell = a.cellLabel(t, d.Cell)
+		line, err := a.conflictLine(ctx, r, d)
+		if err != nil {
+			return err
 		}
-		state := a.say("conflict_open")
-		if !d.Open {
-			state = a.say("conflict_decided", a.say("choice."+d.Choice))
-		}
-		a.put(d.ID + "  " + a.known("kind.", d.Kind) + "  " + strings.TrimRight(what+" "+d.Row+" "+cell, " ") + "  " + state)
+		a.put(line)
 	}
-	a.print("conflicts_hint")
+	if open > 0 {
+		a.print("conflicts_hint")
+	}
+	return nil
+}
+
+// conflictLine tells a conflict as this device sees it: which cell of which record, whether it is open, else how it
+// ended and what the cell holds now.
+func (a *app) conflictLine(ctx context.Context, r *device.Replica, d conflictDoc) (string, error) {
+	t := r.Schema().Table(d.Table)
+	what, cell := d.Table, d.Cell
+	if t != nil {
+		what, cell = a.label(t.Label), a.cellLabel(t, d.Cell)
+	}
+	state := a.say("conflict_open")
+	switch {
+	case d.Open:
+	case d.Choice == "":
+		state = a.say("conflict_ended")
+	default:
+		state = a.say("conflict_decided", a.known("choice.", d.Choice))
+	}
+	if !d.Open && t != nil {
+		now, err := a.cellNow(ctx, r, t, d)
+		if err != nil {
+			return "", err
+		}
+		if now != "" {
+			state = a.say("conflict_now", state, now)
+		}
+	}
+	return d.ID + "  " + a.known("kind.", d.Kind) + "  " + strings.TrimRight(what+" "+d.Row+" "+cell, " ") + "  " + state, nil
+}
+
+// cellNow shows what a conflict's cell holds on this device; "" for a whole record, or one that is not here any more.
+func (a *app) cellNow(ctx context.Context, r *device.Replica, t *schema.Table, d conflictDoc) (string, error) {
+	cell := t.Cell(d.Cell)
+	if cell == nil {
+		return "", nil
+	}
+	row, err := r.Get(ctx, t.Name, se.RowID(d.Row))
+	if device.CodeOf(err) == device.CodeNoRow {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var parts []string
+	for _, c := range cell.Columns {
+		text, err := a.cell(ctx, r, c, row.Values[c.Name])
+		if err != nil {
+			return "", err
+		}
+		if text != "" {
+			parts = append(parts, text)
+		}
+	}
+	return short(strings.Join(parts, a.say("comma")), 40), nil
+}
+
+// openConflicts lists, by record type and id, the conflicts that a row is in.
+func openConflicts(ctx context.Context, r *device.Replica) (map[[2]string][]string, error) {
+	list, err := r.Conflicts(ctx)
+	out := map[[2]string][]string{}
+	for _, x := range list {
+		if k := [2]string{x.Key.Table, string(x.Key.Row)}; x.Open {
+			out[k] = append(out[k], x.ID)
+		}
+	}
+	return out, err
 }
 
 // cellLabel gives the labels of a cell's columns; "" for the whole row.

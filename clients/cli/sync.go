@@ -197,6 +197,7 @@ type syncDoc struct {
 	Out      int64          `json:"bytes_out"`
 	TookMS   int64          `json:"took_ms"`
 	Notices  []noticeDoc    `json:"notices"`
+	Decided  []conflictDoc  `json:"decided"` // conflicts that were decided or ended since the round before
 }
 
 type noticeDoc struct {
@@ -205,7 +206,7 @@ type noticeDoc struct {
 }
 
 func (a *app) syncDoc(r device.Report) syncDoc {
-	d := syncDoc{r.Sent, map[string]int{}, r.Rows, base(r.Cursor), r.In, r.Out, r.Took.Milliseconds(), nil}
+	d := syncDoc{r.Sent, map[string]int{}, r.Rows, base(r.Cursor), r.In, r.Out, r.Took.Milliseconds(), nil, []conflictDoc{}}
 	for k, n := range r.Kinds {
 		d.Verdicts[k.String()] = n
 	}
@@ -220,6 +221,9 @@ func (a *app) notices(list []session.Notice) []noticeDoc {
 		text := clean(n.Text)
 		if n.Code == session.NoticeClock {
 			text = a.say("notice_clock")
+		}
+		if l, ok := device.SayNotice(n.Code); ok && n.Code != session.NoticeClock {
+			text = a.say("notice_over", l.In(a.lang))
 		}
 		out = append(out, noticeDoc{string(n.Code), text})
 	}
@@ -239,9 +243,62 @@ func (a *app) printRound(d syncDoc) {
 	}
 }
 
+// conflictNews tells which conflicts ended between two looks.
+type conflictNews struct{ closed map[string]bool }
+
+// next lists those that ended since the last look; the first look lists none.
+func (n *conflictNews) next(ctx context.Context, r *device.Replica) ([]conflictDoc, error) {
+	list, err := r.Conflicts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	first, out := n.closed == nil, []conflictDoc{}
+	if first {
+		n.closed = map[string]bool{}
+	}
+	for _, x := range list {
+		if !x.Open && !n.closed[x.ID] {
+			n.closed[x.ID] = true
+			if !first {
+				out = append(out, newConflictDoc(x))
+			}
+		}
+	}
+	return out, nil
+}
+
+func (a *app) printDecided(ctx context.Context, list []conflictDoc) error {
+	if len(list) == 0 {
+		return nil
+	}
+	a.print("conflicts_over", len(list))
+	for i, d := range list {
+		if i == shownRows {
+			a.put("  …")
+			break
+		}
+		line, err := a.conflictLine(ctx, a.replica, d)
+		if err != nil {
+			return err
+		}
+		a.put("  " + line)
+	}
+	return nil
+}
+
 func (a *app) syncCommand() *cobra.Command {
 	return a.command("sync", "sync", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
+		var news conflictNews
+		if r, err := a.open(); err != nil {
+			return err
+		} else if _, err := news.next(cmd.Context(), r); err != nil {
+			return err
+		}
 		report, err := a.round(cmd.Context())
+		if err != nil {
+			return err
+		}
+		over, err := news.next(cmd.Context(), a.replica)
 		if err != nil {
 			return err
 		}
@@ -254,12 +311,16 @@ func (a *app) syncCommand() *cobra.Command {
 			Refused   int `json:"refused"`
 			Conflicts int `json:"conflicts"`
 		}{a.syncDoc(report), status.Refused, status.Open}
+		doc.Decided = over
 		if a.json {
 			if err := a.emit(doc); err != nil {
 				return err
 			}
 		} else {
 			a.printRound(doc.syncDoc)
+			if err := a.printDecided(cmd.Context(), over); err != nil {
+				return err
+			}
 			if status.Open > 0 {
 				a.print("sync_conflicts", status.Open)
 			}
@@ -300,6 +361,7 @@ func (a *app) watchCommand() *cobra.Command {
 type watcher struct {
 	*app
 	ctx     context.Context
+	over    conflictNews
 	since   int64 // greatest time at the centre that the replica showed
 	percent int
 }
@@ -316,6 +378,9 @@ type watchDoc struct {
 
 // mark notes how new the newest row is.
 func (w *watcher) mark() error {
+	if _, err := w.over.next(w.ctx, w.replica); err != nil {
+		return err
+	}
 	for _, t := range w.replica.Schema().Tables {
 		var at int64
 		if err := w.replica.QueryRow(w.ctx, `SELECT coalesce(max(received_at), 0) FROM "`+t.Name+`"`).Scan(&at); err != nil {
@@ -349,11 +414,19 @@ func (w *watcher) synced(r device.Report) {
 		}
 	}
 	doc := w.syncDoc(r)
+	over, err := w.over.next(w.ctx, w.replica)
+	if err != nil {
+		w.warn("failed", err.Error())
+	}
+	doc.Decided = append(doc.Decided, over...)
 	if w.json {
 		w.line(watchDoc{Event: "synced", Sync: &doc})
 		return
 	}
 	w.printRound(doc)
+	if err := w.printDecided(w.ctx, over); err != nil {
+		w.warn("failed", err.Error())
+	}
 }
 
 // news tells rows that the centre changed since the last time.
@@ -408,7 +481,11 @@ func (w *watcher) tell(t *schema.Table, id se.RowID) error {
 	if err != nil {
 		return err
 	}
-	doc, err := w.rowDoc(w.ctx, w.replica, t, row)
+	open, err := openConflicts(w.ctx, w.replica)
+	if err != nil {
+		return err
+	}
+	doc, err := w.rowDoc(w.ctx, w.replica, t, row, open)
 	if err != nil {
 		return err
 	}

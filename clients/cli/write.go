@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -146,16 +147,87 @@ func (a *app) newCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := a.checkScope(ctx, r, t, given); err != nil {
+			return err
+		}
 		var id se.RowID
 		receipt, err := r.Write(ctx, func(tx *device.Tx) error {
 			id, err = tx.Insert(t.Name, values(given))
 			return err
 		})
+		if device.CodeOf(err) == device.CodeNoScope {
+			return a.whichScope(ctx, r, t, err)
+		}
 		if err != nil {
 			return err
 		}
 		return a.saved("saved_new", t, id, receipt)
 	})
+}
+
+// units lists the org units that a person works in and that a record type's rows may be in; all says whether the
+// level of each is known.
+func units(grants []se.Grant, t *schema.Table) (fit []string, known bool) {
+	known = len(grants) > 0
+	for _, g := range grants {
+		known = known && g.Level != ""
+		if g.Level != "" && g.Level != t.Level {
+			continue
+		}
+		if text := strings.TrimSpace(g.Scope + " " + clean(g.Name)); !slices.Contains(fit, text) {
+			fit = append(fit, text)
+		}
+	}
+	if rest := len(fit) - shownUnits; rest > 0 {
+		fit = append(fit[:shownUnits], "…")
+	}
+	return fit, known
+}
+
+// shownUnits bounds how many org units an error lists.
+const shownUnits = 12
+
+// checkScope refuses a scope that the centre would refuse, as far as the grants in the replica tell.
+func (a *app) checkScope(ctx context.Context, r *device.Replica, t *schema.Table, given []assignment) error {
+	i := slices.IndexFunc(given, func(x assignment) bool { return x.col.Name == schema.ColScope && !x.value.IsNull() })
+	if i < 0 {
+		return nil
+	}
+	s, err := r.Status(ctx)
+	if err != nil {
+		return err
+	}
+	fit, known := units(s.Grants, t)
+	if !known || len(fit) == 0 {
+		return nil // nothing to judge by: the centre does
+	}
+	code, yours := given[i].value.Str(), strings.Join(fit, ", ")
+	levels := map[schema.Level]bool{}
+	for _, g := range s.Grants {
+		if g.Scope == code {
+			levels[g.Level] = true
+			if g.Level == t.Level {
+				return nil
+			}
+		}
+	}
+	for l := range levels {
+		return wrong("scope_level", clean(code), a.say("level."+string(l)), a.label(t.Label), a.say("level."+string(t.Level)), yours)
+	}
+	return wrong("scope_foreign", clean(code), yours)
+}
+
+// whichScope tells a person with several org units which there are to choose from.
+func (a *app) whichScope(ctx context.Context, r *device.Replica, t *schema.Table, cause error) error {
+	s, err := r.Status(ctx)
+	if err != nil {
+		return err
+	}
+	fit, _ := units(s.Grants, t)
+	if len(fit) == 0 {
+		return cause
+	}
+	return wrong("scope_several", a.label(t.Label), strings.Join(fit, ", ")).because(cause)
 }
 
 func (a *app) setCommand() *cobra.Command {

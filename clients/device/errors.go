@@ -156,3 +156,10 @@ var noticeCodes = map[session.NoticeCode]Code{
 
 // Say gives the sentence of a code as it stands in the catalogue, with its verbs.
 func Say(code Code) schema.Label { e := catalogue[code]; return schema.Label{ZH: e.zh, EN: e.en} }
+
+// SayNotice gives the sentence of what the centre told about the connection; false for a code that is newer than this
+// program, whose text the centre gave.
+func SayNotice(code session.NoticeCode) (schema.Label, bool) {
+	c, ok := noticeCodes[code]
+	return Say(c), ok
+}

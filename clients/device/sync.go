@@ -2,7 +2,10 @@ package device
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
 
 const (
@@ -49,6 +52,19 @@ func (r *Replica) converse(ctx context.Context, remote Remote, prepare func(*con
 			f.Refresh()
 			continue
 		}
-		return err
+		return r.barred(err)
 	}
+}
+
+// barred keeps that the centre does not take this device any more, so that Status tells it until a conversation goes
+// well again.
+func (r *Replica) barred(err error) error {
+	for code, own := range noticeCodes {
+		if own == CodeOf(err) && (own == CodeRevoked || own == CodeUnauthorised || own == CodeClone) {
+			if e := r.noted([]session.Notice{{Code: code, Text: Say(own).ZH}}); e != nil {
+				return errors.Join(err, e)
+			}
+		}
+	}
+	return err
 }
