@@ -147,6 +147,9 @@ func route[I, O any](a *API, id, method, path string, who []map[string][]string,
 	for _, m := range more {
 		m(&op)
 	}
+	if op.RequestBody != nil { // a file: an empty one is told so by the import itself
+		defer func() { op.RequestBody.Required = false }()
+	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := fn(ctx, in)
 		if err != nil {

@@ -93,6 +93,7 @@ type importInput struct {
 func importing(op *huma.Operation) {
 	op.MaxBodyBytes = directory.MaxImportBytes + 1
 	op.BodyReadTimeout = 2 * time.Minute
+	op.RequestBody = &huma.RequestBody{} // filled in by huma
 	op.Responses = map[string]*huma.Response{
 		"422": {
 			Description: "The file has errors and nothing was imported.",

@@ -183,6 +183,12 @@ func TestOrgImportOverREST(t *testing.T) {
 	require.Equal(t, []any{false, 3.0, "level", "village", "unit_level_unknown"},
 		[]any{r.get("ok"), r.get("findings", 0, "line"), r.get("findings", 0, "column"), r.get("findings", 0, "value"), r.get("findings", 0, "code")})
 	w.csv("/v1/org/import", "admin", strings.Repeat("x", 17<<20)).want(413)
+	for _, path := range []string{"/v1/org/import", "/v1/accounts/import"} {
+		r = w.csv(path, "admin", "").want(422)
+		require.Equal(t, []any{false, 1.0, "file_empty"}, []any{r.get("ok"), r.get("errors"), r.get("findings", 0, "code")})
+		require.Contains(t, r.str("findings", 0, "message"), "文件是空的")
+		require.Equal(t, "file_binary", w.csv(path, "admin", "\x7fELF\x02\x01\x01\x00").want(422).str("findings", 0, "code"))
+	}
 
 	r = w.csv("/v1/accounts/import", "admin", "login,name,role,scope\nqian,钱,grid_worker,"+grid2+"\n").want(200)
 	require.Equal(t, 1.0, r.get("new"))

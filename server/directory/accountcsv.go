@@ -41,7 +41,7 @@ func (d *Directory) ImportAccounts(ctx context.Context, file io.Reader, by strin
 		return Report{}, err
 	}
 	if len(records) == 0 && bad.count == 0 {
-		bad.add(0, "", "", messages.FileEmpty, columnNames(accountColumns4))
+		bad.add(0, "", "", messages.FileNoLines)
 	}
 	form := bad
 	err = d.db.WithTx(ctx, func(tx *sql.Tx) error {
@@ -62,7 +62,7 @@ func (d *Directory) ImportAccounts(ctx context.Context, file io.Reader, by strin
 	if err != nil && !errors.Is(err, errImport) {
 		return Report{}, fmt.Errorf("import accounts: %w", err)
 	}
-	report.Errors, report.Findings, report.Hints = bad.count, bad.list, hints.list
+	report.Errors, report.Findings, report.Hints = bad.count, bad.sorted(), hints.sorted()
 	if bad.count > 0 {
 		report.New, report.Changed, report.Unchanged = 0, 0, 0
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -137,17 +138,22 @@ func TestImportErrors(t *testing.T) {
 		says       string // part of the sentence in zh or en
 	}{
 		{"nothing", "", 0, "", messages.FileEmpty, "code,name,level,parent"},
-		{"only a header", "code,name,level,parent\n", 0, "", messages.FileEmpty, "表头"},
-		{"not text", "code,name\x00\xff\xfe,level\n", 0, "", messages.FileEncoding, "GB18030"},
+		{"nothing to see", "\xef\xbb\xbf \r\n\n", 0, "", messages.FileEmpty, "文件是空的"},
+		{"only a header", "code,name,level,parent\n", 0, "", messages.FileNoLines, "表头"},
+		{"not text", "code,name\x00\xff\xfe,level\n", 0, "", messages.FileBinary, "not a text file"},
+		{"a spreadsheet's own format", "PK\x03\x04\x14\x00\x06\x00\x08\x00", 0, "", messages.FileBinary, "表格软件"},
+		{"another encoding", "code,name\xff,level\n", 0, "", messages.FileEncoding, "GB18030"},
 		{"UTF-16", "\xff\xfec\x00o\x00d\x00e\x00", 0, "", messages.FileEncoding, "CSV UTF-8"},
 		{"semicolons", "code;name;level;parent\n", 1, "", messages.FileSeparator, "逗号"},
 		{"unknown column", "code,name,level,parent,colour\n37,山东省,province,,red\n", 1, "colour", messages.ColumnUnknown, "colour"},
 		{"column twice", "code,name,level,parent,Name\n", 1, "Name", messages.ColumnTwice, "Name"},
 		{"missing column", "code,name,level\n", 1, "parent", messages.ColumnMissing, "parent"},
-		{"open quote", top + "370115003240,\"甲,community,370115003,\n", 7, "", messages.FileSyntax, "引号"},
+		{"open quote", top + "370115003240,\"甲,community,370115003,\n", 7, "", messages.FileOpenQuote, "引号"},
+		{"quote in the middle", top + "370115003240,甲\"乙\",community,370115003,\n", 7, "", messages.FileQuote, "写两遍"},
+		{"text after a quote", top + "370115003240,\"甲\"乙,community,370115003,\n", 7, "", messages.FileOpenQuote, "in pairs"},
 		{"too few cells", top + "370115003240,甲\n", 7, "", messages.CellsMissing, "2 格"},
 		{"too many cells", top + "370115003240,甲,community,370115003,,x\n", 7, "", messages.CellsExtra, "6 格"},
-		{"unknown level", top + "370115003240,甲,村,370115003,\n", 7, "level", messages.LevelUnknown, "村"},
+		{"unknown level", top + "370115003240,甲,村,370115003,\n", 7, "level", messages.LevelUnknown, "province（省）、city（市）"},
 		{"empty code", top + ",甲,community,370115003,\n", 7, "code", messages.CodeShape, "12 位"},
 		{"short code", top + "37011500324,甲,community,370115003,\n", 7, "code", messages.CodeShape, "37011500324"},
 		{"letters", top + "37011500324O,甲,community,370115003,\n", 7, "code", messages.CodeShape, "12 digits"},
@@ -164,7 +170,7 @@ func TestImportErrors(t *testing.T) {
 		{"own parent", top + "370115003240,甲,community,370115003240,\n", 7, "parent", messages.ParentLevel, "370115003240"},
 		{"grid of another community's code", top + "370115003999001,甲,grid,370115003239,\n", 7, "code", messages.GridPrefix, "370115003239"},
 		{"province with a parent", top + "38,甲,province,37,\n", 7, "parent", messages.ParentNotEmpty, "37"},
-		{"unknown grid type", top + "370115003239001,甲,grid,370115003239,huge\n", 7, "grid_type", messages.GridType, "huge"},
+		{"unknown grid type", top + "370115003239001,甲,grid,370115003239,huge\n", 7, "grid_type", messages.GridType, "base (base grid), dedicated (dedicated grid)"},
 		{"grid type on a community", top + "370115003240,甲,community,370115003,base\n", 7, "grid_type", messages.GridTypeOnUnit, "base"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -177,6 +183,7 @@ func TestImportErrors(t *testing.T) {
 			require.Equal(t, []any{c.line, c.column}, []any{f.Line, f.Column})
 			require.Contains(t, f.Text.In(messages.ZH)+f.Text.In(messages.EN), c.says)
 			require.NotContains(t, f.Text.In(messages.ZH)+f.Text.In(messages.EN), "%!")
+			require.NotRegexp(t, `\[[a-z]|[a-z]{4,} [a-z]{3,}`, strings.NewReplacer("CSV UTF-8", "").Replace(f.Text.In(messages.ZH)), "no Go slices, and no English in Chinese")
 			require.Empty(t, dump(t, db, "org_unit"), "never a partial import")
 			dry, err := d.ImportOrg(ctx, strings.NewReader(c.file), true)
 			require.NoError(t, err)
@@ -196,7 +203,8 @@ func TestImportFindsAllErrorsAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 600, r.Errors)
 	require.Len(t, r.Findings, 200)
-	require.Equal(t, 5, r.Findings[0].Line, "blank lines count as lines, not as rows")
+	require.True(t, slices.IsSortedFunc(r.Findings, func(a, b directory.Finding) int { return a.Line - b.Line }), "in order of lines")
+	require.Equal(t, []int{5, 5, 104}, []int{r.Findings[0].Line, r.Findings[1].Line, r.Findings[199].Line}, "blank lines count as lines, not as rows")
 	require.Equal(t, 301, r.Rows)
 	require.Empty(t, dump(t, db, "org_unit"))
 }

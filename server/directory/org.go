@@ -36,6 +36,15 @@ var levels = map[Level]struct {
 // Label is the level's name for people.
 func (l Level) Label() messages.Sentence { return messages.Say(messages.Key("level." + string(l))) }
 
+// levelList names the levels in sentences.
+func levelList() messages.List {
+	list := messages.Words(Levels...)
+	for i, l := range Levels {
+		list[i].Name = l.Label()
+	}
+	return list
+}
+
 // Unit is an org unit. Codes are strings without meaning outside the import checks.
 type Unit struct {
 	Code     string
@@ -83,7 +92,7 @@ type UnitFilter struct {
 // Units lists org units that have not ended, in order of code.
 func (d *Directory) Units(ctx context.Context, f UnitFilter) ([]Unit, error) {
 	if _, ok := levels[f.Level]; f.Level != "" && !ok {
-		return nil, messages.Refuse(messages.BadLevel, f.Level, Levels)
+		return nil, messages.Refuse(messages.BadLevel, f.Level, levelList())
 	}
 	if f.Limit <= 0 {
 		f.Limit = -1

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sort"
 	"strings"
 	"unicode/utf8"
 
@@ -18,7 +19,8 @@ import (
 const (
 	MaxImportBytes  = 16 << 20
 	MaxImportLines  = 200_000
-	maxImportErrors = 200 // reported; all are counted
+	maxImportErrors = 200    // reported; all are counted
+	maxImportKept   = 20_000 // from which the first lines' are reported
 )
 
 // Finding is something about one cell of a file: an error, or a hint.
@@ -37,7 +39,7 @@ type findings struct {
 
 func (f *findings) add(line int, column, value string, key messages.Key, args ...any) {
 	f.count++
-	if len(f.list) < maxImportErrors {
+	if len(f.list) < maxImportKept {
 		f.list = append(f.list, Finding{line, column, shorten(value), messages.Say(key, args...)})
 	}
 }
@@ -66,16 +68,28 @@ type record struct {
 func decode(data []byte) (text, encoding string, err error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if utf8.Valid(data) {
-		if bytes.IndexByte(data, 0) >= 0 {
-			return "", "", messages.Refuse(messages.FileEncoding)
+		if binary(data) {
+			return "", "", messages.Refuse(messages.FileBinary)
 		}
 		return string(data), "UTF-8", nil
 	}
+	if binary(data) {
+		return "", "", messages.Refuse(messages.FileBinary)
+	}
 	out, err := simplifiedchinese.GB18030.NewDecoder().Bytes(data)
-	if err != nil || bytes.ContainsRune(out, utf8.RuneError) || bytes.IndexByte(out, 0) >= 0 {
+	if err != nil || bytes.ContainsRune(out, utf8.RuneError) {
 		return "", "", messages.Refuse(messages.FileEncoding)
 	}
 	return string(out), "GB18030", nil
+}
+
+// binary tells whether data holds bytes that no text of either encoding does. UTF-16, which spreadsheets write too,
+// is left to the sentence about encodings.
+func binary(data []byte) bool {
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return false
+	}
+	return bytes.ContainsAny(data, "\x00\x01\x02\x03\x04\x05\x06\x0e\x0f\x10")
 }
 
 // readAll reads at most the permitted size.
@@ -93,6 +107,10 @@ func readAll(r io.Reader) ([]byte, error) {
 // parseCSV splits a text into records by its header. What is wrong with the header or the form of lines goes into
 // bad; records of well-formed lines are returned. Blank lines and lines of empty cells are passed over.
 func parseCSV(text string, columns []column, bad *findings) ([]record, error) {
+	if strings.TrimSpace(text) == "" {
+		bad.add(0, "", "", messages.FileEmpty, columnNames(columns))
+		return nil, nil
+	}
 	r := csv.NewReader(strings.NewReader(text))
 	r.FieldsPerRecord = -1
 	r.ReuseRecord = true
@@ -154,11 +172,16 @@ func lineRecord(line int, cells, names []string, bad *findings) (record, bool) {
 
 func syntax(err error, bad *findings) {
 	var p *csv.ParseError
-	if errors.As(err, &p) {
-		bad.add(p.StartLine, "", "", messages.FileSyntax, p.Err)
-		return
+	switch {
+	case !errors.As(err, &p):
+		bad.add(0, "", "", messages.FileSyntax)
+	case errors.Is(p.Err, csv.ErrQuote):
+		bad.add(p.StartLine, "", "", messages.FileOpenQuote)
+	case errors.Is(p.Err, csv.ErrBareQuote):
+		bad.add(p.Line, "", "", messages.FileQuote)
+	default:
+		bad.add(p.Line, "", "", messages.FileSyntax)
 	}
-	bad.add(0, "", "", messages.FileSyntax, err)
 }
 
 // header maps the first line's cells to column names.
@@ -194,6 +217,12 @@ func header(cells []string, columns []column, bad *findings) (names []string, ok
 		}
 	}
 	return names, bad.count == before
+}
+
+// sorted gives what was found in order of lines, each line's in the order it was found, and no more than is reported.
+func (f *findings) sorted() []Finding {
+	sort.SliceStable(f.list, func(i, j int) bool { return f.list[i].Line < f.list[j].Line })
+	return f.list[:min(len(f.list), maxImportErrors)]
 }
 
 func columnNames(columns []column) string {

@@ -58,7 +58,7 @@ func (d *Directory) ImportOrg(ctx context.Context, file io.Reader, dryRun bool) 
 		return Report{}, err
 	}
 	if len(records) == 0 && im.bad.count == 0 {
-		im.bad.add(0, "", "", messages.FileEmpty, columnNames(orgColumns))
+		im.bad.add(0, "", "", messages.FileNoLines)
 	}
 	im.report.Rows = len(records)
 	if dryRun {
@@ -93,7 +93,7 @@ type orgImport struct {
 }
 
 func (im *orgImport) finish() Report {
-	im.report.Errors, im.report.Findings, im.report.Hints = im.bad.count, im.bad.list, im.hints.list
+	im.report.Errors, im.report.Findings, im.report.Hints = im.bad.count, im.bad.sorted(), im.hints.sorted()
 	if im.bad.count > 0 {
 		im.report.New, im.report.Changed, im.report.Unchanged = 0, 0, 0
 	}
@@ -139,7 +139,7 @@ func (im *orgImport) unit(r record, lines map[string]int) Unit {
 	lines[u.Code] = r.line
 	l, ok := levels[u.Level]
 	if !ok {
-		im.bad.add(r.line, "level", r.cells["level"], messages.LevelUnknown, shorten(r.cells["level"]), Levels)
+		im.bad.add(r.line, "level", r.cells["level"], messages.LevelUnknown, shorten(r.cells["level"]), levelList())
 		return Unit{}
 	}
 	im.report.Levels[u.Level]++
@@ -180,8 +180,17 @@ func (im *orgImport) gridType(r record, u *Unit) {
 	case u.Level == Grid && u.GridType == "":
 		u.GridType = GridTypes[0]
 	case u.Level == Grid && !known:
-		im.bad.add(r.line, "grid_type", u.GridType, messages.GridType, shorten(u.GridType), GridTypes)
+		im.bad.add(r.line, "grid_type", u.GridType, messages.GridType, shorten(u.GridType), gridTypeList())
 	}
+}
+
+// gridTypeList names the grid types in sentences.
+func gridTypeList() messages.List {
+	list := messages.Words(GridTypes...)
+	for i := range list {
+		list[i].Name = messages.Say(messages.Key("grid_type." + list[i].Word))
+	}
+	return list
 }
 
 func digits(s string, n int) bool {

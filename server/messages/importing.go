@@ -4,8 +4,12 @@ package messages
 // beside it.
 const (
 	FileEmpty      Key = "file_empty"
+	FileNoLines    Key = "file_no_lines"
 	FileEncoding   Key = "file_encoding"
+	FileBinary     Key = "file_binary"
 	FileSyntax     Key = "file_syntax"
+	FileQuote      Key = "file_quote"
+	FileOpenQuote  Key = "file_open_quote"
 	FileSeparator  Key = "file_separator"
 	ColumnUnknown  Key = "column_unknown"
 	ColumnTwice    Key = "column_twice"
@@ -38,9 +42,13 @@ func init() {
 }
 
 var importing = map[Key]entry{
-	FileEmpty:      {Invalid, "文件里没有数据。第一行应为表头：%v。", "The file holds no data. Its first line must be the header: %v."},
+	FileEmpty:      {Invalid, "文件是空的。第一行应为表头：%v。", "The file is empty. Its first line must be the header: %v."},
+	FileNoLines:    {Invalid, "文件只有表头，没有数据。请从第二行起填写。", "The file has a header but no data. Fill in lines below it."},
 	FileEncoding:   {Invalid, "文件既不是 UTF-8 也不是 GB18030 编码。请用“CSV UTF-8”另存后重试。", "The file is neither UTF-8 nor GB18030. Save it as \"CSV UTF-8\" and try again."},
-	FileSyntax:     {Invalid, "这一行不是正确的 CSV（%v）。请检查引号是否成对。", "This line is not valid CSV (%v). Check that quotes are in pairs."},
+	FileBinary:     {Invalid, "这不是文本文件（可能是表格软件自己的格式）。请用“CSV UTF-8”另存后重试。", "This is not a text file (perhaps it is a spreadsheet's own format). Save it as \"CSV UTF-8\" and try again."},
+	FileSyntax:     {Invalid, "这一行不是正确的 CSV，后面的各行没有检查。请检查引号是否成对。", "This line is not valid CSV, and the lines after it were not checked. Check that quotes are in pairs."},
+	FileQuote:      {Invalid, "这一行有一格中间出现了引号，后面的各行没有检查。含引号的内容要整格加引号，里面的引号写两遍。", "A cell of this line has a quote in its middle, and the lines after it were not checked. Put the whole cell in quotes and write each quote inside it twice."},
+	FileOpenQuote:  {Invalid, "这一行有一格的引号没有关好，后面的各行没有检查。请让引号成对，格内的引号写两遍。", "A quoted cell that begins on this line is not closed properly, and the lines after it were not checked. Put quotes in pairs, and write a quote inside a cell twice."},
 	FileSeparator:  {Invalid, "列之间不是逗号。请用逗号分隔的 CSV 保存后重试。", "The columns are not separated by commas. Save it as comma-separated CSV and try again."},
 	ColumnUnknown:  {Invalid, "不认识“%[1]v”这一列。可用的列：%[2]v。请改名或删除此列。", "The column %[1]q is unknown. The columns are: %[2]v. Rename or remove it."},
 	ColumnTwice:    {Invalid, "“%v”这一列出现了两次，请删去一列。", "The column %q appears twice; remove one."},
@@ -71,6 +79,10 @@ var importing = map[Key]entry{
 	"level.street":    {KindText, "街道（乡镇）", "street"},
 	"level.community": {KindText, "社区（村）", "community"},
 	"level.grid":      {KindText, "网格", "grid"},
+
+	"grid_type.base":      {KindText, "基础网格", "base grid"},
+	"grid_type.dedicated": {KindText, "专属网格", "dedicated grid"},
+	"grid_type.micro":     {KindText, "微网格", "micro grid"},
 
 	"type.sealed": {KindText, "设备端加密的内容，不能在此填写", "left to devices, which encrypt it"},
 	"type.bool":   {KindText, " true 或 false", "true or false"},

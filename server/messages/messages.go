@@ -8,6 +8,7 @@ package messages
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/text/language"
 )
@@ -75,6 +76,43 @@ func (s Sentence) In(lang string) string {
 		args[i] = a
 	}
 	return fmt.Sprintf(format, args...)
+}
+
+// List is an argument of a sentence that names several things: each a word, with its name for people in brackets if
+// it has one. It is written "a, b (B), c" in English and "a、b（B）、c" in Chinese.
+type List []Item
+
+// Item is one thing of a List. A Name without Key is left out.
+type Item struct {
+	Word string
+	Name Sentence
+}
+
+// Words makes a List of words that need no other name.
+func Words[T ~string](words ...T) List {
+	out := make(List, len(words))
+	for i, w := range words {
+		out[i].Word = string(w)
+	}
+	return out
+}
+
+// In writes the list in a language.
+func (l List) In(lang string) string {
+	comma, open, end := "、", "（", "）"
+	if lang == EN {
+		comma, open, end = ", ", " (", ")"
+	}
+	words := make([]string, len(l))
+	for i, item := range l {
+		words[i] = item.Word
+		if item.Name.Key != "" {
+			if name := item.Name.In(lang); name != item.Word {
+				words[i] += open + name + end
+			}
+		}
+	}
+	return strings.Join(words, comma)
 }
 
 // Kind gives the sort of refusal that the sentence is.
