@@ -33,7 +33,7 @@ type node struct {
 	id      string
 	account string
 	dev     Device
-	end     *end
+	end     session.Replica
 	clock   clock
 	arm     *arm
 
@@ -59,7 +59,11 @@ func newNode(w *World, i int, id, account string) *node {
 		n.dev = NewMemDevice(w.schema, id, account)
 	}
 	n.clock.bootAt = w.now
-	n.end = &end{dev: n.dev, schema: w.schema, clock: func() replica.Clock { return n.clock.read(w.now) }}
+	reading := func() replica.Clock { return n.clock.read(w.now) }
+	n.end = &end{dev: n.dev, schema: w.schema, clock: reading}
+	if s, ok := n.dev.(Speaker); ok {
+		n.end = s.Session(reading)
+	}
 	n.dev.SetHook(n.committing)
 	return n
 }

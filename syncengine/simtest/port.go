@@ -10,6 +10,7 @@ import (
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
 
 // Device is one replica with its capture triggers.
@@ -30,6 +31,11 @@ type Device interface {
 // Sealer is a Device whose SDK seals what other programs wrote as a changeset of its own, before one of its own.
 type Sealer interface {
 	Seal(clock replica.Clock) error
+}
+
+// Speaker is a Device that brings its own half of a session; each method is one durable transaction.
+type Speaker interface {
+	Session(clock func() replica.Clock) session.Replica
 }
 
 // Centre is one county's store with the people who may work on it.
