@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/doorstep-sync/doorstep/schema"
@@ -15,7 +14,7 @@ type Centre struct {
 	file
 	schema *schema.Schema
 	store  *store.Store
-	hook   func() error
+	strike func() error
 	people map[string]*se.Principal
 }
 
@@ -24,6 +23,7 @@ var _ simtest.Centre = (*Centre)(nil)
 // NewCentre makes an empty county at base.
 func NewCentre(base string, s *schema.Schema) *Centre {
 	c := &Centre{file: file{base: base}, schema: s, people: map[string]*se.Principal{}}
+	c.begin()
 	c.open()
 	return c
 }
@@ -35,7 +35,10 @@ func (c *Centre) open() {
 }
 
 // Close gives the file back.
-func (c *Centre) Close() error { return c.store.Close() }
+func (c *Centre) Close() error {
+	files.Delete(c.path())
+	return c.store.Close()
+}
 
 // Crash implements simtest.Centre.
 func (c *Centre) Crash() {
@@ -46,7 +49,7 @@ func (c *Centre) Crash() {
 }
 
 // SetHook implements simtest.Centre.
-func (c *Centre) SetHook(hook func() error) { c.hook = hook }
+func (c *Centre) SetHook(hook func() error) { c.strike = hook }
 
 // SetPrincipal implements simtest.Centre.
 func (c *Centre) SetPrincipal(device string, p *se.Principal) { c.people[device] = p }
@@ -63,14 +66,8 @@ func (c *Centre) principal(device string) (*se.Principal, error) {
 
 // Update implements syncengine.Store.
 func (c *Centre) Update(fn func(se.Tx) error) error {
-	return c.store.Update(func(t se.Tx) error {
-		if err := fn(tx{t, c}); err != nil || c.hook == nil {
-			return err
-		}
-		if err := c.dying(c.hook); err != nil {
-			return fmt.Errorf("%w: %w", se.ErrUnavailable, err)
-		}
-		return nil
+	return c.transaction(c.strike, func() error {
+		return c.store.Update(func(t se.Tx) error { return fn(tx{t, c}) })
 	})
 }
 

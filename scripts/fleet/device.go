@@ -10,7 +10,6 @@ import (
 
 	"github.com/doorstep-sync/doorstep/clients/device"
 	"github.com/doorstep-sync/doorstep/schema"
-	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 	"github.com/doorstep-sync/doorstep/syncengine/simtest"
 )
@@ -24,18 +23,20 @@ type Device struct {
 	program  *sql.DB // one connection
 	programs int     // transactions of the program; recursive_triggers is on in every other one
 	clock    replica.Clock
-	hook     func(after bool) error
+	strike   func(after bool) error
 	touched  []replica.RowKey
 }
 
 var (
-	_ simtest.Device = (*Device)(nil)
-	_ simtest.Sealer = (*Device)(nil)
+	_ simtest.Device  = (*Device)(nil)
+	_ simtest.Sealer  = (*Device)(nil)
+	_ simtest.Speaker = (*Device)(nil)
 )
 
 // NewDevice makes an empty replica at base.
 func NewDevice(base string, s *schema.Schema, id, account string) *Device {
 	d := &Device{file: file{base: base}, schema: s, id: device.Identity{Device: id, Account: account, Centre: "https://centre.example"}}
+	d.begin()
 	r, err := device.Create(d.path(), d.options())
 	must(err)
 	must(r.Identify(context.Background(), d.id))
@@ -61,7 +62,10 @@ func (d *Device) open() {
 }
 
 // Close gives the file back.
-func (d *Device) Close() error { return errors.Join(d.program.Close(), d.replica.Close()) }
+func (d *Device) Close() error {
+	files.Delete(d.path())
+	return errors.Join(d.program.Close(), d.replica.Close())
+}
 
 // Crash implements simtest.Device.
 func (d *Device) Crash() {
@@ -75,40 +79,26 @@ func (d *Device) Crash() {
 }
 
 // SetHook implements simtest.Device.
-func (d *Device) SetHook(hook func(after bool) error) { d.hook = hook }
+func (d *Device) SetHook(hook func(after bool) error) { d.strike = hook }
 
 // Touched gives the rows that the last transaction may have shown anew or hidden.
 func (d *Device) Touched() []replica.RowKey { return d.touched }
 
-func (d *Device) before() error {
-	if d.hook == nil {
-		return nil
+// commit runs fn, which makes one commit; the world's hook hears of it before and after.
+func (d *Device) commit(fn func() error) error {
+	if d.strike == nil {
+		return fn()
 	}
-	if err := d.dying(func() error { return d.hook(false) }); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
-}
-
-func (d *Device) after() error {
-	if d.hook == nil {
-		return nil
-	}
-	return d.hook(true)
-}
-
-// Update implements replica.Store.
-func (d *Device) Update(fn func(replica.Tx) error) error {
-	d.touched = d.touched[:0]
-	if err := d.replica.Store().Update(func(tx replica.Tx) error {
-		if err := fn(&noted{tx, d}); err != nil {
-			return err
-		}
-		return d.before()
-	}); err != nil {
+	if err := d.transaction(func() error { return d.strike(false) }, fn); err != nil {
 		return err
 	}
-	return d.after()
+	return d.strike(true)
+}
+
+// Update implements replica.Store. The worlds do not call it: they speak with the SDK's own session.
+func (d *Device) Update(fn func(replica.Tx) error) error {
+	d.touched = nil
+	return d.commit(func() error { return d.replica.Store().Update(fn) })
 }
 
 // View implements simtest.Device: a transaction that is rolled back.
@@ -128,11 +118,11 @@ func (d *Device) View(fn func(replica.Tx) error) error {
 }
 
 // Seal implements simtest.Sealer.
-func (d *Device) Seal(clock replica.Clock) error { return seal(d, d.schema, clock) }
-
-func seal(s replica.Store, sch *schema.Schema, clock replica.Clock) error {
-	return s.Update(func(tx replica.Tx) error {
-		_, err := replica.Seal(tx, sch, clock, true)
+func (d *Device) Seal(clock replica.Clock) error {
+	d.clock = clock
+	d.touched = d.rows(captured)
+	return d.commit(func() error {
+		_, err := d.replica.Seal(context.Background())
 		return err
 	})
 }
@@ -140,32 +130,15 @@ func seal(s replica.Store, sch *schema.Schema, clock replica.Clock) error {
 // Exec implements simtest.Device.
 func (d *Device) Exec(x simtest.Transaction, clock replica.Clock) error {
 	d.clock = clock
-	d.touched = d.touched[:0]
-	for i := range x.Statements {
-		d.touch(&x.Statements[i])
+	d.touched = nil
+	for _, st := range x.Statements {
+		d.touched = append(d.touched, replica.RowKey{Table: st.Table, Row: st.Row})
 	}
 	run := d.sdk
 	if x.Foreign {
 		run = d.foreign
 	}
-	if err := run(x); err != nil {
-		return err
-	}
-	return d.after()
-}
-
-// touch notes the row of a statement, and the case whose state is derived from it.
-func (d *Device) touch(st *simtest.Statement) {
-	d.touched = append(d.touched, replica.RowKey{Table: st.Table, Row: st.Row})
-	t := d.schema.Table(st.Table)
-	if t.Steps == nil {
-		return
-	}
-	for _, a := range st.Set {
-		if a.Column == t.Steps.Case {
-			d.touched = append(d.touched, replica.RowKey{Table: t.Column(a.Column).Ref, Row: se.RowID(a.Value.Str())})
-		}
-	}
+	return d.commit(func() error { return run(x) })
 }
 
 // sdk runs a transaction through the SDK, which seals it.
@@ -177,7 +150,7 @@ func (d *Device) sdk(x simtest.Transaction) error {
 					return err
 				}
 			}
-			return d.before()
+			return nil
 		}
 		for i := range x.Statements {
 			query, args := text(&x.Statements[i])
@@ -185,7 +158,7 @@ func (d *Device) sdk(x simtest.Transaction) error {
 				return err
 			}
 		}
-		return d.before()
+		return nil
 	})
 	return err
 }
@@ -231,63 +204,5 @@ func (d *Device) foreign(x simtest.Transaction) error {
 	if _, err := tx.Exec(`UPDATE ds_control SET now = NULL`); err != nil {
 		return err
 	}
-	if err := d.before(); err != nil {
-		return err
-	}
 	return tx.Commit()
 }
-
-// noted remembers the rows that a transaction shows anew or hides.
-type noted struct {
-	replica.Tx
-	d *Device
-}
-
-func (n *noted) note(t *schema.Table, id se.RowID) {
-	n.d.touched = append(n.d.touched, replica.RowKey{Table: t.Name, Row: id})
-}
-
-// PutRow implements replica.Tx.
-func (n *noted) PutRow(t *schema.Table, id se.RowID, row replica.Image) error {
-	n.note(t, id)
-	return n.Tx.PutRow(t, id, row)
-}
-
-// DeleteRow implements replica.Tx.
-func (n *noted) DeleteRow(t *schema.Table, id se.RowID) error {
-	n.note(t, id)
-	return n.Tx.DeleteRow(t, id)
-}
-
-// PutUnder implements replica.Tx.
-func (n *noted) PutUnder(t *schema.Table, id se.RowID, row replica.Image) error {
-	n.note(t, id)
-	return n.Tx.PutUnder(t, id, row)
-}
-
-// DropUnder implements replica.Tx.
-func (n *noted) DropUnder(t *schema.Table, id se.RowID) error {
-	n.note(t, id)
-	return n.Tx.DropUnder(t, id)
-}
-
-// PutPending implements replica.Tx.
-func (n *noted) PutPending(p replica.Pending) error {
-	n.d.touched = append(n.d.touched, replica.RowKey{Table: p.Change.Table, Row: p.Change.Row})
-	return n.Tx.PutPending(p)
-}
-
-// DropPending implements replica.Tx.
-func (n *noted) DropPending(t *schema.Table, id se.RowID, from, to int64) error {
-	n.note(t, id)
-	return n.Tx.DropPending(t, id, from, to)
-}
-
-// memory is simtest's replica with the SDK's way of sealing what other programs wrote.
-type memory struct {
-	*simtest.MemDevice
-	schema *schema.Schema
-}
-
-// Seal implements simtest.Sealer.
-func (m *memory) Seal(clock replica.Clock) error { return seal(m.MemDevice, m.schema, clock) }

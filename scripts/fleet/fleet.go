@@ -9,13 +9,11 @@
 package fleet
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
 	"github.com/doorstep-sync/doorstep/syncengine/simtest"
 )
 
@@ -29,9 +27,12 @@ func TempDir() (string, error) {
 	}
 	dir, err := os.MkdirTemp(base, "doorstep-fleet-")
 	if err != nil && base != "" {
-		return os.MkdirTemp("", "doorstep-fleet-")
+		dir, err = os.MkdirTemp("", "doorstep-fleet-")
 	}
-	return dir, err
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(dir) // SQLite names its files so
 }
 
 // Run lets the world of a seed live over files in dir.
@@ -64,54 +65,16 @@ func RunInMemory(seed uint64, opts simtest.Options) simtest.Report {
 	return simtest.Run(seed, opts)
 }
 
-// file is a database of a process that may end. Each process has its own copy of the file.
-type file struct {
-	base  string
-	life  int
-	image string // what a process that ended left, "" while it lives
+// memory is simtest's replica with the SDK's way of sealing what other programs wrote.
+type memory struct {
+	*simtest.MemDevice
+	schema *schema.Schema
 }
 
-func (f *file) path() string { return fmt.Sprintf("%s-%d.db", f.base, f.life) }
-
-// end copies the files as they are, as they would be found after kill -9.
-func (f *file) end() {
-	if f.image != "" {
-		return
-	}
-	f.image = fmt.Sprintf("%s-%d.db", f.base, f.life+1)
-	for _, tail := range []string{"", "-wal"} { // not -shm: it is made anew by recovery
-		b, err := os.ReadFile(f.path() + tail)
-		if tail != "" && errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		must(err)
-		must(os.WriteFile(f.image+tail, b, 0o600))
-	}
-}
-
-// next makes what was left the file of a new process. The old one has been closed.
-func (f *file) next() {
-	for _, tail := range []string{"", "-wal", "-shm"} {
-		_ = os.Remove(f.path() + tail)
-	}
-	f.life++
-	f.image = ""
-}
-
-// dying calls a hook before a commit; if it ends the process, the files stay as they are now.
-func (f *file) dying(hook func() error) error {
-	defer func() {
-		if r := recover(); r != nil {
-			f.end()
-			panic(r)
-		}
-	}()
-	return hook()
-}
-
-// must ends the world with a finding: simtest reports panics.
-func must(err error) {
-	if err != nil {
-		panic(fmt.Sprintf("fleet: %v", err))
-	}
+// Seal implements simtest.Sealer.
+func (m *memory) Seal(clock replica.Clock) error {
+	return m.Update(func(tx replica.Tx) error {
+		_, err := replica.Seal(tx, m.schema, clock, true)
+		return err
+	})
 }
