@@ -15,7 +15,7 @@ import (
 // of looking up what a reference leads to.
 type painter struct {
 	api    *API
-	ctx    context.Context //nolint:containedctx // it lives as long as the request
+	ctx    context.Context // of the request, which it lives as long as
 	lang   string
 	rights directory.Rights
 	refs   map[syncengine.RowID]string // what rows are called, "" for what the person may not see
