@@ -10,11 +10,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/clients/restclient"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 )
 
@@ -182,4 +184,25 @@ func TestReferenceIsWhole(t *testing.T) {
 		}
 	}
 	walk(a.root())
+}
+
+// A try that comes at once is not "in 0s".
+func TestRetryNow(t *testing.T) {
+	for wait, want := range map[time.Duration]string{0: "now", 900 * time.Millisecond: "now", 2 * time.Second: "in 2s"} {
+		var errs strings.Builder
+		w := &watcher{app: &app{lang: en, Program: Program{Err: &errs}}}
+		w.failed(fail(ExitOffline, "offline"), wait)
+		require.Contains(t, errs.String(), want+".", wait)
+	}
+}
+
+// Times of the centre are shown in the person's own zone, whatever offset they come with.
+func TestTimesOfTheCentreAreLocal(t *testing.T) {
+	a := &app{lang: en, Program: Program{Zone: time.FixedZone("", 8*3600), Env: func(string) string { return "" }}}
+	visit := a.recordType("visit")
+	for _, text := range []string{"2046-03-02T00:30:00Z", "2046-03-02T02:30:00+02:00"} {
+		require.Equal(t, "2046-03-02 08:30", a.apiText(visit, restclient.Value{Column: "started_at", Text: text, Value: text}))
+	}
+	require.Equal(t, "noise", a.apiText(visit, restclient.Value{Column: "outcome", Text: "noise", Value: "x"}))
+	require.Equal(t, "as it came", a.apiText(nil, restclient.Value{Column: "started_at", Text: "as it came"}))
 }

@@ -248,7 +248,7 @@ func (a *app) conflictLine(ctx context.Context, r *device.Replica, d conflictDoc
 	return d.ID + "  " + a.known("kind.", d.Kind) + "  " + strings.TrimRight(what+" "+d.Row+" "+cell, " ") + "  " + state, nil
 }
 
-// cellNow shows what a conflict's cell holds on this device; "" for a whole record, or one that is not here any more.
+// cellNow shows what a conflict's cell holds on this device, and whether that is what it wrote itself; "" for a whole record, or one that is not here any more.
 func (a *app) cellNow(ctx context.Context, r *device.Replica, t *schema.Table, d conflictDoc) (string, error) {
 	cell := t.Cell(d.Cell)
 	if cell == nil {
@@ -261,8 +261,14 @@ func (a *app) cellNow(ctx context.Context, r *device.Replica, t *schema.Table, d
 	if err != nil {
 		return "", err
 	}
+	wrote, err := r.Wrote(ctx, se.ConflictKey{Table: d.Table, Row: se.RowID(d.Row), Cell: d.Cell})
+	if err != nil {
+		return "", err
+	}
+	yours := len(wrote) == len(cell.Columns)
 	var parts []string
-	for _, c := range cell.Columns {
+	for i, c := range cell.Columns {
+		yours = yours && wrote[i] == row.Values[c.Name]
 		text, err := a.cell(ctx, r, c, row.Values[c.Name])
 		if err != nil {
 			return "", err
@@ -271,7 +277,14 @@ func (a *app) cellNow(ctx context.Context, r *device.Replica, t *schema.Table, d
 			parts = append(parts, text)
 		}
 	}
-	return short(strings.Join(parts, a.say("comma")), 40), nil
+	now := short(strings.Join(parts, a.say("comma")), 40)
+	switch {
+	case now == "" || len(wrote) == 0:
+		return now, nil
+	case yours:
+		return now + a.say("conflict_yours"), nil
+	}
+	return now + a.say("conflict_other"), nil
 }
 
 // openConflicts lists, by record type and id, the conflicts that a row is in.

@@ -132,6 +132,39 @@ func readConflicts(ctx context.Context, q querier) ([]Conflict, error) {
 	return out, nil
 }
 
+// Wrote gives the values that this device last wrote into a cell and that the centre took, whatever became of them
+// since; nil if there are none, or if what it wrote was a difference. It reads through the journal: for a list of a few.
+func (r *Replica) Wrote(ctx context.Context, key se.ConflictKey) ([]schema.Value, error) {
+	rows, err := r.read.QueryContext(ctx, `SELECT n, hash, body FROM ds_journal
+		WHERE body IS NOT NULL AND instr(CAST(body AS BLOB), CAST(? AS BLOB)) > 0 ORDER BY n DESC`, string(key.Row))
+	if err != nil {
+		return nil, storage(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int64
+		var hash, body []byte
+		if err := rows.Scan(&n, &hash, &body); err != nil {
+			return nil, storage(err)
+		}
+		cs, err := sound(n, hash, body)
+		if err != nil {
+			return nil, storage(err)
+		}
+		for _, c := range cs.Changes {
+			if c.Table != key.Table || c.Row != key.Row {
+				continue
+			}
+			for _, w := range c.Cells {
+				if w.Cell == key.Cell {
+					return w.Values, nil
+				}
+			}
+		}
+	}
+	return nil, storage(rows.Err())
+}
+
 // Rejection is a changeset that the centre refused, whole, with the reason.
 type Rejection struct {
 	N         int64
