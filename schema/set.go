@@ -104,6 +104,14 @@ func (c *Column) maxEntries() int {
 	return maxElements
 }
 
+// MaxElements is how many elements a set may have.
+func (c *Column) MaxElements() int {
+	if c.MaxLen > 0 {
+		return c.MaxLen
+	}
+	return maxElements
+}
+
 // element checks one element of a set by what the set holds: codes, ids or text.
 func (c *Column) element(x string) *Problem {
 	if x == "" || strings.ContainsRune(x, 0) {

@@ -99,6 +99,9 @@ func (v Value) Bytes() []byte {
 	return nil
 }
 
+// Size is the length of a text or blob in bytes, 0 for other kinds.
+func (v Value) Size() int { return len(v.s) }
+
 // Any gives v as the Go type that database/sql takes: nil, int64, float64, string or []byte.
 func (v Value) Any() any {
 	switch v.kind {

@@ -3,6 +3,7 @@ package syncengine
 import (
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/doorstep-sync/doorstep/schema"
 )
@@ -103,6 +104,10 @@ func (g *ingest) values(t *schema.Table, c *Change, w *CellWrite) (*schema.Cell,
 	return def, nil
 }
 
+// maxRemoved bounds the elements that one operation takes out of a set: concurrent additions may have made it larger
+// than a set may be.
+const maxRemoved = 10_000
+
 func (g *ingest) operation(t *schema.Table, def *schema.Cell, c *Change, w *CellWrite) error {
 	col := def.Columns[0]
 	switch {
@@ -112,6 +117,9 @@ func (g *ingest) operation(t *schema.Table, def *schema.Cell, c *Change, w *Cell
 		}
 		return nil
 	case def.Policy == schema.PolicyUnion && w.Add.IsNull():
+		if len(w.In) > col.MaxElements() || len(w.Out) > maxRemoved {
+			return reject(CodeBadValue, c, col.Name, schema.RuleTooLong)
+		}
 		for _, x := range w.In {
 			if p := g.engine.schema.CheckElement(t, col, x); p != nil {
 				return reject(CodeBadValue, c, col.Name, p.Rule)
@@ -123,25 +131,52 @@ func (g *ingest) operation(t *schema.Table, def *schema.Cell, c *Change, w *Cell
 }
 
 // reach tells by which rights the principal may work on an existing row: those of the scope it is in, if he sees it
-// there; else of the scope he saw it in at base, if it has left his view since. What he never saw is to him as if it
-// were not there, and the answer is the same.
-func (g *ingest) reach(c *Change, t *schema.Table, row *Row, base Base) (*schema.Access, error) {
+// there; else, with away, of the scope that his device last showed it in. What he never saw is to him as if it were not
+// there, and the answer is the same.
+func (g *ingest) reach(c *Change, t *schema.Table, row *Row) (a *schema.Access, away bool, err error) {
 	if g.views.showsRow(t, row) {
-		return g.views.access(t, row.Scope), nil
+		return g.views.access(t, row.Scope), false, nil
 	}
-	moves, err := g.tx.Moves(c.Table, c.Row, base.Seq)
+	m, err := g.showed(t, row)
+	if err != nil {
+		return nil, false, err
+	}
+	if m != nil {
+		return g.views.access(t, m.Scope), true, nil
+	}
+	if g.ended(t, row.Scope) {
+		return nil, false, park(CodeGrantEnded, c, "", "")
+	}
+	return nil, false, park(CodeAwaits, c, "", string(c.Row))
+}
+
+// showed gives the place in which the device last showed a row that has left its view since, nil if it did not, or has
+// taken the news. What the device took is what the centre sent and heard to be seen; the bases that it claims prove
+// nothing.
+func (g *ingest) showed(t *schema.Table, row *Row) (*Move, error) {
+	if g.dev.Acked == 0 || row.Inserted > g.dev.Acked {
+		return nil, nil
+	}
+	moves, err := g.tx.Moves(row.Table, row.ID, g.dev.Acked)
 	if err != nil {
 		return nil, fmt.Errorf("read moves: %w", err)
 	}
-	if len(moves) > 0 && base != (Base{}) {
-		if m := moves[0]; g.views.shows(t, m.Scope, m.Door, m.Author) {
-			return g.views.access(t, m.Scope), nil
-		}
+	if len(moves) == 0 || !g.views.shows(t, moves[0].Scope, moves[0].Door, moves[0].Author) {
+		return nil, nil
 	}
-	if g.ended(t, row.Scope) {
-		return nil, park(CodeGrantEnded, c, "", "")
+	return &moves[0], nil
+}
+
+// sees tells whether the principal sees a row, or ever did in a place that his view shows: enough to refer to it.
+func (g *ingest) sees(t *schema.Table, row *Row) (bool, error) {
+	if g.views.showsRow(t, row) {
+		return true, nil
 	}
-	return nil, park(CodeAwaits, c, "", string(c.Row))
+	moves, err := g.tx.Moves(row.Table, row.ID, 0)
+	if err != nil {
+		return false, fmt.Errorf("read moves: %w", err)
+	}
+	return slices.ContainsFunc(moves, func(m Move) bool { return g.views.shows(t, m.Scope, m.Door, m.Author) }), nil
 }
 
 // ended tells whether the principal once had a grant on the scope that showed the record type.
@@ -152,20 +187,6 @@ func (g *ingest) ended(t *schema.Table, scope string) bool {
 		}
 	}
 	return false
-}
-
-// lowestBase is what the author of a change had seen at least of its row.
-func (c *Change) lowestBase() Base {
-	if len(c.Cells) == 0 {
-		return c.Base
-	}
-	low := c.Cells[0].Base
-	for _, w := range c.Cells[1:] {
-		if w.Base.Less(low) {
-			low = w.Base
-		}
-	}
-	return low
 }
 
 // checkReferences looks up, once all changes are in, what a row's written columns refer to. A dead id counts as

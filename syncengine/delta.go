@@ -128,4 +128,5 @@ type Contact struct {
 	Boot   string // id of the boot that Mono counts from
 	Mono   int64  // the device's monotonic clock at contact, ms
 	At     int64  // centre's clock at contact, ms
+	Acked  int64  // seq of the last step that this connection sent and the device said it has seen; 0 = none yet
 }

@@ -81,11 +81,12 @@ type world struct {
 }
 
 type dev struct {
-	w    *world
-	id   string
-	who  string
-	n    int64
-	hash se.Hash
+	w     *world
+	id    string
+	who   string
+	n     int64
+	hash  se.Hash
+	acked int64 // what its connection has sent and heard to be seen
 }
 
 func newWorld(t *testing.T) *world {
@@ -142,7 +143,7 @@ func (d *dev) make(changes ...se.Change) *se.Changeset {
 }
 
 func (d *dev) send(cs *se.Changeset) se.Result {
-	c := se.Contact{Boot: "b", Mono: d.w.now, At: d.w.now}
+	c := se.Contact{Boot: "b", Mono: d.w.now, At: d.w.now, Acked: d.acked}
 	res := d.w.e.Commit(d.w.store, []se.Submission{{Changeset: cs, Contact: c, Now: d.w.now}})
 	require.Len(d.w.t, res, 1)
 	return res[0]

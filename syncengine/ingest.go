@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+
+	"github.com/doorstep-sync/doorstep/syncengine/hlc"
 )
 
 // Submission is one changeset on its way in.
@@ -38,6 +40,7 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 	if dev == nil {
 		dev = &Device{ID: cs.Device, Console: p.Console}
 	}
+	dev.Acked = max(dev.Acked, sub.Contact.Acked)
 	hash := cs.Hash()
 	switch {
 	case cs.N <= dev.LastN:
@@ -76,7 +79,7 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 	} else if fresh != nil {
 		dev = fresh
 	}
-	dev.LastN, dev.Hash, dev.At = cs.N, hash, g.at
+	dev.LastN, dev.Hash, dev.At, dev.Acked = cs.N, hash, g.at, g.dev.Acked
 	if err := tx.PutDevice(dev); err != nil {
 		return Verdict{}, fmt.Errorf("put device: %w", err)
 	}
@@ -116,6 +119,11 @@ type ingest struct {
 	conflicts []ConflictRef
 	opened    int            // conflicts opened by this changeset, for their ids
 	checks    []func() error // what can be told only when all changes are in
+	keys      []*sharedKey   // natural keys to be looked at anew, once each, when all changes are in
+	byKey     map[string]*sharedKey
+	late      []*lateSteps // steps that did not follow the last one, by case
+	lateBy    map[ConflictKey]*lateSteps
+	followed  int // rows moved after another
 }
 
 // run applies the changes. It is a savepoint's body: any error undoes all of it.
@@ -132,6 +140,12 @@ func (g *ingest) run() (err error) {
 		if err := g.change(i); err != nil {
 			return err
 		}
+	}
+	if err := g.regroupAll(); err != nil {
+		return err
+	}
+	if err := g.queueLate(); err != nil {
+		return err
 	}
 	for _, check := range g.checks {
 		if err := check(); err != nil {
@@ -216,7 +230,8 @@ func (g *ingest) record(head *Head) error {
 		return fmt.Errorf("append history: %w", err)
 	}
 	head.Seq, head.History = g.seq, entry.Hash
-	head.HLC = max(head.HLC, g.cs.HLC)
+	// A clock ten years off is heard, so that what is written next is stamped later; the end of time is not.
+	head.HLC = max(head.HLC, min(g.cs.HLC, hlc.Make(g.sub.Now+farAhead, 0)))
 	if err := g.tx.PutHead(*head); err != nil {
 		return fmt.Errorf("put head: %w", err)
 	}
@@ -242,6 +257,9 @@ func (e *Entry) chain() Hash {
 	}
 	return sha256.Sum256(b)
 }
+
+// farAhead is how far in front of the centre's clock a stamp is heard, in ms: some 20 years.
+const farAhead = 20 * 365 * 24 * 3600 * 1000
 
 // clockOff is the offset above which a device's clock is suspect, in ms.
 const clockOff = 60_000

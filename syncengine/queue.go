@@ -182,42 +182,84 @@ func keyOf(t *schema.Table, row *Row) []schema.Value {
 }
 
 // duplicates keeps the conflicts about a row's natural key true after the row was saved.
-func (g *ingest) duplicates(t *schema.Table, row, before *Row) error {
+func (g *ingest) duplicates(t *schema.Table, row, before *Row) {
 	now, old := keyOf(t, row), keyOf(t, before)
 	if before != nil && slices.Equal(now, old) && row.Scope == before.Scope {
-		return nil
+		return
 	}
 	if old != nil {
-		if err := g.regroup(t, before, old); err != nil {
-			return err
-		}
+		g.regroup(t, before, old)
 	}
-	if now == nil {
-		return nil
+	if now != nil {
+		g.regroup(t, row, now)
 	}
-	return g.regroup(t, row, now)
 }
 
 // ungroup takes a deleted row out of the conflicts about its natural key.
-func (g *ingest) ungroup(t *schema.Table, row *Row) error {
+func (g *ingest) ungroup(t *schema.Table, row *Row) {
 	if key := keyOf(t, row); key != nil {
-		return g.regroup(t, row, key)
+		g.regroup(t, row, key)
+	}
+}
+
+// sharedKey is a natural key that the changeset gave to rows or took from them.
+type sharedKey struct {
+	table   *schema.Table
+	scope   string
+	key     []schema.Value
+	touched []*Row
+}
+
+// maxTwins is how many rows with one natural key a conflict lists. Thousands of them are one question still.
+const maxTwins = 100
+
+// regroup notes that a row's natural key appeared or disappeared.
+func (g *ingest) regroup(t *schema.Table, touched *Row, key []schema.Value) {
+	name := canon(nil)
+	name.str(t.Name)
+	name.str(touched.Scope)
+	name.values(key)
+	if k := g.byKey[string(name)]; k != nil {
+		k.touched = append(k.touched, touched)
+		return
+	}
+	k := &sharedKey{t, touched.Scope, key, []*Row{touched}}
+	if g.byKey == nil {
+		g.byKey = map[string]*sharedKey{}
+	}
+	g.byKey[string(name)] = k
+	g.keys = append(g.keys, k)
+}
+
+// regroupAll states anew, once for each key, which live rows share it.
+func (g *ingest) regroupAll() error {
+	for _, k := range g.keys {
+		if err := g.twins(k); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// regroup states anew which live rows of a scope share a natural key. The conflict is kept under the row that came
-// first; touched is the row whose key appeared or disappeared.
-func (g *ingest) regroup(t *schema.Table, touched *Row, key []schema.Value) error {
-	ids, err := g.tx.ByNaturalKey(t.Name, touched.Scope, key)
+// twins keeps the conflict about one natural key. It is kept under the row that came first.
+func (g *ingest) twins(k *sharedKey) error {
+	t := k.table
+	ids, err := g.tx.ByNaturalKey(t.Name, k.scope, k.key)
 	if err != nil {
 		return fmt.Errorf("look up natural key: %w", err)
 	}
-	if touched.Inserted == g.seq && len(ids) == 1 {
+	if len(ids) == 1 && len(k.touched) == 1 && k.touched[0].ID == ids[0] && k.touched[0].Inserted == g.seq {
 		return nil // a new row with a key of its own: the common case
 	}
+	for _, r := range k.touched {
+		if !slices.Contains(ids, r.ID) {
+			if err := g.closeKey(duplicateKey(t, r.ID), OutcomeGone); err != nil {
+				return err
+			}
+		}
+	}
 	rows := make([]*Row, 0, len(ids))
-	for _, id := range ids {
+	for _, id := range ids[:min(len(ids), maxTwins)] {
 		r, err := g.tx.Row(t.Name, id)
 		if err != nil || r == nil {
 			return err
@@ -225,11 +267,6 @@ func (g *ingest) regroup(t *schema.Table, touched *Row, key []schema.Value) erro
 		rows = append(rows, r)
 	}
 	slices.SortStableFunc(rows, func(a, b *Row) int { return int(a.Inserted - b.Inserted) })
-	if !slices.ContainsFunc(rows, func(r *Row) bool { return r.ID == touched.ID }) {
-		if err := g.closeKey(duplicateKey(t, touched.ID), OutcomeGone); err != nil {
-			return err
-		}
-	}
 	for i, r := range rows {
 		if i > 0 || len(rows) == 1 {
 			if err := g.closeKey(duplicateKey(t, r.ID), OutcomeGone); err != nil {

@@ -117,7 +117,7 @@ func (g *ingest) repeated(i int, c *Change, t *schema.Table) (bool, error) {
 // update merges cells into a live row.
 func (g *ingest) update(i int, c *Change, t *schema.Table, row *Row) error {
 	before := CopyRow(row)
-	a, err := g.reach(c, t, row, c.lowestBase())
+	a, away, err := g.reach(c, t, row)
 	if err != nil {
 		return err
 	}
@@ -132,8 +132,10 @@ func (g *ingest) update(i int, c *Change, t *schema.Table, row *Row) error {
 			return reject(CodeBadRow, c, w.Cell, "twice")
 		case def.Policy == schema.PolicyAppend:
 			return g.refuse(CodeAppendOnly, c, t, row, a, def)
-		case !a.MayUpdate(def) && !(c.Op == OpInsert && a.MayInsert(def)):
+		case !a.MayUpdate(def) && !(c.Op == OpInsert && row.Author == g.cs.Author && a.MayInsert(def)):
 			return g.refuse(CodeNoRight, c, t, row, a, def)
+		case away && (def.Name == schema.CellScope || def == t.CellOf(t.Door)):
+			return park(CodeAwaits, c, def.Name, string(c.Row)) // where it belongs is not his to say any more
 		}
 		given[w.Cell] = true
 	}
@@ -148,7 +150,12 @@ func (g *ingest) update(i int, c *Change, t *schema.Table, row *Row) error {
 		if !g.views.fits(t, scope) {
 			return reject(CodeBadValue, c, schema.ColScope, "level")
 		}
-		g.checkShown(c, t)
+	}
+	if !away && slices.ContainsFunc(c.Cells, func(w CellWrite) bool { return w.Cell == schema.CellScope || t.Cell(w.Cell) == t.CellOf(t.Door) }) {
+		g.checkShown(c, t) // nobody moves a row to where he cannot see it
+	}
+	if err := g.bounded(c, t, row); err != nil {
+		return err
 	}
 	g.checkReferences(c, t)
 	return g.save(t, row, before)
@@ -174,6 +181,26 @@ func (g *ingest) merge(i int, t *schema.Table, row *Row, w *CellWrite, in Write)
 		row.Cells[k], fate = Merge(row.Cells[k], in, def)
 	}
 	g.fate(i, w.Cell, fate)
+}
+
+// maxRow is how many bytes a row may come to: well below a frame, or no device could take it any more.
+const maxRow = 8 << 20
+
+// bounded refuses a changeset that makes a set larger than it may be, or a row larger than a frame could carry.
+func (g *ingest) bounded(c *Change, t *schema.Table, row *Row) error {
+	size := 0
+	for i, def := range t.Cells {
+		if len(row.Cells[i].Elements) > def.Columns[0].MaxElements() && row.Cells[i].Shown == g.seq {
+			return reject(CodeBadValue, c, def.Name, schema.RuleTooLong)
+		}
+		for _, v := range row.Cells[i].Values(def) {
+			size += 9 + v.Size()
+		}
+	}
+	if size > maxRow {
+		return reject(CodeTooLarge, c, "", "row")
+	}
+	return nil
 }
 
 // checkShown makes sure, once all changes are in, that what was written is in its author's view: nobody may write a
@@ -226,9 +253,7 @@ func (g *ingest) save(t *schema.Table, row, before *Row) error {
 	if err := g.cellConflicts(t, row, before); err != nil {
 		return err
 	}
-	if err := g.duplicates(t, row, before); err != nil {
-		return err
-	}
+	g.duplicates(t, row, before)
 	if before == nil && t.Steps != nil {
 		return g.step(t, row)
 	}
@@ -299,6 +324,10 @@ func (g *ingest) placeDoor(t *schema.Table, row *Row, existed bool) (moved bool,
 	return true, nil
 }
 
+// maxFollowers bounds the rows that one changeset moves from door to door: a household has some hundreds at most, and
+// everybody else waits meanwhile.
+const maxFollowers = 5000
+
 // followers moves the rows that share a row's door after it. The paths of doors have no cycles (schema/load).
 func (g *ingest) followers(t *schema.Table, row *Row) error {
 	for _, ref := range t.ReferredBy {
@@ -313,6 +342,9 @@ func (g *ingest) followers(t *schema.Table, row *Row) error {
 			r, err := g.tx.Row(ref.Table.Name, id)
 			if err != nil || r == nil {
 				return err
+			}
+			if g.followed++; g.followed > maxFollowers {
+				return reject(CodeTooLarge, &Change{Table: t.Name, Row: row.ID}, "", "followers")
 			}
 			moved, err := g.placeDoor(ref.Table, r, true)
 			if err != nil || !moved {
@@ -337,7 +369,7 @@ func (g *ingest) followers(t *schema.Table, row *Row) error {
 
 // delete removes a row. Against concurrent edits the delete stands and they become candidates (engine.md §5 rule 4).
 func (g *ingest) delete(i int, c *Change, t *schema.Table, row *Row) error {
-	a, err := g.reach(c, t, row, c.Base)
+	a, _, err := g.reach(c, t, row)
 	if err != nil {
 		return err
 	}
@@ -368,9 +400,7 @@ func (g *ingest) delete(i int, c *Change, t *schema.Table, row *Row) error {
 	if err := g.tx.Kill(d); err != nil {
 		return fmt.Errorf("delete row of %s: %w", t.Name, err)
 	}
-	if err := g.ungroup(t, row); err != nil {
-		return err
-	}
+	g.ungroup(t, row)
 	if len(late) == 0 {
 		return nil
 	}
@@ -406,12 +436,12 @@ func unseen(cell *Cell, def *schema.Cell, by *Write, seq int64) []Candidate {
 // toDead keeps a write to a deleted row as a candidate: nothing comes back because a stale device did (P9).
 func (g *ingest) toDead(i int, c *Change, t *schema.Table, dead *Dead) error {
 	if c.Op == OpInsert {
-		// Inserting is judged like any insert, so that nobody learns of ids beyond his view.
-		if a := g.views.access(t, dead.Row.Scope); a == nil || !a.Right.Insert {
+		// Nobody learns of ids beyond his view.
+		if a := g.views.access(t, dead.Row.Scope); a == nil || !a.Right.Insert || !g.views.showsRow(t, dead.Row) {
 			return park(CodeAwaits, c, "", string(c.Row))
 		}
 	} else {
-		a, err := g.reach(c, t, dead.Row, c.lowestBase())
+		a, _, err := g.reach(c, t, dead.Row)
 		if err != nil {
 			return err
 		}

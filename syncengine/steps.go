@@ -47,6 +47,10 @@ func (g *ingest) step(t *schema.Table, row *Row) error {
 	if len(move.Roles) > 0 && !g.hasRole(row.Scope, move.Roles) {
 		return reject(CodeNoRight, c, st.Step, "role")
 	}
+	if err := g.ownCase(c, t, caseID); err != nil {
+		return err
+	}
+	g.checks = append(g.checks, func() error { return g.ownCase(c, t, caseID) }) // the case may come later in the changeset
 	last, err := g.tx.LastStep(t.Name, caseID)
 	if err != nil {
 		return fmt.Errorf("read last step: %w", err)
@@ -57,7 +61,7 @@ func (g *ingest) step(t *schema.Table, row *Row) error {
 		lastID, state = last.Row, last.State
 	}
 	if follows != lastID {
-		return g.late(t, row, caseID, lastID)
+		return g.lateStep(t, row, caseID, lastID)
 	}
 	if !slices.Contains(move.From, state) {
 		return reject(CodeBadStep, c, st.Step, state)
@@ -65,32 +69,82 @@ func (g *ingest) step(t *schema.Table, row *Row) error {
 	return g.number(t, row, caseID, last, move)
 }
 
+// ownCase makes sure, once all changes are in, that nobody takes a step of a case that he never saw. The answer is that
+// for a case that is not there.
+func (g *ingest) ownCase(c *Change, t *schema.Table, caseID RowID) error {
+	ref := t.Column(t.Steps.Case).Ref
+	owner, err := g.tx.Row(ref, caseID)
+	if err != nil || owner == nil {
+		return err // the reference is checked by itself
+	}
+	ok, err := g.sees(g.views.table(ref), owner)
+	if err == nil && !ok {
+		err = reject(CodeUnknownReference, c, t.Steps.Case, "")
+	}
+	return err
+}
+
 func (g *ingest) hasRole(scope string, roles []string) bool {
 	sv := g.views.byScope[scope]
 	return sv != nil && slices.ContainsFunc(sv.roles, func(r string) bool { return slices.Contains(roles, r) })
 }
 
-// late puts a step that does not follow the last one into the case's workflow conflict.
-func (g *ingest) late(t *schema.Table, row *Row, caseID, lastID RowID) error {
-	ref := t.Column(t.Steps.Case).Ref
-	key := ConflictKey{ConflictWorkflow, ref, caseID, ""}
-	con, err := g.tx.OpenConflict(key)
-	if err != nil {
-		return err
-	}
-	var list []Candidate
-	if con != nil {
-		list = con.Candidates
-	}
-	first := ""
-	if lastID != "" {
-		if r, err := g.tx.Row(t.Name, lastID); err != nil {
-			return err
-		} else if r != nil {
-			first = candidateRow(t, r).Device
+// lateSteps are the steps of one case that the changeset brought too late.
+type lateSteps struct {
+	key   ConflictKey
+	first string // device that took the case's last step
+	row   *Row   // one of them: where the conflict belongs
+	list  []Candidate
+}
+
+// maxLate is how many late steps of a case may wait. Nobody takes so many by mistake.
+const maxLate = 200
+
+// lateStep puts a step that does not follow the last one into the case's workflow conflict.
+func (g *ingest) lateStep(t *schema.Table, row *Row, caseID, lastID RowID) error {
+	key := ConflictKey{ConflictWorkflow, t.Column(t.Steps.Case).Ref, caseID, ""}
+	l := g.lateBy[key]
+	if l == nil {
+		l = &lateSteps{key: key, row: row}
+		if g.lateBy == nil {
+			g.lateBy = map[ConflictKey]*lateSteps{}
+		}
+		g.lateBy[key] = l
+		g.late = append(g.late, l)
+		if lastID != "" {
+			if r, err := g.tx.Row(t.Name, lastID); err != nil {
+				return err
+			} else if r != nil {
+				l.first = candidateRow(t, r).Device
+			}
 		}
 	}
-	return g.setCandidates(key, row, append(list, candidateRow(t, row)), true, first)
+	l.list = append(l.list, candidateRow(t, row))
+	if len(l.list) > maxLate {
+		return reject(CodeTooLarge, &Change{Table: t.Name, Row: row.ID}, t.Steps.Follows, "steps")
+	}
+	return nil
+}
+
+// queueLate puts the late steps into the conflicts of their cases, once for each case.
+func (g *ingest) queueLate() error {
+	for _, l := range g.late {
+		con, err := g.tx.OpenConflict(l.key)
+		if err != nil {
+			return err
+		}
+		var list []Candidate
+		if con != nil {
+			list = con.Candidates
+		}
+		if list = append(list, l.list...); len(list) > maxLate {
+			return reject(CodeTooLarge, &Change{Table: l.row.Table, Row: l.row.ID}, "", "steps")
+		}
+		if err := g.setCandidates(l.key, l.row, list, true, l.first); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // number gives a step its place after the case's last one and the case its new state.

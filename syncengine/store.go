@@ -91,6 +91,7 @@ type Device struct {
 	Hash    Hash  // of changeset LastN
 	At      int64 // effective time of LastN: the next one is never below it
 	Inbox   int64 // number of the last message made for it
+	Acked   int64 // seq up to which it has taken what the centre sent, as far as the centre heard; 0 = nothing yet
 	Console bool  // a console session of the centre rather than a replica
 }
 

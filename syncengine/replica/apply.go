@@ -59,7 +59,7 @@ func Stage(tx Tx, s *schema.Schema, clock Clock, d *se.Delta) (applied bool, err
 	if !slices.Equal(d.Scopes, ctl.StagedAt) {
 		return false, ErrGap
 	}
-	if d.To.Less(ctl.Base()) {
+	if d.To.Less(ctl.Base()) && !d.Reset { // a snapshot also cures a cursor that somebody set by hand
 		return false, fmt.Errorf("%w: it would move the cursor back", ErrBroken)
 	}
 	// Programs may have written since the last seal. Their changes must lie over the rows before those change.

@@ -64,6 +64,8 @@ type Centre struct {
 	inbox    int64
 	sent     int64 // Delta frames
 	seen     int64
+	offered  int64 // seq of the last whole step sent
+	acked    int64 // seq of the last whole step sent and seen: what the device took, by the centre's own knowledge
 	inFlight int   // changesets submitted and not committed
 	reading  bool  // a Read or Open effect is out
 	want     bool  // something may have changed
@@ -148,7 +150,9 @@ func (c *Centre) push(m *Push) []Effect {
 		}
 	}
 	c.inFlight += len(m.Changesets)
-	return []Effect{&Submit{m.Changesets, c.contact}}
+	contact := c.contact
+	contact.Acked = c.acked
+	return []Effect{&Submit{m.Changesets, contact}}
 }
 
 // Committed takes the verdicts of a Submit, in its order. code is set when one of them could not be judged (a gap, a
@@ -231,6 +235,7 @@ func (c *Centre) Advanced(part *se.Part, now int64) []Effect {
 	c.lastSent = now
 	if last.Done {
 		c.cursor, c.staged, c.owed, c.told = last.To, nil, false, last.LastN
+		c.offered = last.To.Seq
 	} else {
 		c.want = true
 	}
@@ -258,6 +263,9 @@ func (c *Centre) sawn(m *Seen, now int64) []Effect {
 		return c.close(NoticeProtocol, "Seen counts frames that were not sent")
 	}
 	c.seen = m.Frames
+	if c.seen == c.sent {
+		c.acked = c.offered
+	}
 	if again := c.believe(m); again != nil {
 		return again
 	}

@@ -96,7 +96,14 @@ func (o *oracle) explained(s *set, v *se.Verdict) bool {
 		return s.steps
 	case se.CodeBadDecision:
 		return true // the conflict ended or changed before the decision came
+	case se.CodeUnknownReference:
+		return s.steps // of a case that left the view before it was ever shown
 	case se.CodeOutOfScope, se.CodeNoRight:
+		for _, c := range s.changes {
+			if c.op == se.OpInsert && c.key.Table == v.Reason.Table && c.key.Row == v.Reason.Row && v.Reason.Rule == "update" {
+				return true // the id lives again, as somebody else's row: inserting is no right to update
+			}
+		}
 		return o.devices[s.id.Device].node.regranted || o.w.moves
 	}
 	return false

@@ -31,6 +31,7 @@ CREATE TABLE sync_device (
   at      INTEGER NOT NULL,   -- effective time of last_n
   inbox   INTEGER NOT NULL,   -- number of its last message
   console INTEGER NOT NULL,
+  acked   INTEGER NOT NULL,   -- seq up to which it has taken what the centre sent
   PRIMARY KEY (county, id)
 ) STRICT, WITHOUT ROWID;
 
