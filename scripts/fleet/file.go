@@ -35,13 +35,13 @@ var files sync.Map
 func init() {
 	db, err := sql.Open("sqlite3", "")
 	must(err)
-	defer db.Close()
 	db.Driver().(*sqlite3.SQLiteDriver).ConnectHook = func(c *sqlite3.SQLiteConn) error {
 		if f, ok := files.Load(c.GetFilename("main")); ok {
 			c.RegisterCommitHook(f.(*file).committing)
 		}
 		return nil
 	}
+	must(db.Close())
 }
 
 // committing is SQLite's hook; another answer than 0 makes it roll back.
@@ -112,6 +112,23 @@ func (f *file) next() {
 	f.life++
 	f.image = ""
 	f.begin()
+}
+
+// sound lets SQLite check the whole file, indexes included.
+func (f *file) sound() error {
+	db, err := sql.Open("sqlite3", "file:"+f.path()+"?_query_only=1")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	var said string
+	if err := db.QueryRow("PRAGMA integrity_check").Scan(&said); err != nil {
+		return fmt.Errorf("check %s: %w", f.path(), err)
+	}
+	if said != "ok" {
+		return fmt.Errorf("%s is damaged: %s", f.path(), said)
+	}
+	return nil
 }
 
 // must ends the world with a finding: simtest reports panics.

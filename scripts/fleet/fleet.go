@@ -37,7 +37,10 @@ func TempDir() (string, error) {
 
 // Run lets the world of a seed live over files in dir.
 func Run(dir string, seed uint64, opts simtest.Options) simtest.Report {
-	var open []interface{ Close() error }
+	var open []interface {
+		Close() error
+		sound() error
+	}
 	defer func() {
 		for _, x := range open {
 			_ = x.Close() // what matters was durable at each commit
@@ -53,7 +56,13 @@ func Run(dir string, seed uint64, opts simtest.Options) simtest.Report {
 		open = append(open, d)
 		return d
 	}
-	return simtest.Run(seed, opts)
+	r := simtest.Run(seed, opts)
+	for _, x := range open {
+		if err := x.sound(); err != nil && r.Finding == "" {
+			r.Finding = err.Error()
+		}
+	}
+	return r
 }
 
 // RunInMemory lets the same world live without files, but with the SDK's way of sealing what other programs wrote:
