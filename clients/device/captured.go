@@ -10,8 +10,9 @@ import (
 
 // Captured gives what the triggers logged since the last seal, in order.
 func (p *port) Captured() ([]replica.Capture, error) {
-	rows, err := p.conn.QueryContext(p.ctx, `SELECT coalesce(tbl, ''), coalesce(id, ''), coalesce(op, ''), coalesce(col, ''), old, new,
-		coalesce(epoch, 0), coalesce(base, 0), coalesce(wall, 0) FROM ds_capture ORDER BY k`)
+	rows, err := p.conn.QueryContext(p.ctx, `SELECT CAST(coalesce(tbl, '') AS TEXT), CAST(coalesce(id, '') AS TEXT), CAST(coalesce(op, '') AS TEXT),
+		CAST(coalesce(col, '') AS TEXT), old, new, CAST(coalesce(epoch, 0) AS INTEGER), CAST(coalesce(base, 0) AS INTEGER),
+		CAST(coalesce(wall, 0) AS INTEGER) FROM ds_capture ORDER BY k`) // any program may have written there: what it wrote must not stop the rest
 	if err != nil {
 		return nil, fmt.Errorf("read capture log: %w", err)
 	}

@@ -64,6 +64,14 @@ func TestARowThatNoMessageCouldCarryIsRefusedToItsWriter(t *testing.T) {
 	require.Equal(t, "1", shell(t, r, "SELECT count(*) FROM hazard WHERE length(description) < 10"), "and nothing of it was done")
 }
 
+// TestAForgedCaptureLineStopsNothing: any program may write into the capture log.
+func TestAForgedCaptureLineStopsNothing(t *testing.T) {
+	r := create(t)
+	shell(t, r, "INSERT INTO ds_capture(tbl, id, op, col, epoch, base, wall) VALUES('hazard', 'x', 'u', 'location', 'a', 9e99, 's'), (7, 8, 9, NULL, NULL, NULL, NULL);")
+	insert(t, r, "hazard", map[string]any{"kind_code": "lamp"})
+	require.NotEmpty(t, outbox(t, r))
+}
+
 // TestRetriesNamesWhatItReplaces: the old refusal is handled in the transaction that writes anew.
 func TestRetriesNamesWhatItReplaces(t *testing.T) {
 	r := create(t)

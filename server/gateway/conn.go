@@ -19,6 +19,9 @@ const (
 	helloFrame = 1 << 20
 	// crowded is how many messages may wait to be sent before no more are read.
 	crowded = 256
+	// unjudged is how many bytes of changesets may wait for their verdicts before no more are read: one of the largest
+	// and some small ones. While the committer is busy a device would otherwise fill the centre's memory.
+	unjudged = 64 << 20
 )
 
 // conn is one connection. Its reader owns the reading half of ws and the limiter; its writer owns the writing half and
@@ -40,6 +43,8 @@ type conn struct {
 	out        []session.Message
 	ask        session.Effect    // *Open or *Read, for the writer; the session has at most one out
 	waiting    []*session.Submit // not committed yet
+	arrived    int               // bytes of the pushes in waiting
+	underway   int               // bytes of those being committed
 	committing bool              // a goroutine is at it
 	limit      int               // bytes that a message may have now
 	ending     *ending           // set once: nothing more is taken from the device
@@ -162,6 +167,8 @@ func (c *conn) batch() []*session.Submit {
 	defer c.mu.Unlock()
 	batch := c.waiting
 	c.waiting = nil
+	c.underway, c.arrived = c.arrived, 0
+	c.room.Broadcast()
 	if len(batch) == 0 {
 		c.committing = false
 		c.stir() // the writer may wait with the end for this

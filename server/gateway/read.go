@@ -140,10 +140,15 @@ func (c *conn) heard(b []byte, first bool) bool {
 	if p, ok := m.(*session.Push); ok && !c.pace(len(p.Changesets)) {
 		return false
 	}
+	if _, ok := m.(*session.Push); ok {
+		c.mu.Lock()
+		c.arrived += len(b)
+		c.mu.Unlock()
+	}
 	c.with(func(s *session.Centre, now int64) []session.Effect { return s.Receive(m, now) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.out) > crowded && c.ending == nil {
+	for (len(c.out) > crowded || c.committing && c.arrived+c.underway > unjudged) && c.ending == nil {
 		c.room.Wait() // the writer empties it, or its deadline ends the connection
 	}
 	return c.ending == nil
