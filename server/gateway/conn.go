@@ -19,9 +19,6 @@ const (
 	helloFrame = 1 << 20
 	// crowded is how many messages may wait to be sent before no more are read.
 	crowded = 256
-	// unjudged is how many bytes of changesets may wait for their verdicts before no more are read: one of the largest
-	// and some small ones. While the committer is busy a device would otherwise fill the centre's memory.
-	unjudged = 64 << 20
 )
 
 // conn is one connection. Its reader owns the reading half of ws and the limiter; its writer owns the writing half and

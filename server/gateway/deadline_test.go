@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -316,6 +317,44 @@ type hanging struct {
 func (h hanging) Submit(ctx context.Context, list []*se.Changeset, contact se.Contact) ([]se.Result, error) {
 	<-ctx.Done()
 	return nil, errors.New("hung: " + strings.ToLower(ctx.Err().Error()))
+}
+
+// counting is an Observer that counts pushes.
+type counting struct{ pushes atomic.Int64 }
+
+func (c *counting) Received(kind string, _ int) {
+	if kind == "push" {
+		c.pushes.Add(1)
+	}
+}
+func (*counting) Refused(int)                  {}
+func (*counting) Opened()                      {}
+func (*counting) Closed(string)                {}
+func (*counting) Sent(string, int)             {}
+func (*counting) Committed(int, time.Duration) {}
+
+// What a device pushes while the committer is busy does not pile up at the centre: it is not read (S7).
+func TestUnjudgedBytesAreBounded(t *testing.T) {
+	seen := &counting{}
+	bubble(t, func(o *gateway.Options) {
+		o.Observer, o.MaxUnjudged, o.Centre = seen, 3000, hanging{o.Centre, nil}
+	}, func(t *testing.T, c *county, dial func(int) *phone) {
+		p := dial(1)
+		p.greet()
+		go func() {
+			for range small.Window {
+				b, err := wire.Marshal(&session.Push{Changesets: []*se.Changeset{p.hazard(strings.Repeat("x", 1000))}}, wire.Binary)
+				if err != nil || p.ws.WriteMessage(websocket.BinaryMessage, b) != nil {
+					return
+				}
+			}
+		}()
+		synctest.Wait()
+		require.LessOrEqual(t, seen.pushes.Load(), int64(3))
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, c.gate.Shutdown(ctx), context.DeadlineExceeded)
+	})
 }
 
 // A device that has not said what it has seen is sent no more, however much happens; then everything comes as one step

@@ -86,6 +86,10 @@ type Options struct {
 	// what is above waits. 0 = 200 and 1,000.
 	PushRate  float64
 	PushBurst int
+	// MaxUnjudged is how many bytes of changesets of one connection may wait for their verdicts before no more are
+	// read; 0 = 64 MiB: one of the largest and some small ones. While the committer is busy a device would otherwise fill
+	// the centre's memory.
+	MaxUnjudged int
 	// Deadlines; zero fields take the defaults.
 	Deadlines Deadlines
 }
@@ -146,6 +150,7 @@ func New(o Options) (*Gateway, error) {
 	o.MaxPerDevice = or(o.MaxPerDevice, 3)
 	o.PushRate = or(o.PushRate, 200)
 	o.PushBurst = or(o.PushBurst, 1000)
+	o.MaxUnjudged = or(o.MaxUnjudged, 64<<20)
 	o.Deadlines.defaults()
 	if o.Observer == nil {
 		o.Observer = nobody{}
