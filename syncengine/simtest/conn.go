@@ -22,7 +22,6 @@ type conn struct {
 	doubles int   // one message in so many arrives twice; 0 = none
 	held    []session.Message
 	frames  int // Delta frames on their way or unread
-	pushed  int
 }
 
 func newConn(n *node) *conn {

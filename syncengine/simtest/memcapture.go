@@ -40,9 +40,9 @@ func (m *MemDevice) statement(st *Statement, form *replica.Form, wall int64) err
 	}
 	note := func(op replica.CaptureOp, column string, before, after schema.Value) {
 		old := m.captured
-		m.captured = append(old[:len(old):len(old)], replica.Capture{
+		m.captured = slices.Concat(old, []replica.Capture{{
 			Table: st.Table, Row: st.Row, Op: op, Col: column, Old: before, New: after, Base: base, Wall: wall,
-		})
+		}})
 		m.save(func() { m.captured = old })
 	}
 	old := m.rows[k]

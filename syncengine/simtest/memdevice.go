@@ -2,7 +2,6 @@ package simtest
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -91,8 +90,6 @@ func (m *MemDevice) Update(fn func(replica.Tx) error) error {
 	}
 	return nil
 }
-
-var errViewed = errors.New("viewed")
 
 // View implements Device.
 func (m *MemDevice) View(fn func(replica.Tx) error) error {

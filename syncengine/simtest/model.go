@@ -291,9 +291,3 @@ func (r *mrow) live(seq int64, alive bool) {
 	r.alive, r.known = alive, true
 	r.lives = append(r.lives, life{seq, alive})
 }
-
-// aliveAt tells whether the row was there at a seq.
-func (r *mrow) aliveAt(seq int64) bool {
-	i := sort.Search(len(r.lives), func(i int) bool { return r.lives[i].seq > seq })
-	return i > 0 && r.lives[i-1].alive
-}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
@@ -99,15 +100,11 @@ func (n *node) touched() []replica.RowKey {
 	if m, ok := n.dev.(interface{ Touched() []replica.RowKey }); ok {
 		return m.Touched()
 	}
-	var out []replica.RowKey
-	for _, k := range n.w.oracle.model.order {
-		out = append(out, k)
-	}
-	return out
+	return slices.Clone(n.w.oracle.model.order)
 }
 
 // run does something on the device. If the process ends meanwhile, dead is true and the device is open again.
-func (n *node) run(fn func() error) (err error, dead bool) {
+func (n *node) run(fn func() error) (dead bool, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			if _, ok := r.(crashed); !ok {
@@ -118,7 +115,7 @@ func (n *node) run(fn func() error) (err error, dead bool) {
 		}
 		n.w.oracle.look(n)
 	}()
-	return fn(), false
+	return false, fn()
 }
 
 // crash ends the process: connections are gone, and the centre does not know yet.
@@ -159,7 +156,7 @@ func (n *node) connect() {
 // dial opens a connection, whatever others there are.
 func (n *node) dial() {
 	c := newConn(n)
-	err, dead := n.run(func() error {
+	dead, err := n.run(func() error {
 		hello, err := c.dev.Start("", "simtest")
 		if err == nil {
 			c.sendUp(hello)
@@ -182,7 +179,7 @@ func (n *node) dial() {
 
 // hear takes a message of the centre.
 func (n *node) hear(c *conn, m session.Message) {
-	err, dead := n.run(func() error {
+	dead, err := n.run(func() error {
 		out, err := c.dev.Receive(m)
 		for _, x := range out {
 			c.sendUp(x)
@@ -251,7 +248,7 @@ func (n *node) push() {
 		if !c.devOpen {
 			continue
 		}
-		err, dead := n.run(func() error {
+		dead, err := n.run(func() error {
 			out, err := c.dev.Sealed()
 			for _, x := range out {
 				c.sendUp(x)

@@ -50,7 +50,7 @@ func (n *node) write(j *job) {
 		return // a refusal would take what is not sealed yet with it
 	}
 	if s, ok := n.dev.(Sealer); ok && !j.Foreign && len(d.order) > 0 {
-		if err, dead := n.run(func() error { return s.Seal(n.clock.read(n.w.now)) }); dead || err != nil {
+		if dead, err := n.run(func() error { return s.Seal(n.clock.read(n.w.now)) }); dead || err != nil {
 			if err != nil {
 				n.failed(err)
 			}
@@ -67,7 +67,7 @@ func (n *node) write(j *job) {
 	if j.form != nil {
 		j.Form = &j.form.Form
 	}
-	err, dead := n.run(func() error {
+	dead, err := n.run(func() error {
 		_ = n.dev.View(func(tx replica.Tx) error { o.writing(d, tx, keys, j.form); return nil })
 		if j.want != "" {
 			d.attempts = append(d.attempts, j.want)
