@@ -233,8 +233,34 @@ func (g *ingest) regroup(t *schema.Table, touched *Row, key []schema.Value) {
 
 // regroupAll states anew, once for each key, which live rows share it.
 func (g *ingest) regroupAll() error {
+	// What rows left ends before what they joined begins: a conflict is kept under its first row, whatever its key.
+	for _, k := range g.keys {
+		if err := g.leaveTwins(k); err != nil {
+			return err
+		}
+	}
 	for _, k := range g.keys {
 		if err := g.twins(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaveTwins ends the conflicts under rows that no longer have the key.
+func (g *ingest) leaveTwins(k *sharedKey) error {
+	if !slices.ContainsFunc(k.touched, func(r *Row) bool { return r.Inserted != g.seq }) {
+		return nil // new rows have left nothing
+	}
+	ids, err := g.tx.ByNaturalKey(k.table.Name, k.scope, k.key)
+	if err != nil {
+		return fmt.Errorf("look up natural key: %w", err)
+	}
+	for _, r := range k.touched {
+		if slices.Contains(ids, r.ID) {
+			continue
+		}
+		if err := g.closeKey(duplicateKey(k.table, r.ID), OutcomeGone); err != nil {
 			return err
 		}
 	}
@@ -250,13 +276,6 @@ func (g *ingest) twins(k *sharedKey) error {
 	}
 	if len(ids) == 1 && len(k.touched) == 1 && k.touched[0].ID == ids[0] && k.touched[0].Inserted == g.seq {
 		return nil // a new row with a key of its own: the common case
-	}
-	for _, r := range k.touched {
-		if !slices.Contains(ids, r.ID) {
-			if err := g.closeKey(duplicateKey(t, r.ID), OutcomeGone); err != nil {
-				return err
-			}
-		}
 	}
 	rows := make([]*Row, 0, len(ids))
 	for _, id := range ids[:min(len(ids), maxTwins)] {

@@ -129,6 +129,13 @@ func (g *ingest) lateStep(t *schema.Table, row *Row, caseID, lastID RowID) error
 // queueLate puts the late steps into the conflicts of their cases, once for each case.
 func (g *ingest) queueLate() error {
 	for _, l := range g.late {
+		dead, err := g.tx.Dead(l.key.Table, l.key.Row)
+		if err != nil {
+			return err
+		}
+		if dead != nil && dead.Seq == g.seq {
+			continue // the same changeset deleted the case
+		}
 		con, err := g.tx.OpenConflict(l.key)
 		if err != nil {
 			return err

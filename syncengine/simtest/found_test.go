@@ -272,3 +272,28 @@ func (w *town) decide(con *se.Conflict, choice se.Choice) {
 	require.NoError(w.t, r[0].Err)
 	require.True(w.t, r[0].Verdict.Kind.Effective(), "%+v", r[0].Verdict.Reason)
 }
+
+func TestTwinsOfOneChangeset(t *testing.T) {
+	w, a, _ := village(t)
+	twin := text("house one")
+	a.does(Statement{Insert, "place", at(7), []Assign{{"scope", text("A")}, {"address", twin}}}, set1("place", at(1), "address", twin))
+	a.sync()
+	con := w.queue(se.ConflictDuplicate, "place", at(1), "")
+	require.NotNil(t, con, "leaving the old address does not end the conflict about the new one")
+	require.Equal(t, at(7), con.Candidates[0].Row)
+}
+
+func TestLateStepOfACaseThatItsChangesetDeletes(t *testing.T) {
+	w, a, b := village(t)
+	step := func(id se.RowID) Statement {
+		return Statement{Insert, "move", id, []Assign{{"scope", text("A")}, {"matter_id", text(string(at(5)))}, {"step", text("claim")}}}
+	}
+	a.does(Statement{Insert, "matter", at(5), []Assign{{"scope", text("A")}, {"family_id", text(string(at(3)))}}})
+	a.sync()
+	b.pull()
+	b.does(step(at(6)))
+	b.sync()
+	a.does(step(at(7)), gone("matter", at(5)))
+	a.sync()
+	require.Nil(t, w.queue(se.ConflictWorkflow, "matter", at(5), ""))
+}
