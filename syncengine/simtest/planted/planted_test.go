@@ -35,9 +35,6 @@ func run(t *testing.T, overlay string) string {
 
 // Every planted bug is found within 200 worlds. That the code as it is has no finding is what TestWorlds shows.
 func TestEveryPlantedBugIsFound(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the simulation once per bug")
-	}
 	root, err := filepath.Abs("../../..")
 	require.NoError(t, err)
 	for _, b := range planted.Bugs {
