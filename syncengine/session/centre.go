@@ -71,6 +71,7 @@ type Centre struct {
 	want     bool  // something may have changed
 	owed     bool  // an empty delta must be sent too
 	told     int64 // the device's last n that the last whole step contains
+	judged   int64 // highest n whose verdict was sent
 	lastSent int64
 }
 
@@ -164,7 +165,8 @@ func (c *Centre) Committed(n int, verdicts []se.Verdict, code NoticeCode, text s
 		out = append(out, &Send{&Verdicts{verdicts}})
 		c.want = true
 		// The bell may have been faster: then the step that contains them is on its way already.
-		c.owed = c.owed || verdicts[len(verdicts)-1].N > c.told
+		c.judged = max(c.judged, verdicts[len(verdicts)-1].N)
+		c.owed = c.owed || c.judged > c.told
 	}
 	if code != "" {
 		return append(out, c.close(code, text)...)
@@ -234,7 +236,10 @@ func (c *Centre) Advanced(part *se.Part, now int64) []Effect {
 	}
 	c.lastSent = now
 	if last.Done {
-		c.cursor, c.staged, c.owed, c.told = last.To, nil, false, last.LastN
+		// A verdict that was sent while this was being read is in a later step: that one is owed still.
+		c.cursor, c.staged, c.told = last.To, nil, last.LastN
+		c.owed = c.judged > c.told
+		c.want = c.want || c.owed
 		c.offered = last.To.Seq
 	} else {
 		c.want = true

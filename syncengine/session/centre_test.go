@@ -46,4 +46,13 @@ func TestOneStepForAVerdict(t *testing.T) {
 	c = begin()
 	c.Committed(1, verdict, "", "", 0)
 	require.Equal(t, 1, deltas(c.Advanced(part(1), 0)), "empty, but it moves the cursor")
+
+	// The step was read before the commit and sent after its verdict: it does not contain the changeset, so another one
+	// is owed, though nothing in it may be for this view. Without it the device would wait for its cursor to pass.
+	c = begin()
+	require.Len(t, c.Bell(0), 1)
+	c.Committed(1, verdict, "", "", 0)
+	require.Equal(t, 1, deltas(c.Advanced(part(0), 0)))
+	require.Len(t, c.Receive(&Seen{Frames: 2, Epoch: 1, View: "v"}, 0), 1)
+	require.Equal(t, 1, deltas(c.Advanced(part(1), 0)), "the one that contains it")
 }
