@@ -42,6 +42,15 @@ func Load(folders ...fs.FS) (*schema.Schema, error) {
 	return d.finish()
 }
 
+// Only reads one folder that holds everything, without the built-in declarations: those of an earlier release.
+func Only(folder fs.FS) (*schema.Schema, error) {
+	d := newDraft()
+	if err := d.read(folder); err != nil {
+		return nil, err
+	}
+	return d.finish()
+}
+
 // finish validates what was read and completes the model. All faults are told at once, by file and line. Only when a
 // whole declaration could not be read does validation wait: what is missing would produce faults in all that use it.
 func (d *draft) finish() (*schema.Schema, error) {
