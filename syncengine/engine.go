@@ -11,10 +11,13 @@ import "github.com/doorstep-sync/doorstep/schema"
 type Engine struct {
 	schema *schema.Schema
 	limits Limits
+	quotas Quotas
 }
 
-// New makes an Engine. The schema is shared and must not change afterwards.
-func New(s *schema.Schema, limits Limits) *Engine { return &Engine{schema: s, limits: limits} }
+// New makes an Engine with DefaultQuotas. The schema is shared and must not change afterwards.
+func New(s *schema.Schema, limits Limits) *Engine {
+	return &Engine{schema: s, limits: limits, quotas: DefaultQuotas}
+}
 
 // Schema gives the declarations the engine works with.
 func (e *Engine) Schema() *schema.Schema { return e.schema }

@@ -16,6 +16,8 @@ var (
 	// ErrUnavailable is what a Store's Update wraps when it cannot write at all now: disk full, I/O error, a commit
 	// that failed. It is nobody's fault among those in the group: nothing is quarantined for it, devices try later.
 	ErrUnavailable = errors.New("syncengine: the store cannot write now")
+	// ErrQuota says that the device has too much in quarantine already: what comes next waits on the device.
+	ErrQuota = errors.New("syncengine: too much of this device waits in quarantine")
 	// ErrRevoked says that the device may not synchronise any more.
 	ErrRevoked = errors.New("syncengine: the device is revoked")
 )

@@ -18,7 +18,7 @@ type Submission struct {
 // Ingest judges one changeset inside the county's writing transaction and gives its verdict. What it does is durable
 // when the transaction is; nobody may hear the verdict before that (P1).
 //
-// A changeset that was judged before gets the same verdict and has no further effect (P2). ErrGap, ErrClone,
+// A changeset that was judged before gets the same verdict and has no further effect (P2). ErrGap, ErrClone, ErrQuota,
 // ErrUnknownDevice and ErrRevoked say that it cannot be judged; then nothing is written. Any other error is the store's
 // and ends the transaction.
 func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
@@ -64,6 +64,9 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 	err = tx.Savepoint(g.run)
 	switch {
 	case errors.As(err, &refused):
+		if err := e.mayRefuse(tx, cs); err != nil {
+			return Verdict{}, err
+		}
 		v.Kind, v.Reason = refused.kind, &refused.reason
 		err = tx.PutQuarantined(&Quarantined{Device: cs.Device, N: cs.N, Changeset: cs, Verdict: v, Received: sub.Now})
 	case err == nil:

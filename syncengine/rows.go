@@ -58,6 +58,9 @@ func (g *ingest) insert(i int, c *Change, t *schema.Table, dead *Dead) error {
 	if done, err := g.repeated(i, c, t); err != nil || done {
 		return err
 	}
+	if err := g.room(c, scope); err != nil {
+		return err
+	}
 	if dead != nil {
 		if err := g.revive(dead, dead.Row); err != nil {
 			return err
@@ -475,6 +478,9 @@ func (g *ingest) toDead(i int, c *Change, t *schema.Table, dead *Dead) error {
 		x.Cell.Add, x.Cell.In, x.Cell.Out = w.Add, w.In, w.Out
 		list = append(list, x)
 		g.fate(i, w.Cell, FateCandidate)
+	}
+	if err := g.crowded(c, list); err != nil {
+		return err
 	}
 	return g.setCandidates(key, dead.Row, list, true, "")
 }

@@ -42,6 +42,10 @@ type ReadTx interface {
 	LastStep(table string, caseID RowID) (*Step, error)
 	// AwaitedRow tells whether a quarantined changeset would have created that row, and which.
 	AwaitedRow(table string, id RowID) (*WriteID, error)
+	// Refused counts the changesets of a device that wait in quarantine, those that were dealt with left out.
+	Refused(device string) (Usage, error)
+	// ScopeRows counts the live rows of a scope.
+	ScopeRows(scope string) (int64, error)
 	// Principal gives what a device's person is and may do now, from the centre's own rows.
 	Principal(device string) (*Principal, error)
 	// Changed lists what changed in a scope after the position, in order of (Seq, Key), at most limit items.

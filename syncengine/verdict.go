@@ -55,6 +55,7 @@ const (
 	CodeGrantEnded       Code = "grant_ended" // parked: a supervisor decides
 	CodeAwaits           Code = "awaits"      // parked: a row it changes or refers to is not there (yet)
 	CodeHandled          Code = "handled"     // it retries a changeset that was retried, released or dismissed already
+	CodeQuota            Code = "quota"       // the scope is full, or the conflict holds too much of this device
 	CodeInternal         Code = "internal"    // quarantined: the centre could not process it
 )
 
@@ -76,4 +77,12 @@ type Quarantined struct {
 	Verdict   Verdict
 	Received  int64 // centre's clock, ms
 	Closed    bool  // retried, released or dismissed
+}
+
+// Size is the changeset's canonical bytes: what it counts for in Usage.
+func (q *Quarantined) Size() int64 {
+	if q.Changeset == nil {
+		return 0
+	}
+	return int64(len(q.Changeset.Canonical()))
 }

@@ -148,6 +148,7 @@ var noticeCodes = map[session.NoticeCode]Code{
 	session.NoticeRevoked:      CodeRevoked,
 	session.NoticeClone:        CodeClone,
 	session.NoticeGap:          CodeGap,
+	session.NoticeQuota:        CodeQuota,
 	session.NoticeStopping:     CodeStopping,
 	session.NoticeInternal:     CodeCentre,
 	session.NoticeTimeout:      CodeTimeout,

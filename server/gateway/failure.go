@@ -15,6 +15,7 @@ var failures = []struct {
 }{
 	{se.ErrGap, session.NoticeGap, "a changeset before this one is missing; say Hello again and send from the last n that Welcome names"},
 	{se.ErrClone, session.NoticeClone, "another changeset of this device has this n: the replica is a copy, or was put back to an older state; ask your supervisor to enrol it anew"},
+	{se.ErrQuota, session.NoticeQuota, "too many changesets of this device were refused or wait for a decision; nothing is lost, they stay on the device until the supervisor has dealt with those"},
 	{se.ErrRevoked, session.NoticeRevoked, "this device may not synchronise any more; ask your supervisor"},
 	{se.ErrUnknownDevice, session.NoticeUnauthorised, "the centre does not know this device; enrol it"},
 }

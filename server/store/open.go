@@ -165,6 +165,9 @@ func (s *Store) prepare(tx *sql.Tx) error {
 		}
 		s.tables[t.Name] = tb
 	}
+	if err := s.countRows(tx); err != nil {
+		return err
+	}
 	_, err := tx.Exec(`INSERT INTO county (id, epoch, seq, history, hlc) VALUES ($1, 1, 0, $2, 0) ON CONFLICT (id) DO NOTHING`,
 		s.county, make([]byte, 32))
 	return err

@@ -84,13 +84,13 @@ func (t *tx) PutQuarantined(q *syncengine.Quarantined) error {
 		code = string(q.Verdict.Reason.Code)
 	}
 	v := &q.Verdict
-	if err := t.exec(`INSERT INTO quarantine (county, device, n, received, closed, verdict_n, hash, kind, epoch, seq, code, detail, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+	if err := t.exec(`INSERT INTO quarantine (county, device, n, received, closed, verdict_n, hash, kind, epoch, seq, code, detail, body, bytes)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (county, device, n) DO UPDATE SET received = excluded.received, closed = excluded.closed,
 		verdict_n = excluded.verdict_n, hash = excluded.hash, kind = excluded.kind, epoch = excluded.epoch, seq = excluded.seq,
-		code = excluded.code, detail = excluded.detail, body = excluded.body`,
+		code = excluded.code, detail = excluded.detail, body = excluded.body, bytes = excluded.bytes`,
 		t.s.county, q.Device, q.N, q.Received, toInt(q.Closed), v.N, v.Hash[:], int64(v.Kind), v.Epoch, v.Seq, code,
-		nullable(encodeVerdict(v)), encodeChangeset(q.Changeset, nil)); err != nil {
+		nullable(encodeVerdict(v)), encodeChangeset(q.Changeset, nil), q.Size()); err != nil {
 		return fmt.Errorf("quarantine changeset %d: %w", q.N, err)
 	}
 	return t.putAwaited(q)

@@ -84,11 +84,11 @@ func (t *tx) PutRow(r *syncengine.Row) error {
 			return fmt.Errorf("put row %s/%s: the id is dead and was not revived", r.Table, r.ID)
 		}
 	}
+	old, err := t.cached(k) // as a rule the engine has read it already
+	if err != nil {
+		return err
+	}
 	if len(tb.sets) > 0 {
-		old, err := t.cached(k)
-		if err != nil {
-			return err
-		}
 		if err := t.putSets(tb, r.ID, old, r); err != nil {
 			return err
 		}
@@ -96,6 +96,7 @@ func (t *tx) PutRow(r *syncengine.Row) error {
 	if err := t.exec(tb.upsert, tb.args(t.s.county, r)...); err != nil {
 		return fmt.Errorf("put row %s/%s: %w", r.Table, r.ID, err)
 	}
+	t.placed(old, r)
 	keep(t, t.rows, k, syncengine.CopyRow(r))
 	return nil
 }
@@ -151,11 +152,11 @@ func (t *tx) Kill(d *syncengine.Dead) error {
 		return fmt.Errorf("kill %s/%s: its row is another one", d.Table, d.ID)
 	}
 	k := rowKey{d.Table, d.ID}
+	old, err := t.cached(k)
+	if err != nil {
+		return err
+	}
 	if len(tb.sets) > 0 {
-		old, err := t.cached(k)
-		if err != nil {
-			return err
-		}
 		if err := t.putSets(tb, d.ID, old, nil); err != nil {
 			return err
 		}
@@ -172,6 +173,7 @@ func (t *tx) Kill(d *syncengine.Dead) error {
 		t.s.county, d.Table, string(d.ID), d.Seq, d.Epoch, scope, encodeDead(d, tb.layout)); err != nil {
 		return fmt.Errorf("kill %s/%s: %w", d.Table, d.ID, err)
 	}
+	t.placed(old, nil)
 	keep(t, t.rows, k, nil)
 	keep(t, t.dead, k, &syncengine.Dead{}) // dead; which way is read when asked
 	return nil

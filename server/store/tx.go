@@ -11,12 +11,13 @@ import (
 // what is kept is undone with the savepoint that changed it.
 type tx struct {
 	*readTx
-	rows    map[rowKey]*syncengine.Row  // nil: known not to be there
-	dead    map[rowKey]*syncengine.Dead // nil: known not to be dead
-	history int64                       // seq of the last entry, -1 while unknown
-	changed bool                        // head differs from the table's
-	depth   int
-	undo    []func()
+	rows      map[rowKey]*syncengine.Row  // nil: known not to be there
+	dead      map[rowKey]*syncengine.Dead // nil: known not to be dead
+	history   int64                       // seq of the last entry, -1 while unknown
+	changed   bool                        // head differs from the table's
+	scopeRows map[string]int64            // rows more than scope_rows says
+	depth     int
+	undo      []func()
 }
 
 type rowKey struct {
@@ -44,6 +45,9 @@ func (t *tx) commit() error {
 			h.Epoch, h.Seq, h.History[:], int64(h.HLC), t.s.county); err != nil {
 			return fmt.Errorf("write head: %w", err)
 		}
+	}
+	if err := t.writeScopeRows(); err != nil {
+		return err
 	}
 	if err := t.c.exec("COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", errors.Join(err, t.c.rollback()))

@@ -24,6 +24,8 @@ type state struct {
 	streams   sorted[string, syncengine.Item] // by scope
 	inboxes   sorted[string, *syncengine.Message]
 	history   []*syncengine.Entry
+	scopeRows map[string]int64
+	refused   map[string]syncengine.Usage // by device
 }
 
 type rowKey struct {
@@ -39,6 +41,8 @@ func newState(s *schema.Schema) *state {
 		verdicts:  map[syncengine.WriteID]*syncengine.Verdict{},
 		quar:      map[syncengine.WriteID]*syncengine.Quarantined{},
 		conflicts: map[string]*syncengine.Conflict{},
+		scopeRows: map[string]int64{},
+		refused:   map[string]syncengine.Usage{},
 		awaited:   newSorted[rowKey](compareWriteID),
 		byKey:     newSorted[syncengine.ConflictKey](strings.Compare),
 		steps:     newSorted[rowKey](func(a, b syncengine.Step) int { return cmp.Compare(a.Number, b.Number) }),

@@ -93,6 +93,7 @@ func (t *table) index(x *tx, r *syncengine.Row) {
 	}
 	t.eachRef(r, func(f ref) { t.refs.add(x, f, r.ID) })
 	x.state.streams.add(x, r.Scope, syncengine.RowItem(r))
+	x.countScope(r.Scope, 1)
 }
 
 func (t *table) unindex(x *tx, r *syncengine.Row) {
@@ -104,6 +105,7 @@ func (t *table) unindex(x *tx, r *syncengine.Row) {
 	}
 	t.eachRef(r, func(f ref) { t.refs.remove(x, f, r.ID) })
 	x.state.streams.remove(x, r.Scope, syncengine.RowItem(r))
+	x.countScope(r.Scope, -1)
 }
 
 // eachRef calls fn for every id that a reference column, or a set of references, holds.

@@ -80,6 +80,8 @@ func (t *tx) PutVerdict(device string, v syncengine.Verdict) error {
 
 func (t *tx) PutQuarantined(q *syncengine.Quarantined) error {
 	id := syncengine.WriteID{Device: q.Device, N: q.N}
+	t.use(t.state.quar[id], -1)
+	t.use(q, 1)
 	eachAwaited(t.state.quar[id], func(k rowKey) { t.state.awaited.remove(t, k, id) })
 	c := copyQuarantined(q)
 	put(t, t.state.quar, id, c)

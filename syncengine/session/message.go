@@ -50,6 +50,7 @@ const (
 	NoticeRevoked      NoticeCode = "revoked"      // the device may not synchronise any more
 	NoticeClone        NoticeCode = "clone"        // this n was used by another copy of the replica
 	NoticeGap          NoticeCode = "gap"          // a changeset before this one is missing: say Hello again
+	NoticeQuota        NoticeCode = "quota"        // too much of this device waits in quarantine: somebody has to deal with it
 	NoticeStopping     NoticeCode = "stopping"     // the centre is about to stop
 	NoticeInternal     NoticeCode = "internal"
 	NoticeTimeout      NoticeCode = "timeout"

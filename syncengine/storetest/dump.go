@@ -62,7 +62,16 @@ func dumpTx(t testing.TB, tx syncengine.ReadTx) answers {
 		}
 	}
 	for _, scope := range worldScopes {
+		n, err := tx.ScopeRows(scope)
+		a.add(n, err, "rows of %s", scope)
 		items, err := tx.Changed(scope, syncengine.Position{}, 1000)
+		live := int64(0)
+		for i := range items {
+			if items[i].Row != nil {
+				live++
+			}
+		}
+		require.Equal(t, live, n, "rows of scope %s are counted", scope)
 		a.add(items, err, "changed %s", scope)
 		for i := range items {
 			page, err := tx.Changed(scope, syncengine.Position{Seq: items[i].Seq, Key: items[i].Key}, 1+i%3)
@@ -91,6 +100,8 @@ func dumpTx(t testing.TB, tx syncengine.ReadTx) answers {
 func dumpDevice(a answers, tx syncengine.ReadTx, d string) {
 	x, err := tx.Device(d)
 	a.add(x, err, "device %s", d)
+	used, err := tx.Refused(d)
+	a.add(used, err, "refused of %s", d)
 	inbox, err := tx.Inbox(d, 0, 1000)
 	a.add(inbox, err, "inbox %s", d)
 	for n := range int64(worldNs) {

@@ -15,6 +15,7 @@ const (
 	CloseRevoked      = 4403 // the device may not synchronise any more
 	CloseTimeout      = 4408 // no Hello came, or nothing at all for too long
 	CloseClone        = 4409 // this n was used by another copy of the replica
+	CloseQuota        = 4429 // too much of this device waits in quarantine
 	CloseGap          = 4410 // a changeset or frame before this one is missing
 )
 
@@ -29,6 +30,7 @@ var closeCodes = map[session.NoticeCode]int{
 	session.NoticeTimeout:      CloseTimeout,
 	session.NoticeClone:        CloseClone,
 	session.NoticeGap:          CloseGap,
+	session.NoticeQuota:        CloseQuota,
 }
 
 // CloseCode gives the close code that goes with a notice.

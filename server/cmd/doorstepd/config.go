@@ -17,6 +17,8 @@ import (
 	"github.com/knadh/koanf/providers/posflag"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+
+	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
 //go:embed defaults.yaml
@@ -37,6 +39,7 @@ type config struct {
 	MaxConnections int
 	CodeLife       time.Duration
 	HouseholdType  string
+	Quotas         syncengine.Quotas
 }
 
 // settings gives the keys that flags may set, with what a flag is called.
@@ -204,6 +207,9 @@ func (s *source) check() (c config, err error) {
 	} else {
 		c.MaxConnections = n
 	}
+	if c.Quotas, err = s.quotas(); err != nil {
+		return c, err
+	}
 	for _, d := range []struct {
 		key         string
 		field       *time.Duration
@@ -222,6 +228,16 @@ func (s *source) check() (c config, err error) {
 		return c, s.wrong("log.format", "auto, json or console")
 	}
 	return c, nil
+}
+
+func (s *source) quotas() (q syncengine.Quotas, err error) {
+	var n [4]int64
+	for i, key := range []string{"quotas.refused", "quotas.refused_mib", "quotas.scope_rows", "quotas.candidates"} {
+		if n[i], err = strconv.ParseInt(s.k.String(key), 10, 64); err != nil || n[i] < 0 || n[i] > 1e9 {
+			return q, s.wrong(key, "a whole number from 0 (no bound) to 1000000000")
+		}
+	}
+	return syncengine.Quotas{Refused: int(n[0]), RefusedBytes: n[1] << 20, ScopeRows: n[2], Candidates: int(n[3])}, nil
 }
 
 func validAddress(listen string) bool {

@@ -19,6 +19,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/doorstep-sync/doorstep/internal/imports"
+
+	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -98,7 +100,7 @@ func TestOrderOfSettings(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, config{
 		Listen: "127.0.0.1:3", Data: "./doorstep-data", County: 22, Origins: []string{"https://a.example"}, LogLevel: "warn", LogFormat: "json",
-		StopWithin: 20 * time.Second, MaxConnections: 10000, CodeLife: 15 * time.Minute, HouseholdType: "dwelling",
+		StopWithin: 20 * time.Second, MaxConnections: 10000, CodeLife: 15 * time.Minute, HouseholdType: "dwelling", Quotas: syncengine.DefaultQuotas,
 	}, c)
 	require.Equal(t, []string{"DOORSTEP_LISSTEN"}, unknown)
 	require.Equal(t, []any{"https://b.example", "https://c.example"}, origins(t, "DOORSTEP_ORIGINS=https://b.example, https://c.example"))

@@ -70,7 +70,7 @@ func (a *app) wire(now func() time.Time) (err error) {
 	queue := api.SQLQueue{DB: a.store.Reader(), County: c.County}
 	a.metrics = newMetrics(queue.Open)
 	bell := feed.New().County(c.County)
-	engine := syncengine.New(a.schema, syncengine.DefaultLimits)
+	engine := syncengine.New(a.schema, syncengine.DefaultLimits).WithQuotas(c.Quotas)
 	a.centre = centre.New(engine, a.store, centre.Options{Now: now, Bell: bell, Observer: commitMetrics{a.metrics}})
 	a.directory = directory.New(directory.Config{DB: a.store, County: c.County, Roles: a.schema.Roles, Now: now, Random: rand.Reader})
 	a.auth, err = auth.New(auth.Config{Directory: a.directory, Keys: keys, County: c.County, Now: now, Random: rand.Reader, CodeLife: c.CodeLife})
