@@ -65,6 +65,7 @@ var deviceExit = map[device.Code]int{
 	device.CodeNewer: ExitFailed, device.CodeCounty: ExitUsage, device.CodeNoCentre: ExitUsage,
 	device.CodeOffline: ExitOffline, device.CodeStopping: ExitOffline, device.CodeCentre: ExitOffline,
 	device.CodeTimeout: ExitOffline, device.CodeGap: ExitOffline,
+	device.CodeForeignCentre: ExitRefused, device.CodePlainText: ExitRefused,
 	device.CodeCodeRefused: ExitRefused, device.CodeRefused: ExitRefused,
 }
 

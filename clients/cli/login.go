@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorstep-sync/doorstep/clients/restclient"
+	"github.com/doorstep-sync/doorstep/clients/trust"
 )
 
 // signedIn is who is signed in where, kept in a file that only its owner can read.
@@ -102,12 +103,19 @@ func (a *app) centre() (*restclient.ClientWithResponses, error) {
 	if err != nil {
 		return nil, err
 	}
-	return restclient.NewClientWithResponses(s.Server, restclient.WithHTTPClient(a.Client), restclient.WithLanguage(a.lang), restclient.WithToken(s.Token))
+	centre := trust.NewCentre(a.knownCentres()[s.Server])
+	return restclient.NewClientWithResponses(s.Server, restclient.WithHTTPClient(a.client(centre)), restclient.WithLanguage(a.lang), restclient.WithToken(s.Token))
 }
 
 // stranger makes a client without a token.
-func (a *app) stranger(server string) (*restclient.ClientWithResponses, error) {
-	return restclient.NewClientWithResponses(server, restclient.WithHTTPClient(a.Client), restclient.WithLanguage(a.lang))
+func (a *app) stranger(server string, centre *trust.Centre) (*restclient.ClientWithResponses, error) {
+	return restclient.NewClientWithResponses(server, restclient.WithHTTPClient(a.client(centre)), restclient.WithLanguage(a.lang))
+}
+
+// stranded gives whom to take for a centre that nobody is signed in to: as the flags say, else as it was the last time.
+func (a *app) stranded(server string, f *trustFlags) (*trust.Centre, error) {
+	t, err := f.trust(a.knownCentres()[strings.TrimRight(server, "/")])
+	return trust.NewCentre(t), err
 }
 
 // answered tells what came of a request: nil if it was answered as hoped for (ok), else a fault. answer is asked only
@@ -119,6 +127,9 @@ func (a *app) answered(err error, answer func() (ok bool, body []byte, r *http.R
 	case errors.Is(err, context.Canceled), errors.As(err, &own):
 		return err
 	case errors.As(err, &sending):
+		if f := untrusted(err); f != nil {
+			return f
+		}
 		return unreachable(err)
 	case err != nil:
 		return fail(ExitFailed, "answer_odd").because(err)
@@ -171,6 +182,7 @@ func cleanLines(s string) string {
 
 func (a *app) loginCommand() *cobra.Command {
 	var server, login, file string
+	var flags *trustFlags
 	c := a.command("login", "login --server URL --login NAME [--password-file FILE]", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
 		if err := needFlags(cmd, "server", "login"); err != nil {
 			return err
@@ -182,7 +194,11 @@ func (a *app) loginCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		client, err := a.stranger(server)
+		centre, err := a.stranded(server, flags)
+		if err != nil {
+			return err
+		}
+		client, err := a.stranger(server, centre)
 		if err != nil {
 			return err
 		}
@@ -190,9 +206,10 @@ func (a *app) loginCommand() *cobra.Command {
 		if err := a.answered(err, func() (bool, []byte, *http.Response) { return r.JSON200 != nil, r.Body, r.HTTPResponse }); err != nil {
 			return err
 		}
-		return a.signIn(cmd.Context(), server, login, r.JSON200)
+		return a.signIn(cmd.Context(), server, login, r.JSON200, centre)
 	})
 	a.serverFlags(c, &server, &login)
+	flags = a.trustFlags(c)
 	a.passwordFlag(c, &file)
 	return c
 }
@@ -204,6 +221,7 @@ func (a *app) serverFlags(c *cobra.Command, server, login *string) {
 
 func (a *app) bootstrapCommand() *cobra.Command {
 	var server, login, file, code, name string
+	var flags *trustFlags
 	c := a.command("bootstrap", "bootstrap --server URL --code CODE --login NAME --name TEXT [--password-file FILE]", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
 		if err := needFlags(cmd, "server", "code", "login", "name"); err != nil {
 			return err
@@ -215,20 +233,29 @@ func (a *app) bootstrapCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		client, err := a.stranger(server)
+		short, print := trust.SplitCode(code)
+		if print != "" && flags.fingerprint == "" {
+			flags.fingerprint = print
+		}
+		centre, err := a.stranded(server, flags)
 		if err != nil {
 			return err
 		}
-		r, err := client.BootstrapWithResponse(cmd.Context(), restclient.BootstrapInputBody{Code: code, Login: login, Name: name, Password: password})
+		client, err := a.stranger(server, centre)
+		if err != nil {
+			return err
+		}
+		r, err := client.BootstrapWithResponse(cmd.Context(), restclient.BootstrapInputBody{Code: short, Login: login, Name: name, Password: password})
 		if err := a.answered(err, func() (bool, []byte, *http.Response) { return r.JSON201 != nil, r.Body, r.HTTPResponse }); err != nil {
 			if f := (*fault)(nil); errors.As(err, &f) && f.exit == ExitNotAllowed {
 				f.exit = ExitRefused // nobody is signed in here: it is the code that was wrong
 			}
 			return err
 		}
-		return a.signIn(cmd.Context(), server, login, r.JSON201)
+		return a.signIn(cmd.Context(), server, login, r.JSON201, centre)
 	})
 	a.serverFlags(c, &server, &login)
+	flags = a.trustFlags(c)
 	c.Flags().StringVar(&code, "code", "", a.say("flag.admin_code"))
 	c.Flags().StringVar(&name, "name", "", a.say("flag.name"))
 	a.passwordFlag(c, &file)
@@ -236,7 +263,10 @@ func (a *app) bootstrapCommand() *cobra.Command {
 }
 
 // signIn keeps the token and tells who it is for.
-func (a *app) signIn(ctx context.Context, server, login string, s *restclient.Session) error {
+func (a *app) signIn(ctx context.Context, server, login string, s *restclient.Session, centre *trust.Centre) error {
+	if err := a.greeted(server, centre, s.Pins); err != nil {
+		return err
+	}
 	if err := a.keep(sessionFile, signedIn{strings.TrimRight(server, "/"), login, s.Token, s.ExpiresAt}); err != nil {
 		return err
 	}

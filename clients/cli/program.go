@@ -39,7 +39,7 @@ type Program struct {
 	Zone   *time.Location // in which times are read and shown; nil = the machine's
 	Rand   io.Reader      // for ids and keys; nil = crypto/rand
 	Clock  device.Clock   // of the replica; nil = the machine's
-	Client *http.Client   // for REST; nil = one that waits 60 s
+	Client *http.Client   // for REST, trusted as it is; nil = one that waits 60 s and takes only the centre it knows
 	After  func(time.Duration) <-chan time.Time
 	// Secret reads a password that is not to be seen, after showing prompt; nil = from the terminal that In is. It
 	// gives errNoTerminal if there is none.
@@ -73,8 +73,5 @@ func (p *Program) defaults() {
 	}
 	if p.Rand == nil {
 		p.Rand = rand.Reader
-	}
-	if p.Client == nil {
-		p.Client = &http.Client{Timeout: time.Minute}
 	}
 }

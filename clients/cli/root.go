@@ -84,7 +84,7 @@ func (a *app) between(low, high int) cobra.PositionalArgs {
 
 func (a *app) root() *cobra.Command {
 	root := a.group("root", "doorstep",
-		a.enrolCommand(), a.statusCommand(), a.syncCommand(), a.watchCommand(),
+		a.enrolCommand(), a.trustCommand(), a.statusCommand(), a.syncCommand(), a.watchCommand(),
 		a.newCommand(), a.setCommand(), a.deleteCommand(), a.listCommand(), a.showCommand(),
 		a.conflictsCommand(), a.rejectedCommand(), a.tablesCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoAmICommand(), a.bootstrapCommand(), a.orgCommand(), a.staffingCommand(),

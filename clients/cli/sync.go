@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/clients/trust"
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
@@ -36,6 +37,7 @@ func tooLong(name, text string, limit int) error {
 
 func (a *app) enrolCommand() *cobra.Command {
 	var e device.Enrolment
+	var flags *trustFlags
 	c := a.command("enrol", "enrol --server URL --code CODE [--label TEXT]", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
 		if err := needFlags(cmd, "server", "code"); err != nil {
 			return err
@@ -49,12 +51,17 @@ func (a *app) enrolCommand() *cobra.Command {
 		if e.Label == "" {
 			e.Label = hostName()
 		}
+		var err error
+		if e.Trust, err = flags.trust(trust.Trust{}); err != nil {
+			return err
+		}
 		return a.enrol(cmd.Context(), e)
 	})
 	c.Aliases = []string{"enroll"}
 	c.Flags().StringVar(&e.Centre, "server", "", a.say("flag.server"))
 	c.Flags().StringVar(&e.Code, "code", "", a.say("flag.code"))
 	c.Flags().StringVar(&e.Label, "label", "", a.say("flag.label"))
+	flags = a.trustFlags(c)
 	return c
 }
 
@@ -115,6 +122,13 @@ func (a *app) enrol(ctx context.Context, e device.Enrolment) error {
 		}
 		return err
 	}
+	known, err := a.replica.Trust(ctx)
+	if err == nil {
+		err = a.met(id.Centre, known) // signing in there needs no fingerprint any more
+	}
+	if err != nil {
+		return err
+	}
 	doc := enrolled{id.Device, id.Account, id.Centre, absolute(path), absolute(device.KeyPath(path)), nil}
 	if !a.json {
 		a.print("enrolled", doc.Replica, doc.Key)
@@ -164,15 +178,7 @@ func (a *app) remote(ctx context.Context) (device.Remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := r.KeyTokens(ctx, a.Client)
-	if err != nil {
-		return nil, err
-	}
-	id, err := r.Identity(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return device.WebSocket(id.Centre, tokens, device.WebSocketOptions{})
+	return r.Remote(ctx, a.Client, device.WebSocketOptions{})
 }
 
 func (a *app) round(ctx context.Context) (device.Report, error) {

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,6 +34,7 @@ import (
 	"github.com/doorstep-sync/doorstep/server/gateway"
 	"github.com/doorstep-sync/doorstep/server/messages"
 	"github.com/doorstep-sync/doorstep/server/store"
+	"github.com/doorstep-sync/doorstep/server/transport"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
@@ -126,8 +130,11 @@ func (m *machine) do(args ...string) string {
 	return out.String()
 }
 
-// newWorld starts a centre without anybody in it.
-func newWorld(t testing.TB) *world {
+// newWorld starts a centre without anybody in it, over plain text.
+func newWorld(t testing.TB) *world { return newWorldOver(t, nil) }
+
+// newWorldOver starts one that proves itself; nil = plain text.
+func newWorldOver(t testing.TB, identity transport.Identity) *world {
 	t.Helper()
 	w := &world{t: t, at: start, dir: t.TempDir(), people: map[string]*machine{}}
 	s, err := load.Default()
@@ -139,24 +146,43 @@ func newWorld(t testing.TB) *world {
 	bell := feed.New().County(1)
 	c := centre.New(se.New(s, se.DefaultLimits), db, centre.Options{Now: w.Now, Bell: bell})
 	people := directory.New(directory.Config{DB: db, County: 1, Roles: s.Roles, Now: w.Now, Random: newDice(2)})
-	who, err := auth.New(auth.Config{Directory: people, Keys: keys, County: 1, Now: w.Now, Random: newDice(3), Argon: auth.Argon{Memory: 8, Time: 1, Threads: 1}})
+	who, err := auth.New(auth.Config{Directory: people, Keys: keys, County: 1, Now: w.Now, Random: newDice(3), Argon: auth.Argon{Memory: 8, Time: 1, Threads: 1},
+		Fingerprint: func() string {
+			if identity == nil {
+				return ""
+			}
+			return identity.Pins()[0].Fingerprint()
+		}})
 	require.NoError(t, err)
 	sockets, err := gateway.New(gateway.Options{Auth: authenticator{who}, Centre: c, Bell: bell, Now: w.Now})
 	require.NoError(t, err)
 	rest := api.New(api.Config{
 		Auth: who, Directory: people, Schema: s, Decider: c, State: db, Queue: api.SQLQueue{DB: db.Reader(), County: 1},
 		Households: households(db.Reader(), s), Revoked: sockets.Revoked, Log: zerolog.Nop(), Now: w.Now, Boot: "boot", Version: "test",
+		Pins: func() []string {
+			if identity == nil {
+				return nil
+			}
+			return transport.Strings(identity.Pins())
+		},
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/", rest)
 	mux.Handle("/v1/sync", sockets)
-	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	w.server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if w.down.Load() {
 			panic(http.ErrAbortHandler)
 		}
 		mux.ServeHTTP(rw, r)
 	}))
+	if identity != nil { // not StartTLS: it has a certificate of its own
+		w.server.Listener = tls.NewListener(w.server.Listener, transport.Config(identity))
+	}
+	w.server.Start()
 	w.url = w.server.URL
+	if identity != nil {
+		w.url = strings.Replace(w.url, "http", "https", 1)
+	}
 	w.code, err = who.BootstrapCode(context.Background())
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -221,9 +247,10 @@ const org = `code,name,level,parent,grid_type
 `
 
 // settle makes a county with an administrator (root), a supervisor (zhou), and two grid workers (wang, li).
-func settle(t testing.TB) *world {
+func settle(t testing.TB) *world { return settled(t, newWorld(t)) }
+
+func settled(t testing.TB, w *world) *world {
 	t.Helper()
-	w := newWorld(t)
 	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "password"), []byte(password+"\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "org.csv"), []byte(org), 0o600))
 	pw := "--password-file=" + filepath.Join(w.dir, "password")
@@ -236,11 +263,16 @@ func settle(t testing.TB) *world {
 		root.do("account", "create", "--login", x.login, "--name", x.name)
 		root.do("assign", "create", x.login, "grid_worker", grid)
 	}
-	w.machine("zhou").do("login", "--server", w.url, "--login", "zhou", pw)
+	login := []string{"login", "--server", w.url, "--login", "zhou", pw}
+	if len(w.code) > 11 {
+		login = append(login, "--fingerprint", w.code[12:])
+	}
+	w.machine("zhou").do(login...)
 	for _, login := range []string{"zhou", "wang", "li"} {
 		w.machine(login).do("enrol", "--server", w.url, "--code", code(root.do("code", "create", login)), "--label", login+"的手机")
 	}
 	return w
 }
 
-func code(out string) string { return codeForm.FindString(out) }
+// code finds the enrolment code, with the fingerprint behind it if there is one.
+func code(out string) string { return regexp.MustCompile(`[0-9A-Z]{5}(-[0-9A-Z]{5})+`).FindString(out) }

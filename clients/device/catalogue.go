@@ -45,6 +45,8 @@ const (
 	CodeCentre          Code = "centre"
 	CodeTimeout         Code = "timeout"
 	CodeClock           Code = "clock"
+	CodeForeignCentre   Code = "foreign_centre"
+	CodePlainText       Code = "plain_text"
 )
 
 type sentence struct {
@@ -91,6 +93,8 @@ var catalogue = map[Code]sentence{
 	CodeGap:             {true, "中心缺少前面的记录，会自动重新发送。", "The centre is missing something sent before; it will be sent again."},
 	CodeStopping:        {true, "中心正在停机维护；稍后会自动重试。", "The centre is stopping for maintenance; it will be tried again later."},
 	CodeCentre:          {true, "中心暂时出错；稍后会自动重试，记录都在本机。", "The centre has a problem at the moment; it will be tried again later. Everything is saved on this device."},
+	CodeForeignCentre:   {true, "对方不是本机登记时的那个中心，没有发送任何内容；请检查网络，中心确实更换过证书时请向管理员核对指纹。", "Who answered is not the centre that this device was enrolled with; nothing was sent. Check the network; if the centre did change its certificate, compare the fingerprint with the administrator."},
+	CodePlainText:       {false, "这个地址会明文传输，没有发送任何内容；请使用 https 地址，或由管理员确认后加 --insecure-plain-text。", "This address would send everything in plain text, so nothing was sent; use an https address, or --insecure-plain-text if the administrator says so."},
 	CodeTimeout:         {true, "中心没有及时回应；稍后会自动重试。", "The centre did not answer in time; it will be tried again."},
 	CodeClock:           {true, "本机的时钟不准；记录不受影响，请校准时间。", "The clock of this device is off; nothing is lost for it, but please set it."},
 }

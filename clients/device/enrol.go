@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/doorstep-sync/doorstep/clients/trust"
 )
 
 // Enrolment is what a person gives to make a device known.
@@ -14,6 +16,7 @@ type Enrolment struct {
 	Code   string       // as typed
 	Label  string       // what people call the device
 	Client *http.Client // nil = one that waits 20 s
+	Trust  trust.Trust  // whom to take for the centre, where the code does not carry its fingerprint
 	Lang   string       // language of the centre's refusals; "" = zh-CN
 }
 
@@ -30,19 +33,31 @@ func (r *Replica) Enrol(ctx context.Context, e Enrolment) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
+	code, print := trust.SplitCode(e.Code)
+	if print != "" {
+		e.Trust.Pins = []string{print}
+	}
+	if err := e.Trust.CheckURL(e.Centre); err != nil {
+		return Identity{}, unreached(err)
+	}
+	centre := trust.NewCentre(e.Trust)
+	if e.Client == nil {
+		e.Client = centre.Client(dialFor)
+		defer e.Client.CloseIdleConnections()
+	}
 	key, err := makeKey(KeyPath(r.path), r.opts.Rand)
 	if err != nil {
 		return Identity{}, err
 	}
 	public := base64url(key.Public().(ed25519.PublicKey))
-	code := normalCode(e.Code)
 	in := map[string]string{
-		"code": e.Code, "public_key": public, "label": e.Label, "app": r.opts.App,
+		"code": code, "public_key": public, "label": e.Label, "app": r.opts.App,
 		"proof": base64url(ed25519.Sign(key, []byte("doorstep-enrol-v1\n"+code+"\n"+public+"\n"))),
 	}
 	var out struct {
-		Device  string `json:"device"`
-		Account string `json:"account"`
+		Device  string   `json:"device"`
+		Account string   `json:"account"`
+		Pins    []string `json:"pins"`
 	}
 	rest := rest{base: strings.TrimSuffix(u.String(), "/"), client: e.Client, lang: e.Lang}
 	if err := rest.post(ctx, "/v1/enrol", in, &out); err != nil {
@@ -58,11 +73,12 @@ func (r *Replica) Enrol(ctx context.Context, e Enrolment) (Identity, error) {
 		return Identity{}, say(CodeNoCentre, nil)
 	}
 	id := Identity{Device: out.Device, Account: out.Account, Centre: e.Centre}
-	return id, r.Identify(ctx, id)
-}
-
-// normalCode gives the one form of a typed code, which is what is signed: upper case, without separators, O as 0, I
-// and L as 1.
-func normalCode(typed string) string {
-	return strings.NewReplacer("-", "", " ", "", "\t", "", "\r", "", "\n", "", "_", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(typed))
+	kept := e.Trust
+	if met := centre.Met(); met != "" { // whole, where the code carried its beginning
+		kept.Pins = []string{met}
+		if t, anew := centre.Announced(out.Pins); anew {
+			kept.Pins = t.Pins
+		}
+	}
+	return id, r.identify(ctx, id, &kept)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/doorstep-sync/doorstep/clients/trust"
 	"github.com/doorstep-sync/doorstep/schema"
 )
 
@@ -23,7 +24,10 @@ func (r *Replica) Identity(ctx context.Context) (id Identity, err error) {
 
 // Identify tells a new replica which device it is. A replica never becomes another device: its changesets are
 // numbered and chained under one name. Saying the same again may move it to another address of the centre.
-func (r *Replica) Identify(ctx context.Context, id Identity) error {
+func (r *Replica) Identify(ctx context.Context, id Identity) error { return r.identify(ctx, id, nil) }
+
+// identify is Identify, and keeps whom to trust in the same transaction unless it is nil.
+func (r *Replica) identify(ctx context.Context, id Identity, kept *trust.Trust) error {
 	if !schema.IsUUID(id.Device) || id.Account == "" {
 		return fmt.Errorf("device: an identity needs a device id (a UUID) and an account")
 	}
@@ -38,6 +42,11 @@ func (r *Replica) Identify(ctx context.Context, id Identity) error {
 		ctl.Device, ctl.Account, ctl.Schema = id.Device, id.Account, r.schema.Version
 		if err := p.PutControl(ctl); err != nil {
 			return err
+		}
+		if kept != nil {
+			if err := p.putTrust(*kept); err != nil {
+				return err
+			}
 		}
 		return p.exec(`UPDATE ds_state SET centre = ?`, id.Centre)
 	})

@@ -142,7 +142,7 @@ func verify(ctx context.Context, conn *sql.Conn) error {
 // prepare makes or upgrades the tables, in one transaction. A file that another program left something else in is
 // refused before anything is written.
 func (r *Replica) prepare(ctx context.Context, fresh bool) error {
-	sum := sha256.Sum256([]byte(strings.Join(ddl.Replica(r.schema), "\n") + engineTables))
+	sum := sha256.Sum256([]byte(strings.Join(ddl.Replica(r.schema), "\n") + engineTables + trustTable))
 	tables := hex.EncodeToString(sum[:])
 	had, err := r.made(ctx, fresh)
 	if err != nil || had == tables {
@@ -153,7 +153,7 @@ func (r *Replica) prepare(ctx context.Context, fresh bool) error {
 		if err != nil {
 			return err
 		}
-		for _, q := range append([]string{engineTables}, ddl.ReplicaUpgrade(r.schema, have)...) {
+		for _, q := range append([]string{engineTables, trustTable}, ddl.ReplicaUpgrade(r.schema, have)...) {
 			if err := p.exec(q); err != nil {
 				return fmt.Errorf("make tables of the replica: %w", err)
 			}

@@ -45,7 +45,7 @@ func (c *rest) post(ctx context.Context, path string, in, out any) error {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return say(CodeOffline, err)
+		return unreached(err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/doorstep-sync/doorstep/clients/trust"
 )
 
 // Tokens gives what proves to the centre who calls.
@@ -38,7 +40,18 @@ func (r *Replica) KeyTokens(ctx context.Context, client *http.Client) (Tokens, e
 	if err != nil {
 		return nil, err
 	}
-	return &keyTokens{device: id.Device, key: key, clock: r.opts.Clock, rest: rest{base: strings.TrimSuffix(u.String(), "/"), client: client}}, nil
+	known, err := r.Trust(ctx)
+	if err != nil {
+		return nil, err
+	}
+	centre := trust.NewCentre(known)
+	if client == nil {
+		client = centre.Client(dialFor)
+	}
+	return &keyTokens{
+		device: id.Device, key: key, clock: r.opts.Clock, rest: rest{base: strings.TrimSuffix(u.String(), "/"), client: client},
+		centre: centre, announced: func(ctx context.Context, pins []string) { r.announced(ctx, centre, pins) },
+	}, nil
 }
 
 // tokenFor is how long a token is used before a new one is asked for; the centre's last 15 minutes. It is measured on
@@ -50,6 +63,9 @@ type keyTokens struct {
 	key    ed25519.PrivateKey
 	clock  Clock
 	rest   rest
+	centre *trust.Centre
+	// announced hears the pins that came with a token.
+	announced func(context.Context, []string)
 
 	mu    sync.Mutex
 	token string
@@ -73,12 +89,14 @@ func (k *keyTokens) Token(ctx context.Context) (string, error) {
 	}
 	sig := ed25519.Sign(k.key, []byte("doorstep-token-v1\n"+k.device+"\n"+challenge.Challenge+"\n"))
 	var token struct {
-		Token string `json:"token"`
+		Token string   `json:"token"`
+		Pins  []string `json:"pins"`
 	}
 	in := map[string]string{"device": k.device, "challenge": challenge.Challenge, "signature": base64url(sig)}
 	if err := k.rest.post(ctx, "/v1/token", in, &token); err != nil {
 		return "", err
 	}
+	k.announced(ctx, token.Pins)
 	k.token, k.boot, k.until = token.Token, now.Boot, now.Mono+tokenFor.Milliseconds()
 	return k.token, nil
 }

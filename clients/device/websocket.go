@@ -2,7 +2,6 @@ package device
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/doorstep-sync/doorstep/clients/trust"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
 	"github.com/doorstep-sync/doorstep/syncengine/wire"
@@ -33,7 +33,7 @@ const (
 // WebSocketOptions change how the centre is reached. The zero value is right.
 type WebSocketOptions struct {
 	Format wire.Format      // wire.JSON for people who read along
-	TLS    *tls.Config      // nil = the machine's certificates
+	Centre *trust.Centre    // whom to take for the centre; nil = one that is publicly trusted
 	Now    func() time.Time // for deadlines; nil = time.Now
 	Header http.Header      // sent with the handshake besides the token
 }
@@ -44,6 +44,12 @@ func WebSocket(centre string, tokens Tokens, o WebSocketOptions) (Remote, error)
 	u, err := centreURL(centre)
 	if err != nil {
 		return nil, err
+	}
+	if o.Centre == nil {
+		o.Centre = trust.NewCentre(trust.Trust{})
+	}
+	if err := o.Centre.Trust().CheckURL(centre); err != nil {
+		return nil, unreached(err)
 	}
 	u.Scheme = strings.Replace(u.Scheme, "http", "ws", 1)
 	u.Path = strings.TrimSuffix(u.Path, "/") + SyncPath
@@ -87,7 +93,7 @@ func (w *webSocket) Dial(ctx context.Context) (Conn, error) {
 	}
 	header.Set("Authorization", "Bearer "+token)
 	d := websocket.Dialer{
-		Proxy: http.ProxyFromEnvironment, HandshakeTimeout: shakeWithin, TLSClientConfig: w.opts.TLS,
+		Proxy: http.ProxyFromEnvironment, HandshakeTimeout: shakeWithin, TLSClientConfig: w.opts.Centre.TLS(),
 		Subprotocols: []string{w.opts.Format.Subprotocol()},
 	}
 	ws, resp, err := d.DialContext(ctx, w.url, header) //nolint:bodyclose // gorilla gives a body that needs no closing
@@ -108,7 +114,7 @@ func (w *webSocket) Dial(ctx context.Context) (Conn, error) {
 // shake gives a refused handshake its sentence.
 func shake(resp *http.Response, err error) error {
 	if resp == nil {
-		return say(CodeOffline, err)
+		return unreached(err)
 	}
 	err = fmt.Errorf("handshake: %s: %w", resp.Status, err)
 	switch resp.StatusCode {

@@ -586,6 +586,9 @@ type Enrolled struct {
 	// Device The device's id: it names its changesets.
 	Device string `json:"device"`
 
+	// Pins As in a session.
+	Pins *[]string `json:"pins,omitempty"`
+
 	// Schema Version of the centre's declarations.
 	Schema int64 `json:"schema"`
 }
@@ -732,6 +735,9 @@ type SchemaDoc struct {
 // Session defines model for Session.
 type Session struct {
 	ExpiresAt time.Time `json:"expires_at"`
+
+	// Pins What to take for this centre from now on: SHA-256 (hexadecimal) of the public keys of its authority, the present one first, then the next. Absent where public authorities vouch for it.
+	Pins *[]string `json:"pins,omitempty"`
 
 	// Token Send it as Authorization: Bearer. Never put it in a URL.
 	Token string `json:"token"`

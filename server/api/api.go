@@ -57,8 +57,9 @@ type Config struct {
 	Revoked    func(device string) // closes a device's connections; nil = nobody to tell
 	Log        zerolog.Logger
 	Now        func() time.Time
-	Boot       string // id of this process, for the monotonic clock of console changesets
-	Version    string // of the program
+	Boot       string          // id of this process, for the monotonic clock of console changesets
+	Version    string          // of the program
+	Pins       func() []string // what clients are to take for this centre; nil = nothing
 }
 
 // API serves the REST interface. Safe for use by several goroutines.

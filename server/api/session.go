@@ -12,6 +12,7 @@ import (
 type Session struct {
 	Token     string    `json:"token" doc:"Send it as Authorization: Bearer. Never put it in a URL."`
 	ExpiresAt time.Time `json:"expires_at"`
+	Pins      []string  `json:"pins,omitempty" doc:"What to take for this centre from now on: SHA-256 (hexadecimal) of the public keys of its authority, the present one first, then the next. Absent where public authorities vouch for it."`
 }
 
 // Me is the account that calls and what it may do now.
@@ -56,6 +57,8 @@ type Enrolled struct {
 	Account     string `json:"account"`
 	AccountName string `json:"account_name"`
 	Schema      int    `json:"schema" doc:"Version of the centre's declarations."`
+
+	Pins []string `json:"pins,omitempty" doc:"As in a session."`
 }
 
 type challengeInput struct {
@@ -121,7 +124,19 @@ func (a *API) signIn(ctx context.Context, login, password string) (*sessionBody,
 	if err != nil {
 		return nil, err
 	}
-	return &sessionBody{Session{t.Text, t.Expires.UTC()}}, nil
+	return a.session(t), nil
+}
+
+func (a *API) session(t auth.Token) *sessionBody {
+	return &sessionBody{Session{t.Text, t.Expires.UTC(), a.pins()}}
+}
+
+// pins are those that clients are told to expect.
+func (a *API) pins() []string {
+	if a.Pins == nil {
+		return nil
+	}
+	return a.Pins()
 }
 
 func (a *API) changePassword(ctx context.Context, in *passwordInput) (*empty, error) {
@@ -143,7 +158,7 @@ func (a *API) enrol(ctx context.Context, in *enrolInput) (*struct{ Body Enrolled
 		return nil, err
 	}
 	a.Log.Info().Str("device", v.ID).Str("account", v.Account).Msg("device enrolled")
-	return &struct{ Body Enrolled }{Enrolled{v.ID, v.Account, account.Name, a.Schema.Version}}, nil
+	return &struct{ Body Enrolled }{Enrolled{v.ID, v.Account, account.Name, a.Schema.Version, a.pins()}}, nil
 }
 
 func (a *API) challenge(_ context.Context, in *challengeInput) (*struct{ Body Challenge }, error) {
@@ -159,7 +174,7 @@ func (a *API) token(ctx context.Context, in *tokenInput) (*sessionBody, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sessionBody{Session{t.Text, t.Expires.UTC()}}, nil
+	return a.session(t), nil
 }
 
 // Language and label of a sentence that stands in a body.

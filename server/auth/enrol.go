@@ -14,14 +14,25 @@ import (
 
 // Code is a one-time code for people to type: ten characters, shown once, stored as a keyed hash.
 type Code struct {
-	Text    string // XXXXX-XXXXX
+	Text    string // XXXXX-XXXXX, and the fingerprint of the centre's authority behind it, if it has one
 	Expires time.Time
 }
 
 // crockford is base32 without I, L, O and U, which people misread.
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-const codeLength = 10
+const (
+	codeLength        = 10
+	fingerprintLength = 20
+)
+
+// carried puts the fingerprint of the centre's authority behind a code: who types the code then knows the centre too.
+func (s *Service) carried(code string) string {
+	if s.print == nil || s.print() == "" {
+		return code
+	}
+	return code + "-" + s.print()
+}
 
 // newCodeText makes 50 random bits.
 func (s *Service) newCodeText() (string, error) {
@@ -35,8 +46,8 @@ func (s *Service) newCodeText() (string, error) {
 	return string(b[:5]) + "-" + string(b[5:]), nil
 }
 
-// NormalCode gives the one form of a typed code: upper case, separators dropped, O read as 0, I and L as 1. Devices
-// sign this form. It is "" for what cannot be a code.
+// NormalCode gives the one form of a typed code: upper case, separators dropped, O read as 0, I and L as 1, without a
+// fingerprint behind it. Devices sign this form. It is "" for what cannot be a code.
 func NormalCode(typed string) string {
 	if len(typed) > 64 {
 		return ""
@@ -56,10 +67,13 @@ func NormalCode(typed string) string {
 		}
 		b.WriteRune(r)
 	}
-	if b.Len() != codeLength {
-		return ""
+	switch b.Len() {
+	case codeLength:
+		return b.String()
+	case codeLength + fingerprintLength:
+		return b.String()[:codeLength]
 	}
-	return b.String()
+	return ""
 }
 
 // NewCode makes an enrolment code for an account. Nothing but the result holds its text.
@@ -72,7 +86,7 @@ func (s *Service) NewCode(ctx context.Context, account, by string) (Code, error)
 	if err != nil {
 		return Code{}, err
 	}
-	return Code{text, time.UnixMilli(expires)}, nil
+	return Code{s.carried(text), time.UnixMilli(expires)}, nil
 }
 
 // Enrolment is a device's asking to be known.

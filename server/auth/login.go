@@ -102,7 +102,7 @@ func (s *Service) BootstrapCode(ctx context.Context) (string, error) {
 	if err := s.dir.PutSetting(ctx, bootstrapKey, hash); err != nil {
 		return "", err
 	}
-	return text, nil
+	return s.carried(text), nil
 }
 
 // Bootstrap makes the first administrator of the one-time code.

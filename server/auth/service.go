@@ -27,6 +27,8 @@ type Config struct {
 	Argon     Argon         // zero = DefaultArgon
 	Hashes    int           // passwords hashed at once, 19 MiB and 50 ms each; 0 = 2
 	CodeLife  time.Duration // of enrolment codes; 0 = 15 minutes
+	// Fingerprint of the centre's authority, which codes carry behind them; nil, or "" from it = none.
+	Fingerprint func() string
 }
 
 // Service is safe for use by several goroutines.
@@ -40,6 +42,7 @@ type Service struct {
 	decoy    string        // hash that unknown logins are checked against
 	hashing  chan struct{} // one slot for each hash in work
 	codeLife time.Duration
+	print    func() string
 	tries    *limiter
 	started  [16]byte // makes challenges of another process void
 
@@ -61,7 +64,7 @@ func New(c Config) (*Service, error) {
 	}
 	s := &Service{
 		dir: c.Directory, keys: c.Keys, county: c.County, issuer: issuerPrefix + strconv.FormatInt(c.County, 10), now: c.Now, argon: c.Argon,
-		hashing: make(chan struct{}, c.Hashes), codeLife: c.CodeLife, tries: newLimiter(c.Now), random: c.Random, used: map[string]int64{},
+		hashing: make(chan struct{}, c.Hashes), codeLife: c.CodeLife, print: c.Fingerprint, tries: newLimiter(c.Now), random: c.Random, used: map[string]int64{},
 	}
 	if err := s.read(s.started[:]); err != nil {
 		return nil, err

@@ -40,13 +40,21 @@ type config struct {
 	CodeLife       time.Duration
 	HouseholdType  string
 	Quotas         syncengine.Quotas
+	TLS            tlsConfig
 }
 
 // settings gives the keys that flags may set, with what a flag is called.
 var settings = map[string]string{"listen": "listen", "data": "data", "county": "county", "schema": "schema", "origins": "origin",
 	"log.level": "log-level", "log.format": "log-format", "stop_within": "stop-within", "max_connections": "max-connections", "code_life": "code-life"}
 
+func init() {
+	for key, flag := range tlsSettings {
+		settings[key] = flag
+	}
+}
+
 func addFlags(f *pflag.FlagSet) {
+	addTLSFlags(f)
 	f.String("config", "", "YAML file with settings")
 	f.String("listen", "", "address and port to listen on (default 127.0.0.1:8737)")
 	f.String("data", "", "folder for the database and the keys (default ./doorstep-data)")
@@ -142,7 +150,7 @@ func (s *source) variables(environ func() []string, known []string) (unknown []s
 				continue
 			}
 			s.where[key] = "the variable " + name
-			if key == "origins" {
+			if key == "origins" || key == "tls.names" {
 				return key, split(value)
 			}
 			return key, value
@@ -227,7 +235,8 @@ func (s *source) check() (c config, err error) {
 	if !slices.Contains([]string{"auto", "json", "console"}, c.LogFormat) {
 		return c, s.wrong("log.format", "auto, json or console")
 	}
-	return c, nil
+	c.TLS, err = s.checkTLS()
+	return c, err
 }
 
 func (s *source) quotas() (q syncengine.Quotas, err error) {

@@ -78,6 +78,11 @@ func TestWrongUse(t *testing.T) {
 		{"value in a file", []string{"serve", "--config", file("value.yaml", "log:\n  level: loud")}, nil, "log.level in " + filepath.Join(dir, "value.yaml") + ` is "loud"`},
 		{"open folder", []string{"serve", "--data", open}, nil, "run: chmod 700"},
 		{"folder is a file", []string{"serve", "--data", file("plain", "")}, nil, "choose another with --data"},
+		{"certificate without key", []string{"serve", "--tls-cert", "x"}, nil, "give both, or neither"},
+		{"authority alone", []string{"serve", "--tls-authority", "x"}, nil, "belongs to a given certificate"},
+		{"plain and certificate", []string{"serve", "--insecure-plain-text", "--tls-own"}, nil, "exclude one another"},
+		{"no such certificate", []string{"serve", "--tls-cert", "/none.pem", "--tls-key", "/none.pem", "--data", filepath.Join(dir, "c")}, nil, "read the key of the certificate"},
+		{"plain text by a word", []string{"serve"}, []string{"DOORSTEP_INSECURE_PLAIN_TEXT=perhaps"}, "it must be true or false"},
 		{"declarations", []string{"serve", "--schema", filepath.Join(dir, "none"), "--data", data}, nil, "there is no folder of declarations "},
 		{"record type", []string{"serve", "--data", data, "--config", file("staff.yaml", "staffing:\n  record: castle")}, nil, `staffing.record is "castle"`},
 	} {
@@ -101,6 +106,7 @@ func TestOrderOfSettings(t *testing.T) {
 	require.Equal(t, config{
 		Listen: "127.0.0.1:3", Data: "./doorstep-data", County: 22, Origins: []string{"https://a.example"}, LogLevel: "warn", LogFormat: "json",
 		StopWithin: 20 * time.Second, MaxConnections: 10000, CodeLife: 15 * time.Minute, HouseholdType: "dwelling", Quotas: syncengine.DefaultQuotas,
+		TLS: tlsConfig{Names: []string{}},
 	}, c)
 	require.Equal(t, []string{"DOORSTEP_LISSTEN"}, unknown)
 	require.Equal(t, []any{"https://b.example", "https://c.example"}, origins(t, "DOORSTEP_ORIGINS=https://b.example, https://c.example"))
@@ -151,12 +157,16 @@ func (s *safeBuffer) Write(p []byte) (int, error) {
 }
 func (s *safeBuffer) String() string { s.mu.Lock(); defer s.mu.Unlock(); return s.b.String() }
 
-func start(t *testing.T, data string) *running {
+func start(t *testing.T, data string) *running { return startWith(t, data, func(*config) {}) }
+
+// startWith starts a centre with other settings than the usual.
+func startWith(t *testing.T, data string, change func(*config)) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{t: t, stop: cancel, done: make(chan error, 1), log: &safeBuffer{}}
 	c := config{Listen: "127.0.0.1:0", Data: data, County: 370115, LogLevel: "debug", LogFormat: "json", StopWithin: 5 * time.Second,
 		MaxConnections: 100, CodeLife: 15 * time.Minute, HouseholdType: "household"}
+	change(&c)
 	ready := make(chan greeting, 1)
 	go func() { r.done <- serve(ctx, c, zerolog.New(r.log), time.Now, func(g greeting) { ready <- g }) }()
 	select {

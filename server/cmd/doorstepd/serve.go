@@ -8,6 +8,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -22,6 +23,8 @@ type greeting struct {
 	Data      string `json:"data"`
 	AdminCode string `json:"admin_code,omitempty"` // until there is an administrator; each start makes a new one
 	Version   string `json:"version"`
+	// Fingerprint of the centre's own authority, as codes carry it; empty where public authorities vouch, and for plain text.
+	Fingerprint string `json:"fingerprint,omitempty"`
 }
 
 func serveCommand(out, errs io.Writer, environ func() []string, now func() time.Time) *cobra.Command {
@@ -58,6 +61,9 @@ func greet(out io.Writer, g greeting, asJSON bool) {
 		return
 	}
 	fmt.Fprintf(out, "敲门中心已启动 Doorstep centre listens on %s\n数据 data: %s\n", g.URL, g.Data)
+	if g.Fingerprint != "" {
+		fmt.Fprintf(out, "指纹 fingerprint: %s\n", g.Fingerprint)
+	}
 	if g.AdminCode != "" {
 		fmt.Fprintf(out, "管理员一次性代码 one-time administrator code: %s\n", g.AdminCode)
 	}
@@ -80,15 +86,24 @@ func serve(ctx context.Context, c config, logger zerolog.Logger, now func() time
 		return errors.Join(err, a.closeStore())
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- a.server.Serve(l) }()
+	go func() { failed <- a.accept(l) }()
 	logger.Info().Str("listen", l.Addr().String()).Int64("county", c.County).Int("schema", a.schema.Version).Str("version", version).Msg("centre started")
-	ready(greeting{"http://" + l.Addr().String(), a.folder.path, code, version})
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-		if errors.Is(err, http.ErrServerClosed) {
-			err = nil
+	ready(greeting{a.scheme() + l.Addr().String(), a.folder.path, code, version, a.fingerprint()})
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
+	for running := true; running; {
+		select {
+		case <-again:
+			a.reload(logger)
+			continue
+		case <-ctx.Done():
+		case err = <-failed:
+			if errors.Is(err, http.ErrServerClosed) {
+				err = nil
+			}
 		}
+		running = false
 	}
 	logger.Info().Msg("centre stops")
 	err = errors.Join(err, a.stop())

@@ -23,6 +23,7 @@ import (
 	"github.com/doorstep-sync/doorstep/server/directory"
 	"github.com/doorstep-sync/doorstep/server/feed"
 	"github.com/doorstep-sync/doorstep/server/store"
+	"github.com/doorstep-sync/doorstep/server/transport"
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
@@ -38,6 +39,7 @@ type app struct {
 	directory *directory.Directory
 	sockets   sockets
 	metrics   *metrics
+	identity  transport.Identity // nil = plain text
 	server    *http.Server
 
 	stopping atomic.Bool
@@ -60,6 +62,9 @@ func (a *app) wire(now func() time.Time) (err error) {
 	if a.folder, err = openFolder(c.Data); err != nil {
 		return err
 	}
+	if a.identity, err = a.openIdentity(now); err != nil {
+		return err
+	}
 	keys, err := auth.OpenKeys(a.folder.file("signing-keys.pem"), rand.Reader)
 	if err != nil {
 		return err
@@ -73,7 +78,7 @@ func (a *app) wire(now func() time.Time) (err error) {
 	engine := syncengine.New(a.schema, syncengine.DefaultLimits).WithQuotas(c.Quotas)
 	a.centre = centre.New(engine, a.store, centre.Options{Now: now, Bell: bell, Observer: commitMetrics{a.metrics}})
 	a.directory = directory.New(directory.Config{DB: a.store, County: c.County, Roles: a.schema.Roles, Now: now, Random: rand.Reader})
-	a.auth, err = auth.New(auth.Config{Directory: a.directory, Keys: keys, County: c.County, Now: now, Random: rand.Reader, CodeLife: c.CodeLife})
+	a.auth, err = auth.New(auth.Config{Directory: a.directory, Keys: keys, County: c.County, Now: now, Random: rand.Reader, CodeLife: c.CodeLife, Fingerprint: a.fingerprint})
 	if err != nil {
 		return err
 	}
@@ -86,7 +91,7 @@ func (a *app) wire(now func() time.Time) (err error) {
 	}
 	rest := api.New(api.Config{
 		Auth: a.auth, Directory: a.directory, Schema: a.schema, Decider: a.centre, State: a.store, Queue: queue, Households: households,
-		Revoked: a.sockets.Revoked, Log: log, Now: now, Boot: randomHex(8), Version: version,
+		Revoked: a.sockets.Revoked, Log: log, Now: now, Boot: randomHex(8), Version: version, Pins: a.pins,
 	})
 	a.server = newServer(a.routes(rest), log)
 	return nil
