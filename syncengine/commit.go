@@ -122,8 +122,8 @@ func (e *Engine) Welcome(tx ReadTx, h Hello, now int64) (*Welcome, error) {
 	v := newViews(e.schema, p, now)
 	w := &Welcome{
 		Epoch: head.Epoch, Head: head.Seq, Time: now, View: v.id, Grants: p.Active(now),
-		Reset:  h.View != v.id || h.Epoch != head.Epoch || h.Cursor > head.Seq,
-		Schema: e.schema.Version, Limits: e.limits, HLC: head.HLC,
+		Reset:  h.View != v.id || !head.reaches(Base{h.Epoch, h.Cursor}),
+		Schema: e.schema.Version, Limits: e.limits, HLC: head.HLC, Floor: head.Floor,
 	}
 	if dev != nil {
 		w.LastN, w.Hash = dev.LastN, dev.Hash

@@ -1,6 +1,8 @@
 package syncengine
 
 import (
+	"slices"
+
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/syncengine/hlc"
 )
@@ -16,6 +18,11 @@ type Delta struct {
 	Items []DeltaItem
 	Start Position // how far Scope had been read before this frame; {From.Seq, ""} in its first one
 	After Position // how far Scope has been read with this frame
+	Read  int64    // reset: seq of the head at which the reading of Scope was begun; what left since comes as it left
+
+	Snapshot string // the frame is a chunk of this snapshot: Packed stands for Items until its hash is checked
+	Chunk    int    // 1, 2, 3 …
+	Packed   []byte // shared by all who are sent it: never to be written to
 
 	Done   bool
 	Scopes []StagedScope // Done: how far each scope was read in this step, scopes without items left out
@@ -23,6 +30,9 @@ type Delta struct {
 	LastN  int64         // Done: the device's last n that To contains; overlays up to it end
 	HLC    hlc.Timestamp // Done: the county's clock, to be heard
 }
+
+// carries tells whether the frame has anything of a scope.
+func (d *Delta) carries() bool { return len(d.Items) > 0 || d.Packed != nil }
 
 // DeltaKind is what a DeltaItem says about its row.
 type DeltaKind uint8
@@ -75,7 +85,8 @@ type Hello struct {
 	// StagedView and StagedReset tell which step Staged belongs to.
 	StagedView  string
 	StagedReset bool
-	LastN       int64 // the device's newest sealed changeset
+	Unpacks     []string // encodings of packed chunks that the device takes; none = it takes no snapshots
+	LastN       int64    // the device's newest sealed changeset
 	LastHash    Hash
 	Acked       int64 // highest n up to which every verdict is durable on the device
 	Inbox       int64 // last message stored
@@ -87,8 +98,15 @@ type Hello struct {
 
 // StagedScope says how far a scope of an unfinished step is staged.
 type StagedScope struct {
-	Scope string
-	After Position
+	Scope    string
+	After    Position
+	Snapshot string // of which the last frame was a chunk, "" for none
+	Read     int64  // reset: seq of the head at which the reading was begun
+}
+
+// SamePlaces tells whether two lists name the same scopes read to the same positions.
+func SamePlaces(a, b []StagedScope) bool {
+	return slices.EqualFunc(a, b, func(x, y StagedScope) bool { return x.Scope == y.Scope && x.After == y.After })
 }
 
 // Welcome is the centre's answer to Hello. It is sent again when the person's grants change.
@@ -104,6 +122,7 @@ type Welcome struct {
 	Schema int
 	Limits Limits
 	HLC    hlc.Timestamp
+	Floor  int64 // what a replica has staged of a snapshot begun below this seq is forgotten
 }
 
 // Limits are what the centre takes; a device checks them when it seals.
@@ -119,8 +138,19 @@ var DefaultLimits = Limits{MaxChangeset: 32 << 20, MaxChanges: 50_000, MaxFrame:
 
 // StagedFor tells whether what the device has staged belongs to the step that a Welcome announces.
 func (h *Hello) StagedFor(w *Welcome) bool {
-	return len(h.Staged) > 0 && h.StagedView == w.View && h.StagedReset == w.Reset
+	return len(h.Staged) > 0 && h.StagedView == w.View && h.StagedReset == w.Reset && !w.Outdates(h.Staged)
 }
+
+// Outdates tells whether something staged for a snapshot was begun below the floor: what left since may be forgotten.
+func (w *Welcome) Outdates(staged []StagedScope) bool {
+	return w.Reset && slices.ContainsFunc(staged, func(s StagedScope) bool { return s.Read < w.Floor })
+}
+
+// Deflate is the one encoding of packed chunks: the items as a message DeltaItems, deflated (RFC 1951).
+const Deflate = "deflate"
+
+// TakesPacked tells whether the device unpacks what is sent here.
+func (h *Hello) TakesPacked() bool { return slices.Contains(h.Unpacks, Deflate) }
 
 // Contact is what one connection tells about a device's clock.
 type Contact struct {

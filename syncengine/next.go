@@ -16,6 +16,9 @@ type NextRequest struct {
 	Now    int64         // centre's clock, ms
 	Budget int           // about how many bytes of rows to give at most
 	Pages  Pages         // sizes; the zero value is the usual ones
+
+	Unpacks   bool       // the device takes packed chunks
+	Snapshots *Snapshots // from which they are given; nil = none
 }
 
 // Part is a part of what a replica lacks: some frames of a step, or all of them.
@@ -25,6 +28,12 @@ type Part struct {
 	Frames   []Delta // in order; the last one says Done if the replica is then at a head
 	Messages []Message
 	Head     Base
+
+	Manifests []*Manifest // of the snapshots that Frames have chunks of
+	// Prepare names a scope whose snapshot is needed before there can be more: see Engine.Prepare. Then ask again.
+	Prepare string
+	// Restart says that what is staged was begun below the floor: the device must forget it and begin anew.
+	Restart bool
 }
 
 // Pages says in what portions rows are read and sent. Tests make them small, so that a step takes many.
@@ -60,18 +69,28 @@ func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) {
 	}
 	step := &Part{View: v.id, Head: Base{head.Epoch, head.Seq}}
 	from := req.Cursor
-	if req.View != v.id || req.Cursor.Epoch != head.Epoch || req.Cursor.Seq > head.Seq {
+	if req.View != v.id || !head.reaches(req.Cursor) {
 		step.Reset, from = true, Base{}
 	}
-	r := reader{tx: tx, v: v, from: from, step: step, budget: req.Budget, pages: req.Pages.orUsual(), at: map[string]Position{}}
+	r := reader{
+		tx: tx, v: v, from: from, step: step, budget: req.Budget, pages: req.Pages.orUsual(), at: map[string]StagedScope{},
+		head: head.Seq, device: req.Device, now: req.Now,
+	}
+	if req.Unpacks {
+		r.snapshots = req.Snapshots
+	}
 	for _, s := range req.Staged {
-		r.at[s.Scope] = s.After
+		if step.Reset && s.Read < head.Floor {
+			step.Restart = true
+			return step, nil
+		}
+		r.at[s.Scope] = s
 	}
 	for _, scope := range v.scopes {
 		if err := r.scope(scope); err != nil {
 			return nil, err
 		}
-		if r.budget <= 0 {
+		if r.budget <= 0 || step.Prepare != "" {
 			return step, nil
 		}
 	}
@@ -83,7 +102,7 @@ func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) {
 	if dev != nil {
 		done.LastN = dev.LastN
 	}
-	if n := len(step.Frames); n > 0 && len(step.Frames[n-1].Items) > 0 {
+	if n := len(step.Frames); n > 0 && step.Frames[n-1].carries() {
 		last := &step.Frames[n-1]
 		last.Done, last.To, last.LastN, last.HLC, last.Scopes = true, done.To, done.LastN, done.HLC, done.Scopes
 	} else {
@@ -113,14 +132,19 @@ type reader struct {
 	step   *Part
 	budget int
 	pages  Pages
-	at     map[string]Position // scopes of which something is staged
-	fresh  bool                // nothing of the present scope is staged
+	at     map[string]StagedScope // scopes of which something is staged
+	fresh  bool                   // nothing of the present scope is staged
+	head   int64
+	device string
+	now    int64
+
+	snapshots *Snapshots // nil = the device takes none
 }
 
 func (r *reader) positions() []StagedScope {
 	var out []StagedScope
-	for s, p := range r.at {
-		out = append(out, StagedScope{s, p})
+	for _, s := range r.at {
+		out = append(out, StagedScope{Scope: s.Scope, After: s.After})
 	}
 	slices.SortFunc(out, func(a, b StagedScope) int { return strings.Compare(a.Scope, b.Scope) })
 	return out
@@ -128,20 +152,35 @@ func (r *reader) positions() []StagedScope {
 
 // scope reads one scope from where it is staged to its end, or until the budget is used up.
 func (r *reader) scope(scope string) error {
-	pos, ok := r.at[scope]
+	at, ok := r.at[scope]
 	r.fresh = !ok
 	if !ok {
-		pos = Position{Seq: r.from.Seq}
+		at = StagedScope{Scope: scope, After: Position{Seq: r.from.Seq}}
+		if r.step.Reset {
+			at.Read = r.head
+		}
 	}
+	if r.step.Reset && r.snapshots != nil {
+		more, err := r.packed(&at)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return r.stream(scope, at)
+}
+
+// stream gives what changed in a scope since a position.
+func (r *reader) stream(scope string, at StagedScope) error {
+	pos := at.After
 	start, frame := pos, []DeltaItem(nil)
 	flush := func() {
 		if len(frame) == 0 {
 			return
 		}
 		r.step.Frames = append(r.step.Frames, Delta{
-			View: r.v.id, From: r.from, Reset: r.step.Reset, Scope: scope, Items: frame, Start: start, After: pos,
+			View: r.v.id, From: r.from, Reset: r.step.Reset, Scope: scope, Items: frame, Start: start, After: pos, Read: at.Read,
 		})
-		r.at[scope] = pos
+		r.at[scope] = StagedScope{Scope: scope, After: pos, Read: at.Read}
 		start, frame = pos, nil
 	}
 	size := 0
@@ -177,6 +216,45 @@ func (r *reader) scope(scope string) error {
 	flush()
 	r.budget = max(r.budget, 1) // the end was reached: that is what counts
 	return nil
+}
+
+// packed gives chunks of the scope's snapshot and moves at behind them. more says that the ordinary stream goes on
+// from there, now.
+func (r *reader) packed(at *StagedScope) (more bool, err error) {
+	class := r.v.class(at.Scope)
+	snap := r.snapshots.find(at.Snapshot, class)
+	if r.fresh {
+		if snap = r.snapshots.current(class, r.step.Head, r.now); snap == nil {
+			r.step.Prepare = at.Scope
+			return false, nil
+		}
+	}
+	if snap == nil {
+		return true, nil
+	}
+	first := snap.from(at.After)
+	if first < 0 {
+		return true, nil
+	}
+	r.step.Manifests = append(r.step.Manifests, snap.Manifest())
+	i := first
+	for ; i < len(snap.Chunks) && (i == first || r.budget > 0); i++ {
+		c := &snap.Chunks[i]
+		*at = StagedScope{Scope: at.Scope, After: c.After, Snapshot: snap.ID, Read: snap.At.Seq}
+		r.step.Frames = append(r.step.Frames, Delta{
+			View: r.v.id, Reset: true, Scope: at.Scope, Start: c.Start, After: c.After, Read: at.Read,
+			Snapshot: snap.ID, Chunk: i + 1, Packed: c.Packed,
+		})
+		r.budget -= c.Bytes
+	}
+	r.at[at.Scope] = *at
+	r.fresh = false
+	done := i == len(snap.Chunks)
+	r.snapshots.serve(snap, r.device, i-first, done, r.now)
+	if snap.At.Seq > r.head { // it was read after this transaction had begun: no step may end before it
+		r.budget = 0
+	}
+	return done && r.budget > 0, nil
 }
 
 // item turns a change of the scope into what this view is told of it, nil for nothing.

@@ -86,6 +86,12 @@ type Head struct {
 	Seq     int64 // of the last accepted changeset; 0 before the first
 	History Hash  // of the history entry at Seq
 	HLC     hlc.Timestamp
+	Floor   int64 // up to this seq what left a scope is forgotten: no cursor below it can be gone on from
+}
+
+// reaches tells whether a replica at a cursor can be told what it lacks.
+func (h *Head) reaches(cursor Base) bool {
+	return cursor.Epoch == h.Epoch && cursor.Seq <= h.Seq && cursor.Seq >= h.Floor
 }
 
 // Device is what the centre remembers of a device for synchronising. Its person and rights are in Principal.

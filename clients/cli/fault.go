@@ -63,7 +63,7 @@ var deviceExit = map[device.Code]int{
 	device.CodeBadValue: ExitUsage, device.CodeNotWritable: ExitUsage, device.CodeAppendOnly: ExitUsage,
 	device.CodeTooLarge: ExitUsage, device.CodeAhead: ExitUsage, device.CodeNoScope: ExitUsage, device.CodeSame: ExitUsage,
 	device.CodeNewer: ExitFailed, device.CodeCounty: ExitUsage, device.CodeNoCentre: ExitUsage,
-	device.CodeOffline: ExitOffline, device.CodeStopping: ExitOffline, device.CodeCentre: ExitOffline,
+	device.CodeOffline: ExitOffline, device.CodeStopping: ExitOffline, device.CodeCentreBusy: ExitOffline, device.CodeChunk: ExitOffline, device.CodeCentre: ExitOffline,
 	device.CodeTimeout: ExitOffline, device.CodeGap: ExitOffline,
 	device.CodeForeignCentre: ExitRefused, device.CodePlainText: ExitRefused,
 	device.CodeCodeRefused: ExitRefused, device.CodeRefused: ExitRefused,

@@ -42,6 +42,8 @@ const (
 	CodeQuota           Code = "quota"
 	CodeGap             Code = "gap"
 	CodeStopping        Code = "stopping"
+	CodeCentreBusy      Code = "centre_busy"
+	CodeChunk           Code = "chunk"
 	CodeCentre          Code = "centre"
 	CodeTimeout         Code = "timeout"
 	CodeClock           Code = "clock"
@@ -92,6 +94,8 @@ var catalogue = map[Code]sentence{
 	CodeClone:           {false, "副本被复制过或被恢复成旧的样子，已停止同步；请保留文件并联系管理员。", "This replica was copied or put back to an older state, so syncing stopped; keep the file and call the administrator."},
 	CodeGap:             {true, "中心缺少前面的记录，会自动重新发送。", "The centre is missing something sent before; it will be sent again."},
 	CodeStopping:        {true, "中心正在停机维护；稍后会自动重试。", "The centre is stopping for maintenance; it will be tried again later."},
+	CodeCentreBusy:      {true, "中心现在很忙；稍后会自动重试，记录都在本机。", "The centre is busy now; it will be tried again later. Everything is saved on this device."},
+	CodeChunk:           {true, "下载的数据在路上损坏，没有采用；会自动重新下载。", "What was downloaded came damaged and was not taken; it will be downloaded again."},
 	CodeCentre:          {true, "中心暂时出错；稍后会自动重试，记录都在本机。", "The centre has a problem at the moment; it will be tried again later. Everything is saved on this device."},
 	CodeForeignCentre:   {true, "对方不是本机登记时的那个中心，没有发送任何内容；请检查网络，中心确实更换过证书时请向管理员核对指纹。", "Who answered is not the centre that this device was enrolled with; nothing was sent. Check the network; if the centre did change its certificate, compare the fingerprint with the administrator."},
 	CodePlainText:       {false, "这个地址会明文传输，没有发送任何内容；请使用 https 地址，或由管理员确认后加 --insecure-plain-text。", "This address would send everything in plain text, so nothing was sent; use an https address, or --insecure-plain-text if the administrator says so."},

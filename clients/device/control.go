@@ -30,9 +30,11 @@ type (
 		Window       int `json:"window"`
 	}
 	storedScope struct {
-		Scope string `json:"scope"`
-		Seq   int64  `json:"seq"`
-		Key   string `json:"key,omitempty"`
+		Scope    string `json:"scope"`
+		Seq      int64  `json:"seq"`
+		Key      string `json:"key,omitempty"`
+		Snapshot string `json:"snapshot,omitempty"`
+		Read     int64  `json:"read,omitempty"`
 	}
 )
 
@@ -75,7 +77,7 @@ func readControl(ctx context.Context, q querier) (replica.Control, error) {
 	}
 	c.Limits = se.Limits(l)
 	for _, s := range at {
-		c.StagedAt = append(c.StagedAt, se.StagedScope{Scope: s.Scope, After: se.Position{Seq: s.Seq, Key: s.Key}})
+		c.StagedAt = append(c.StagedAt, se.StagedScope{Scope: s.Scope, After: se.Position{Seq: s.Seq, Key: s.Key}, Snapshot: s.Snapshot, Read: s.Read})
 	}
 	return c, nil
 }
@@ -90,7 +92,7 @@ func (p *port) PutControl(c replica.Control) error {
 	}
 	at := make([]storedScope, 0, len(c.StagedAt))
 	for _, s := range c.StagedAt {
-		at = append(at, storedScope{s.Scope, s.After.Seq, s.After.Key})
+		at = append(at, storedScope{s.Scope, s.After.Seq, s.After.Key, s.Snapshot, s.Read})
 	}
 	err := p.exec(`UPDATE ds_state SET account = ?, view = ?, schema = ?, hlc = ?, last_n = ?, hash = ?, acked = ?, inbox = ?,
 		grants = ?, live = ?, limits = ?, staged_view = ?, staged_reset = ?, staged_at = ?`,

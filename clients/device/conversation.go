@@ -29,6 +29,8 @@ type conversation struct {
 	fresh   bool // something happened since Synced was told
 	grants  int
 	report  Report
+
+	snapshots map[string]session.Taken // of the step that is running, by scope
 }
 
 type received struct {

@@ -15,6 +15,7 @@ import (
 	"database/sql"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -89,6 +90,8 @@ type Replica struct {
 	turn  chan struct{}
 	gone  chan struct{} // closed by Close
 	read  *sql.DB       // read-only pool
+
+	spoiled atomic.Int32 // chunks that came damaged since the last step was applied
 
 	sealed chan struct{} // capacity 1: something may have been sealed
 	round  chan struct{} // capacity 1: held by the one conversation with the centre

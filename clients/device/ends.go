@@ -6,6 +6,7 @@ import (
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
+	"github.com/doorstep-sync/doorstep/syncengine/wire"
 )
 
 // Session gives the replica to the device's end of a conversation: each method is one durable transaction. Programs
@@ -35,7 +36,7 @@ func (l *link) Hello() (h se.Hello, err error) {
 			Device: c.Device, Schema: c.Schema, Epoch: c.Epoch, Cursor: c.Cursor, View: c.View,
 			Staged: c.StagedAt, StagedView: c.StagedView, StagedReset: c.StagedReset,
 			LastN: c.LastN, LastHash: c.Hash, Acked: c.Acked, Inbox: c.Inbox,
-			Wall: clock.Wall, Boot: clock.Boot, Mono: clock.Mono, HLC: c.HLC,
+			Wall: clock.Wall, Boot: clock.Boot, Mono: clock.Mono, HLC: c.HLC, Unpacks: l.r.unpacks(),
 		}
 		return nil
 	})
@@ -62,6 +63,9 @@ func (l *link) Stage(d *se.Delta) (applied bool, err error) {
 		applied, err = replica.Stage(p, l.r.schema, l.r.opts.Clock.Read(), d)
 		return err
 	})
+	if applied {
+		l.r.spoiled.Store(0)
+	}
 	if err == nil && l.stage != nil {
 		l.stage(d, applied)
 	}
@@ -99,6 +103,27 @@ func (l *link) Broken() error {
 		c.View = ""
 		return p.PutControl(c)
 	})
+}
+
+// Unpack reads the items of a chunk of a snapshot.
+func (l *link) Unpack(packed []byte, size int) ([]se.DeltaItem, error) {
+	return wire.Unpack(packed, size)
+}
+
+// Spoiled notes a chunk that was not what its manifest says.
+func (l *link) Spoiled(scope string) error {
+	n := l.r.spoiled.Add(1)
+	l.r.opts.Log.Warn().Str("scope", scope).Int32("times", n).Msg("a chunk of a snapshot came damaged and was not taken")
+	return nil
+}
+
+// unpacks tells which packed chunks are taken: none any more after two that came damaged, so that a snapshot that is
+// wrong at its source, or a proxy that changes what it carries, cannot keep this device from its rows.
+func (r *Replica) unpacks() []string {
+	if r.spoiled.Load() >= 2 {
+		return nil
+	}
+	return []string{se.Deflate}
 }
 
 // Seen tells how far the replica has durably come.

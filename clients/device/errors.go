@@ -152,6 +152,8 @@ var noticeCodes = map[session.NoticeCode]Code{
 	session.NoticeStopping:     CodeStopping,
 	session.NoticeInternal:     CodeCentre,
 	session.NoticeTimeout:      CodeTimeout,
+	session.NoticeBusy:         CodeCentreBusy,
+	session.NoticeChunk:        CodeChunk,
 	session.NoticeClock:        CodeClock,
 }
 

@@ -14,6 +14,9 @@ type Progress struct {
 	Rows     int   // rows that came in
 	Percent  int   // of the step that is running, by its place in the county's order; 100 = at the head
 	In, Out  int64 // bytes received and sent, where the transport counts them
+	// Staged is how much of the snapshots that this conversation brings is durably here, and how much they are; zero where
+	// none is needed. It is shown when all of it is here, not before.
+	Staged session.Taken
 }
 
 // Report says what one round came to.

@@ -126,6 +126,7 @@ func (c *conversation) filed(verdicts []se.Verdict) {
 func (c *conversation) staged(d *se.Delta, applied bool) {
 	c.report.Rows += len(d.Items)
 	c.fresh = c.fresh || len(d.Items) > 0
+	c.taken(d, applied)
 	switch ctl, err := c.r.control(c.ctx); {
 	case err != nil:
 	case applied:
@@ -135,6 +136,23 @@ func (c *conversation) staged(d *se.Delta, applied bool) {
 		c.report.Percent = percent(0, c.target.Seq, c.grants, ctl.StagedAt)
 	default:
 		c.report.Percent = percent(d.From.Seq, c.target.Seq, c.grants, ctl.StagedAt)
+	}
+}
+
+// taken adds up how far the snapshots have come.
+func (c *conversation) taken(d *se.Delta, applied bool) {
+	if t, ok := c.dev.Taken(d); ok {
+		if c.snapshots == nil {
+			c.snapshots = map[string]session.Taken{}
+		}
+		c.snapshots[d.Scope] = t
+	}
+	if applied {
+		c.snapshots = nil
+	}
+	c.report.Staged = session.Taken{}
+	for _, t := range c.snapshots {
+		c.report.Staged.Add(t)
 	}
 }
 

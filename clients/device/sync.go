@@ -52,6 +52,9 @@ func (r *Replica) converse(ctx context.Context, remote Remote, prepare func(*con
 			f.Refresh()
 			continue
 		}
+		if CodeOf(err) == CodeChunk && r.spoiled.Load() <= 2 && ctx.Err() == nil {
+			continue // once more packed, then unpacked: both at once, since what was checked is staged
+		}
 		return r.barred(err)
 	}
 }

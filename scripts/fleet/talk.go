@@ -93,3 +93,11 @@ func (t talk) Seen() (s session.Seen, err error) {
 	}
 	return s, nil
 }
+
+// Unpack reads the items of a chunk.
+func (t talk) Unpack(packed []byte, size int) ([]se.DeltaItem, error) {
+	return t.d.replica.Session().Unpack(packed, size)
+}
+
+// Spoiled notes a chunk that was not what its manifest says. It writes nothing.
+func (t talk) Spoiled(scope string) error { return t.d.replica.Session().Spoiled(scope) }

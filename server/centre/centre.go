@@ -27,6 +27,8 @@ type Options struct {
 	Observer Observer
 	// MaxGroup bounds the changesets of one transaction; 0 = 256.
 	MaxGroup int
+	// Snapshots are what devices that begin from nothing are given; nil = everybody's rows are read anew.
+	Snapshots *syncengine.Snapshots
 	// MaxGroupCells bounds the cell writes of one transaction once it holds a changeset; 0 = 20,000.
 	MaxGroupCells int
 }
@@ -42,6 +44,8 @@ type Centre struct {
 	queue  chan *request
 	stop   chan struct{}
 	done   chan struct{}
+
+	building chan struct{} // capacity: snapshots that are read and packed at once
 }
 
 type request struct {
@@ -60,6 +64,7 @@ func New(engine *syncengine.Engine, store syncengine.Store, opts Options) *Centr
 	c := &Centre{
 		engine: engine, store: store, opts: opts,
 		queue: make(chan *request), stop: make(chan struct{}), done: make(chan struct{}),
+		building: make(chan struct{}, 1),
 	}
 	go c.commit()
 	return c
@@ -119,17 +124,6 @@ func (c *Centre) Welcome(h syncengine.Hello) (*syncengine.Welcome, error) {
 		return err
 	})
 	return w, err
-}
-
-// Next reads a part of what a replica lacks from one consistent state.
-func (c *Centre) Next(req syncengine.NextRequest) (*syncengine.Part, error) {
-	var part *syncengine.Part
-	err := c.store.View(func(tx syncengine.ReadTx) error {
-		var err error
-		part, err = c.engine.Next(tx, req)
-		return err
-	})
-	return part, err
 }
 
 // commit takes whatever waits as one group: under load one fsync serves many devices, alone a changeset waits for

@@ -56,7 +56,7 @@ func Stage(tx Tx, s *schema.Schema, clock Clock, d *se.Delta) (applied bool, err
 	if !d.Done {
 		return false, nil
 	}
-	if !slices.Equal(d.Scopes, ctl.StagedAt) {
+	if !se.SamePlaces(d.Scopes, ctl.StagedAt) {
 		return false, ErrGap
 	}
 	if d.To.Less(ctl.Base()) && !d.Reset { // a snapshot also cures a cursor that somebody set by hand
@@ -90,17 +90,17 @@ func forget(tx Tx, ctl *Control) error {
 func (c *Control) advance(d *se.Delta) bool {
 	for i := range c.StagedAt {
 		if s := &c.StagedAt[i]; s.Scope == d.Scope {
-			if s.After != d.Start {
+			if s.After != d.Start || s.Read != d.Read {
 				return false
 			}
-			s.After = d.After
+			s.After, s.Snapshot = d.After, d.Snapshot
 			return true
 		}
 	}
 	if d.Start != (se.Position{Seq: d.From.Seq}) {
 		return false
 	}
-	c.StagedAt = append(c.StagedAt, se.StagedScope{Scope: d.Scope, After: d.After})
+	c.StagedAt = append(c.StagedAt, se.StagedScope{Scope: d.Scope, After: d.After, Snapshot: d.Snapshot, Read: d.Read})
 	slices.SortFunc(c.StagedAt, func(a, b se.StagedScope) int { return strings.Compare(a.Scope, b.Scope) })
 	return true
 }

@@ -137,7 +137,7 @@ func Greet(tx Tx, w *se.Welcome) error {
 	h := hlc.Clock{Last: ctl.HLC}
 	h.Hear(w.HLC)
 	ctl.HLC, ctl.Grants, ctl.Limits = h.Last, w.Grants, w.Limits
-	if ctl.StagedView != "" && (ctl.StagedView != w.View || ctl.StagedReset != w.Reset) {
+	if ctl.StagedView != "" && (ctl.StagedView != w.View || ctl.StagedReset != w.Reset || w.Outdates(ctl.StagedAt)) {
 		if err := forget(tx, &ctl); err != nil {
 			return err
 		}

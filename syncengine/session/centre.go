@@ -61,6 +61,8 @@ type Centre struct {
 	view     string
 	cursor   se.Base // what the device holds, or will once it has seen what was sent
 	staged   []se.StagedScope
+	unpacks  bool              // the device takes packed chunks
+	offers   map[string]string // snapshots whose manifests were sent on this connection, by scope
 	inbox    int64
 	sent     int64 // Delta frames
 	seen     int64
@@ -103,7 +105,7 @@ func (c *Centre) hi(m *Hello, now int64) []Effect {
 	h := m.Hello
 	c.hello = &h
 	c.contact = se.Contact{Offset: now - h.Wall, Boot: h.Boot, Mono: h.Mono, At: now}
-	c.inbox = h.Inbox
+	c.inbox, c.unpacks = h.Inbox, h.TakesPacked()
 	c.reading = true
 	return []Effect{&Open{h}}
 }
@@ -199,7 +201,7 @@ func (c *Centre) read(now int64) []Effect {
 	}
 	c.want, c.reading = false, true
 	return []Effect{&Read{se.NextRequest{
-		Device: c.hello.Device, Cursor: c.cursor, View: c.view, Staged: c.staged, Inbox: c.inbox, Now: now, Budget: c.budget, Pages: c.pages,
+		Device: c.hello.Device, Cursor: c.cursor, View: c.view, Staged: c.staged, Inbox: c.inbox, Now: now, Budget: c.budget, Pages: c.pages, Unpacks: c.unpacks,
 	}}}
 }
 
@@ -213,8 +215,9 @@ func (c *Centre) Advanced(part *se.Part, now int64) []Effect {
 		return c.close(NoticeInternal, "the centre could not read; come back later")
 	}
 	fresh := c.cursor == (se.Base{})
-	if part.View != c.view || part.Reset != fresh {
-		// The person's grants changed since Welcome: greet anew before anything of the new view is sent.
+	if part.View != c.view || part.Reset != fresh || part.Restart {
+		// The person's grants changed since Welcome, or what the replica holds is too old to go on from: greet anew
+		// before anything of the new view is sent.
 		h := *c.hello
 		h.View, h.Epoch, h.Cursor, h.Staged = c.view, c.cursor.Epoch, c.cursor.Seq, nil
 		c.reading = true
@@ -228,6 +231,15 @@ func (c *Centre) Advanced(part *se.Part, now int64) []Effect {
 	last := &part.Frames[len(part.Frames)-1]
 	if last.Done && len(part.Frames) == 1 && len(last.Items) == 0 && len(c.staged) == 0 && !c.owed && !part.Reset {
 		return out // nothing for this view: its cursor may stay behind
+	}
+	for _, m := range part.Manifests {
+		if c.offers[m.Scope] != m.ID {
+			if c.offers == nil {
+				c.offers = map[string]string{}
+			}
+			c.offers[m.Scope] = m.ID
+			out = append(out, &Send{&Manifest{*m}})
+		}
 	}
 	for i := range part.Frames {
 		out = append(out, &Send{&Delta{part.Frames[i]}})
@@ -251,13 +263,14 @@ func (c *Centre) note(d *se.Delta) {
 	if d.Scope == "" {
 		return
 	}
+	at := se.StagedScope{Scope: d.Scope, After: d.After, Snapshot: d.Snapshot, Read: d.Read}
 	for i := range c.staged {
 		if c.staged[i].Scope == d.Scope {
-			c.staged[i].After = d.After
+			c.staged[i] = at
 			return
 		}
 	}
-	c.staged = append(c.staged, se.StagedScope{Scope: d.Scope, After: d.After})
+	c.staged = append(c.staged, at)
 }
 
 func (c *Centre) sawn(m *Seen, now int64) []Effect {

@@ -21,6 +21,11 @@ type Replica interface {
 	Receive([]se.Message) error
 	// Broken forgets staged frames and the view of the cursor, so that the next Hello asks for a snapshot.
 	Broken() error
+	// Unpack reads the items of a chunk that unpacks to size bytes. It writes nothing.
+	Unpack(packed []byte, size int) ([]se.DeltaItem, error)
+	// Spoiled notes that a chunk of a scope's snapshot was not what the manifest says. What is staged stays: it was
+	// checked. From the second time on, until a step is applied, Hello takes no packed chunks.
+	Spoiled(scope string) error
 	// Seen tells how far the replica has durably come; Frames is the session's to fill.
 	Seen() (Seen, error)
 }
@@ -44,6 +49,7 @@ type Device struct {
 	inFlight int
 	frames   int64
 	notices  []Notice
+	offers   map[string]*se.Manifest // by scope
 }
 
 // NewDevice makes the device's end of a new connection.
@@ -77,7 +83,15 @@ func (d *Device) Receive(m Message) ([]Message, error) {
 		}
 		d.inFlight = max(0, d.inFlight-len(m.Verdicts))
 		return d.Sealed()
+	case *Manifest:
+		return nil, d.offer(&m.Manifest)
 	case *Delta:
+		if m.Packed != nil {
+			var err error
+			if m, err = d.unpack(m); err != nil {
+				return nil, err
+			}
+		}
 		return d.delta(m)
 	case *Inbox:
 		if err := d.replica.Receive(m.Messages); err != nil {

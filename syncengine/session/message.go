@@ -5,7 +5,7 @@ package session
 
 import se "github.com/doorstep-sync/doorstep/syncengine"
 
-// Message is what travels: *Hello, *Welcome, *Push, *Verdicts, *Delta, *Inbox, *Seen or *Notice.
+// Message is what travels: *Hello, *Welcome, *Push, *Verdicts, *Delta, *Manifest, *Inbox, *Seen or *Notice.
 type Message interface{ message() }
 
 type (
@@ -19,6 +19,8 @@ type (
 	Verdicts struct{ Verdicts []se.Verdict }
 	// Delta is one frame of a step.
 	Delta struct{ se.Delta }
+	// Manifest says what the chunks of a snapshot must be. It goes before the first of them on each connection.
+	Manifest struct{ se.Manifest }
 	// Inbox is what the centre tells this device outside of deltas and verdicts.
 	Inbox struct{ Messages []se.Message }
 	// Seen tells how far the device has durably come. It is also its credit: the centre sends more only when every
@@ -54,6 +56,8 @@ const (
 	NoticeStopping     NoticeCode = "stopping"     // the centre is about to stop
 	NoticeInternal     NoticeCode = "internal"
 	NoticeTimeout      NoticeCode = "timeout"
+	NoticeBusy         NoticeCode = "busy"  // the centre has more to do than it can; come back later
+	NoticeChunk        NoticeCode = "chunk" // a chunk of a snapshot is not what its manifest says
 	NoticeClock        NoticeCode = "clock" // the device's clock is far off; nothing is refused for it
 )
 
@@ -71,6 +75,7 @@ func (*Welcome) message()  {}
 func (*Push) message()     {}
 func (*Verdicts) message() {}
 func (*Delta) message()    {}
+func (*Manifest) message() {}
 func (*Inbox) message()    {}
 func (*Seen) message()     {}
 func (*Notice) message()   {}

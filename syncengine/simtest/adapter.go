@@ -5,6 +5,7 @@ import (
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
+	"github.com/doorstep-sync/doorstep/syncengine/wire"
 )
 
 // end is the device's half of a session over a Device: each method one durable transaction, as in clients/device.
@@ -12,6 +13,8 @@ type end struct {
 	dev    Device
 	schema *schema.Schema
 	clock  func() replica.Clock
+
+	spoiled int // chunks that were not what their manifest says, since the last step; see Spoiled
 }
 
 var _ session.Replica = (*end)(nil)
@@ -31,8 +34,13 @@ func (e *end) Hello() (se.Hello, error) {
 		return se.Hello{}, err
 	}
 	c, err := e.control()
+	var unpacks []string
+	if e.spoiled < 2 {
+		unpacks = []string{se.Deflate}
+	}
 	return se.Hello{
-		Device: c.Device, Schema: c.Schema, Epoch: c.Epoch, Cursor: c.Cursor, View: c.View,
+		Unpacks: unpacks,
+		Device:  c.Device, Schema: c.Schema, Epoch: c.Epoch, Cursor: c.Cursor, View: c.View,
 		Staged: c.StagedAt, StagedView: c.StagedView, StagedReset: c.StagedReset,
 		LastN: c.LastN, LastHash: c.Hash, Acked: c.Acked, Inbox: c.Inbox,
 		Wall: clock.Wall, Boot: clock.Boot, Mono: clock.Mono, HLC: c.HLC,
@@ -50,6 +58,9 @@ func (e *end) Outbox(after int64, limit int) (list []*se.Changeset, err error) {
 
 func (e *end) Stage(d *se.Delta) (applied bool, err error) {
 	err = e.dev.Update(func(tx replica.Tx) (err error) { applied, err = replica.Stage(tx, e.schema, e.clock(), d); return err })
+	if applied {
+		e.spoiled = 0
+	}
 	return applied, err
 }
 
@@ -81,4 +92,13 @@ func (e *end) Broken() error {
 func (e *end) Seen() (session.Seen, error) {
 	c, err := e.control()
 	return session.Seen{Epoch: c.Epoch, Cursor: c.Cursor, View: c.View, Inbox: c.Inbox, Acked: c.Acked}, err
+}
+
+func (e *end) Unpack(packed []byte, size int) ([]se.DeltaItem, error) {
+	return wire.Unpack(packed, size)
+}
+
+func (e *end) Spoiled(string) error {
+	e.spoiled++
+	return nil
 }

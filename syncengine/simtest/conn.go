@@ -168,6 +168,8 @@ func kindOf(m session.Message) int64 {
 		return 6
 	case *session.Seen:
 		return 7
+	case *session.Manifest:
+		return 9
 	}
 	return 8
 }

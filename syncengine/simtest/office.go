@@ -18,10 +18,12 @@ type office struct {
 	stuck   *node // its changesets wait, for the probe that downloads do not
 	held    []submission
 	life    int // counts crashes
+
+	snapshots *snapshots
 }
 
 func newOffice(w *World) *office {
-	o := &office{w: w}
+	o := &office{w: w, snapshots: newSnapshots(w)}
 	w.store.SetHook(o.committing)
 	return o
 }
@@ -135,7 +137,7 @@ func (o *office) send(c *conn, m session.Message) {
 			o.w.oracle.leaves(c.n.id, &v.Verdicts[i])
 		}
 	}
-	c.sendDown(m)
+	c.sendDown(o.snapshots.damage(m))
 }
 
 func (o *office) open(c *conn, e *session.Open) {
@@ -160,16 +162,14 @@ func (o *office) open(c *conn, e *session.Open) {
 }
 
 func (o *office) read(c *conn, e *session.Read) {
-	var part *se.Part
-	err := o.w.store.View(func(tx se.ReadTx) (err error) {
-		part, err = o.w.engine.Next(tx, e.Request)
-		return err
-	})
+	part, err := o.snapshots.next(e.Request)
 	if err != nil {
 		o.w.oracle.bad("centre", "next for %s: %v", c.n.id, err)
 		return
 	}
-	if !part.Frames[len(part.Frames)-1].Done {
+	if n := len(part.Frames); n == 0 {
+		o.w.count("staged too early, begun anew")
+	} else if !part.Frames[n-1].Done {
 		o.w.count("step takes several parts")
 	} else if len(e.Request.Staged) > 0 {
 		o.w.count("step over several heads or parts ended")
@@ -314,6 +314,7 @@ func (o *office) crash() {
 	o.life++
 	o.queue, o.held, o.writing, o.down = nil, nil, false, true
 	w.store.Crash()
+	o.snapshots.renew()
 	w.oracle.survived()
 	for _, c := range o.conns {
 		c.cenOpen, c.lost = false, true

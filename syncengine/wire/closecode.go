@@ -11,6 +11,7 @@ const (
 	CloseMalformed    = 1007 // a message that cannot be read, or holds what no message may hold
 	CloseTooLarge     = 1009 // a message beyond the limits
 	CloseInternal     = 1011 // the centre failed
+	CloseBusy         = 1013 // the centre has more to do than it can
 	CloseUnauthorised = 4401 // no token, or one that is not valid (any more)
 	CloseRevoked      = 4403 // the device may not synchronise any more
 	CloseTimeout      = 4408 // no Hello came, or nothing at all for too long
@@ -19,12 +20,14 @@ const (
 	CloseGap          = 4410 // a changeset or frame before this one is missing
 )
 
-// closeCodes has one line for each code that can close. NoticeClock never does.
+// closeCodes has one line for each code that can close. NoticeClock never does; NoticeChunk is
+// a device's own word, which hangs up.
 var closeCodes = map[session.NoticeCode]int{
 	session.NoticeStopping:     CloseStopping,
 	session.NoticeProtocol:     CloseProtocol,
 	session.NoticeTooLarge:     CloseTooLarge,
 	session.NoticeInternal:     CloseInternal,
+	session.NoticeBusy:         CloseBusy,
 	session.NoticeUnauthorised: CloseUnauthorised,
 	session.NoticeRevoked:      CloseRevoked,
 	session.NoticeTimeout:      CloseTimeout,

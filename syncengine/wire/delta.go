@@ -18,7 +18,7 @@ func positionToWire(p se.Position) *Position {
 func stagedToWire(list []se.StagedScope) []*StagedScope {
 	var out []*StagedScope
 	for _, s := range list {
-		out = append(out, &StagedScope{Scope: s.Scope, After: positionToWire(s.After)})
+		out = append(out, &StagedScope{Scope: s.Scope, After: positionToWire(s.After), Snapshot: s.Snapshot, Read: s.Read})
 	}
 	return out
 }
@@ -27,7 +27,10 @@ func (c *checks) staged(name string, list []*StagedScope) []se.StagedScope {
 	var out []se.StagedScope
 	for i, s := range list {
 		var of checks
-		out = append(out, se.StagedScope{Scope: of.name("scope", s.GetScope()), After: of.position("after", s.GetAfter())})
+		out = append(out, se.StagedScope{
+			Scope: of.name("scope", s.GetScope()), After: of.position("after", s.GetAfter()),
+			Snapshot: of.text("snapshot", s.GetSnapshot(), maxName), Read: of.count("read", s.GetRead()),
+		})
 		c.at(name, i, of.err)
 	}
 	return out
@@ -38,12 +41,20 @@ func deltaToWire(d *se.Delta) (*Delta, error) {
 		View: d.View, From: baseToWire(d.From), Reset_: d.Reset, Scope: d.Scope,
 		Start: positionToWire(d.Start), After: positionToWire(d.After),
 		Done: d.Done, Scopes: stagedToWire(d.Scopes), To: baseToWire(d.To), LastN: d.LastN, Hlc: uint64(d.HLC),
+		Packed: d.Packed, Snapshot: d.Snapshot, Chunk: int32(d.Chunk), Read: d.Read,
 	}
-	if len(d.Items) > 0 {
-		p.Items = make([]*DeltaItem, len(d.Items))
+	var err error
+	p.Items, err = itemsToWire(d.Items)
+	return p, err
+}
+
+func itemsToWire(items []se.DeltaItem) ([]*DeltaItem, error) {
+	if len(items) == 0 {
+		return nil, nil
 	}
-	for i := range d.Items {
-		it := &d.Items[i]
+	out := make([]*DeltaItem, len(items))
+	for i := range items {
+		it := &items[i]
 		if it.Kind < se.DeltaEvict || it.Kind > se.DeltaRow {
 			return nil, fmt.Errorf("bug: item %d is of kind %d", i, it.Kind)
 		}
@@ -51,9 +62,9 @@ func deltaToWire(d *se.Delta) (*Delta, error) {
 		for _, v := range it.Cells {
 			x.Cells = append(x.Cells, &CellValue{Cell: v.Cell, Values: valuesToWire(v.Values)})
 		}
-		p.Items[i] = x
+		out[i] = x
 	}
-	return p, nil
+	return out, nil
 }
 
 func deltaFromWire(p *Delta) (session.Message, error) {
@@ -70,6 +81,19 @@ func deltaFromWire(p *Delta) (session.Message, error) {
 		To:     c.base("to", p.GetTo()),
 		LastN:  c.count("lastN", p.GetLastN()),
 		HLC:    hlc.Timestamp(p.GetHlc()),
+
+		Snapshot: c.text("snapshot", p.GetSnapshot(), maxName),
+		Chunk:    int(c.count("chunk", int64(p.GetChunk()))),
+		Packed:   p.GetPacked(),
+		Read:     c.count("read", p.GetRead()),
+	}
+	if d.Packed != nil {
+		switch {
+		case len(d.Packed) == 0, d.Scope == "", d.Snapshot == "", d.Chunk == 0, !d.Reset:
+			c.fail("packed", "is a chunk of a snapshot; it comes in a reset, with scope, snapshot and chunk")
+		case len(p.GetItems()) > 0:
+			c.fail("items", "come beside packed; a frame has one of them")
+		}
 	}
 	if list := p.GetItems(); len(list) > 0 {
 		if d.Scope == "" {

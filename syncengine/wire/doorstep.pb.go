@@ -232,6 +232,7 @@ type Envelope struct {
 	//	*Envelope_Inbox
 	//	*Envelope_Seen
 	//	*Envelope_Notice
+	//	*Envelope_Manifest
 	Message       isEnvelope_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -346,6 +347,15 @@ func (x *Envelope) GetNotice() *Notice {
 	return nil
 }
 
+func (x *Envelope) GetManifest() *Manifest {
+	if x != nil {
+		if x, ok := x.Message.(*Envelope_Manifest); ok {
+			return x.Manifest
+		}
+	}
+	return nil
+}
+
 type isEnvelope_Message interface {
 	isEnvelope_Message()
 }
@@ -390,6 +400,11 @@ type Envelope_Notice struct {
 	Notice *Notice `protobuf:"bytes,8,opt,name=notice,proto3,oneof"`
 }
 
+type Envelope_Manifest struct {
+	// Centre, before the first chunk of a snapshot on a connection.
+	Manifest *Manifest `protobuf:"bytes,14,opt,name=manifest,proto3,oneof"`
+}
+
 func (*Envelope_Hello) isEnvelope_Message() {}
 
 func (*Envelope_Welcome) isEnvelope_Message() {}
@@ -405,6 +420,8 @@ func (*Envelope_Inbox) isEnvelope_Message() {}
 func (*Envelope_Seen) isEnvelope_Message() {}
 
 func (*Envelope_Notice) isEnvelope_Message() {}
+
+func (*Envelope_Manifest) isEnvelope_Message() {}
 
 // Hello says who a device is and where its replica stands.
 type Hello struct {
@@ -444,7 +461,9 @@ type Hello struct {
 	// Monotonic clock since boot, ms.
 	Mono int64 `protobuf:"zigzag64,17,opt,name=mono,proto3" json:"mono,omitempty"`
 	// The device's hybrid logical clock: 48 bits of ms, 16 bits of counter.
-	Hlc           uint64 `protobuf:"fixed64,18,opt,name=hlc,proto3" json:"hlc,omitempty"`
+	Hlc uint64 `protobuf:"fixed64,18,opt,name=hlc,proto3" json:"hlc,omitempty"`
+	// Words: encodings of packed chunks that the device takes ("deflate"). None: snapshots come unpacked.
+	Unpacks       []string `protobuf:"bytes,26,rep,name=unpacks,proto3" json:"unpacks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -605,13 +624,24 @@ func (x *Hello) GetHlc() uint64 {
 	return 0
 }
 
+func (x *Hello) GetUnpacks() []string {
+	if x != nil {
+		return x.Unpacks
+	}
+	return nil
+}
+
 // StagedScope says how far one scope of a step is staged or read.
 type StagedScope struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The scope.
 	Scope string `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
 	// Everything up to here is staged.
-	After         *Position `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
+	After *Position `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
+	// The snapshot that the last frame staged was a chunk of; empty for none.
+	Snapshot string `protobuf:"bytes,3,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	// In a reset: the delta's read, of the frames staged.
+	Read          int64 `protobuf:"varint,4,opt,name=read,proto3" json:"read,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -658,6 +688,20 @@ func (x *StagedScope) GetAfter() *Position {
 		return x.After
 	}
 	return nil
+}
+
+func (x *StagedScope) GetSnapshot() string {
+	if x != nil {
+		return x.Snapshot
+	}
+	return ""
+}
+
+func (x *StagedScope) GetRead() int64 {
+	if x != nil {
+		return x.Read
+	}
+	return 0
 }
 
 // Position is a place in a scope's stream of changes.
@@ -794,7 +838,9 @@ type Welcome struct {
 	// What the centre takes.
 	Limits *Limits `protobuf:"bytes,10,opt,name=limits,proto3" json:"limits,omitempty"`
 	// The county's hybrid logical clock.
-	Hlc           uint64 `protobuf:"fixed64,11,opt,name=hlc,proto3" json:"hlc,omitempty"`
+	Hlc uint64 `protobuf:"fixed64,11,opt,name=hlc,proto3" json:"hlc,omitempty"`
+	// Frames of a reset that are staged with a read below this seq are forgotten.
+	Floor         int64 `protobuf:"varint,20,opt,name=floor,proto3" json:"floor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -902,6 +948,13 @@ func (x *Welcome) GetLimits() *Limits {
 func (x *Welcome) GetHlc() uint64 {
 	if x != nil {
 		return x.Hlc
+	}
+	return 0
+}
+
+func (x *Welcome) GetFloor() int64 {
+	if x != nil {
+		return x.Floor
 	}
 	return 0
 }
@@ -2191,7 +2244,15 @@ type Delta struct {
 	// Done: the device's last n that the step contains.
 	LastN int64 `protobuf:"varint,11,opt,name=last_n,json=lastN,proto3" json:"last_n,omitempty"`
 	// Done: the county's hybrid logical clock.
-	Hlc           uint64 `protobuf:"fixed64,12,opt,name=hlc,proto3" json:"hlc,omitempty"`
+	Hlc uint64 `protobuf:"fixed64,12,opt,name=hlc,proto3" json:"hlc,omitempty"`
+	// Instead of items: a chunk of a snapshot, packed as its manifest says. It unpacks to a message DeltaItems.
+	Packed []byte `protobuf:"bytes,15,opt,name=packed,proto3" json:"packed,omitempty"`
+	// Id of that snapshot.
+	Snapshot string `protobuf:"bytes,16,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	// Its number: 1, 2, 3 ...
+	Chunk int32 `protobuf:"varint,17,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	// In a reset: seq of the head at which the reading of the scope was begun.
+	Read          int64 `protobuf:"varint,18,opt,name=read,proto3" json:"read,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2310,6 +2371,254 @@ func (x *Delta) GetHlc() uint64 {
 	return 0
 }
 
+func (x *Delta) GetPacked() []byte {
+	if x != nil {
+		return x.Packed
+	}
+	return nil
+}
+
+func (x *Delta) GetSnapshot() string {
+	if x != nil {
+		return x.Snapshot
+	}
+	return ""
+}
+
+func (x *Delta) GetChunk() int32 {
+	if x != nil {
+		return x.Chunk
+	}
+	return 0
+}
+
+func (x *Delta) GetRead() int64 {
+	if x != nil {
+		return x.Read
+	}
+	return 0
+}
+
+// DeltaItems is what a packed chunk unpacks to.
+type DeltaItems struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in Delta.
+	Items         []*DeltaItem `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeltaItems) Reset() {
+	*x = DeltaItems{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeltaItems) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeltaItems) ProtoMessage() {}
+
+func (x *DeltaItems) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeltaItems.ProtoReflect.Descriptor instead.
+func (*DeltaItems) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *DeltaItems) GetItems() []*DeltaItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+// Manifest announces a snapshot of a scope: what its chunks must be. A device takes a chunk only if its hash is the one
+// named here.
+type Manifest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the snapshot.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The scope.
+	Scope string `protobuf:"bytes,2,opt,name=scope,proto3" json:"scope,omitempty"`
+	// Seq of the head that it was read at.
+	Seq int64 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	// Rows in all.
+	Rows int64 `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	// Packed bytes in all.
+	Bytes int64 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Word: how the chunks are packed ("deflate": RFC 1951, without header).
+	Encoding string `protobuf:"bytes,6,opt,name=encoding,proto3" json:"encoding,omitempty"`
+	// In order: chunk 1 first.
+	Chunks        []*ChunkSum `protobuf:"bytes,7,rep,name=chunks,proto3" json:"chunks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Manifest) Reset() {
+	*x = Manifest{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Manifest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Manifest) ProtoMessage() {}
+
+func (x *Manifest) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Manifest.ProtoReflect.Descriptor instead.
+func (*Manifest) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Manifest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Manifest) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *Manifest) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Manifest) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *Manifest) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Manifest) GetEncoding() string {
+	if x != nil {
+		return x.Encoding
+	}
+	return ""
+}
+
+func (x *Manifest) GetChunks() []*ChunkSum {
+	if x != nil {
+		return x.Chunks
+	}
+	return nil
+}
+
+// ChunkSum says what a chunk must be.
+type ChunkSum struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// SHA-256 of the packed bytes, 32 bytes.
+	Hash []byte `protobuf:"bytes,1,opt,name=hash,proto3" json:"hash,omitempty"`
+	// Packed bytes.
+	Bytes int64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Bytes that it unpacks to.
+	Size int64 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`
+	// Rows in it.
+	Rows          int64 `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChunkSum) Reset() {
+	*x = ChunkSum{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChunkSum) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChunkSum) ProtoMessage() {}
+
+func (x *ChunkSum) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChunkSum.ProtoReflect.Descriptor instead.
+func (*ChunkSum) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ChunkSum) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *ChunkSum) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *ChunkSum) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *ChunkSum) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
 // DeltaItem is one row's change.
 type DeltaItem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2331,7 +2640,7 @@ type DeltaItem struct {
 
 func (x *DeltaItem) Reset() {
 	*x = DeltaItem{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2343,7 +2652,7 @@ func (x *DeltaItem) String() string {
 func (*DeltaItem) ProtoMessage() {}
 
 func (x *DeltaItem) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2356,7 +2665,7 @@ func (x *DeltaItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeltaItem.ProtoReflect.Descriptor instead.
 func (*DeltaItem) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{22}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DeltaItem) GetSeq() int64 {
@@ -2414,7 +2723,7 @@ type CellValue struct {
 
 func (x *CellValue) Reset() {
 	*x = CellValue{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2426,7 +2735,7 @@ func (x *CellValue) String() string {
 func (*CellValue) ProtoMessage() {}
 
 func (x *CellValue) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2439,7 +2748,7 @@ func (x *CellValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CellValue.ProtoReflect.Descriptor instead.
 func (*CellValue) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{23}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CellValue) GetCell() string {
@@ -2467,7 +2776,7 @@ type Inbox struct {
 
 func (x *Inbox) Reset() {
 	*x = Inbox{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2479,7 +2788,7 @@ func (x *Inbox) String() string {
 func (*Inbox) ProtoMessage() {}
 
 func (x *Inbox) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2492,7 +2801,7 @@ func (x *Inbox) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inbox.ProtoReflect.Descriptor instead.
 func (*Inbox) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{24}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Inbox) GetMessages() []*InboxMessage {
@@ -2525,7 +2834,7 @@ type InboxMessage struct {
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2537,7 +2846,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2550,7 +2859,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{25}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *InboxMessage) GetDevice() string {
@@ -2623,7 +2932,7 @@ type Seen struct {
 
 func (x *Seen) Reset() {
 	*x = Seen{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2635,7 +2944,7 @@ func (x *Seen) String() string {
 func (*Seen) ProtoMessage() {}
 
 func (x *Seen) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2648,7 +2957,7 @@ func (x *Seen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seen.ProtoReflect.Descriptor instead.
 func (*Seen) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{26}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Seen) GetFrames() int64 {
@@ -2708,7 +3017,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2720,7 +3029,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2733,7 +3042,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{27}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Notice) GetCode() string {
@@ -2761,7 +3070,7 @@ var File_syncengine_wire_doorstep_proto protoreflect.FileDescriptor
 
 const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\n" +
-	"\x1esyncengine/wire/doorstep.proto\x12\vdoorstep.v1\"\x87\x03\n" +
+	"\x1esyncengine/wire/doorstep.proto\x12\vdoorstep.v1\"\xc2\x03\n" +
 	"\bEnvelope\x12*\n" +
 	"\x05hello\x18\x01 \x01(\v2\x12.doorstep.v1.HelloH\x00R\x05hello\x120\n" +
 	"\awelcome\x18\x02 \x01(\v2\x14.doorstep.v1.WelcomeH\x00R\awelcome\x12'\n" +
@@ -2770,8 +3079,9 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x05delta\x18\x05 \x01(\v2\x12.doorstep.v1.DeltaH\x00R\x05delta\x12*\n" +
 	"\x05inbox\x18\x06 \x01(\v2\x12.doorstep.v1.InboxH\x00R\x05inbox\x12'\n" +
 	"\x04seen\x18\a \x01(\v2\x11.doorstep.v1.SeenH\x00R\x04seen\x12-\n" +
-	"\x06notice\x18\b \x01(\v2\x13.doorstep.v1.NoticeH\x00R\x06noticeB\t\n" +
-	"\amessageJ\x04\b\t\x10\x15\"\xcb\x03\n" +
+	"\x06notice\x18\b \x01(\v2\x13.doorstep.v1.NoticeH\x00R\x06notice\x123\n" +
+	"\bmanifest\x18\x0e \x01(\v2\x15.doorstep.v1.ManifestH\x00R\bmanifestB\t\n" +
+	"\amessageJ\x04\b\t\x10\x0eJ\x04\b\x0f\x10\x15\"\xeb\x03\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12\x10\n" +
@@ -2792,16 +3102,19 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x04wall\x18\x0f \x01(\x12R\x04wall\x12\x12\n" +
 	"\x04boot\x18\x10 \x01(\tR\x04boot\x12\x12\n" +
 	"\x04mono\x18\x11 \x01(\x12R\x04mono\x12\x10\n" +
-	"\x03hlc\x18\x12 \x01(\x06R\x03hlcJ\x04\b\x13\x10)\"P\n" +
+	"\x03hlc\x18\x12 \x01(\x06R\x03hlc\x12\x18\n" +
+	"\aunpacks\x18\x1a \x03(\tR\aunpacksJ\x04\b\x13\x10\x1aJ\x04\b\x1b\x10)\"\x80\x01\n" +
 	"\vStagedScope\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12+\n" +
-	"\x05after\x18\x02 \x01(\v2\x15.doorstep.v1.PositionR\x05after\".\n" +
+	"\x05after\x18\x02 \x01(\v2\x15.doorstep.v1.PositionR\x05after\x12\x1a\n" +
+	"\bsnapshot\x18\x03 \x01(\tR\bsnapshot\x12\x12\n" +
+	"\x04read\x18\x04 \x01(\x03R\x04read\".\n" +
 	"\bPosition\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\".\n" +
 	"\x04Base\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x03R\x03seq\"\xa5\x02\n" +
+	"\x03seq\x18\x02 \x01(\x03R\x03seq\"\xc1\x02\n" +
 	"\aWelcome\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x12\n" +
 	"\x04head\x18\x02 \x01(\x03R\x04head\x12\x12\n" +
@@ -2814,7 +3127,8 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x06schema\x18\t \x01(\x05R\x06schema\x12+\n" +
 	"\x06limits\x18\n" +
 	" \x01(\v2\x13.doorstep.v1.LimitsR\x06limits\x12\x10\n" +
-	"\x03hlc\x18\v \x01(\x06R\x03hlcJ\x04\b\f\x10\x1f\"\x95\x01\n" +
+	"\x03hlc\x18\v \x01(\x06R\x03hlc\x12\x14\n" +
+	"\x05floor\x18\x14 \x01(\x03R\x05floorJ\x04\b\f\x10\x14J\x04\b\x15\x10\x1f\"\x95\x01\n" +
 	"\x05Grant\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -2905,7 +3219,7 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\tR\x05table\x12\x10\n" +
 	"\x03row\x18\x03 \x01(\tR\x03row\x12\x12\n" +
-	"\x04cell\x18\x04 \x01(\tR\x04cell\"\x8e\x03\n" +
+	"\x04cell\x18\x04 \x01(\tR\x04cell\"\xf2\x03\n" +
 	"\x05Delta\x12\x12\n" +
 	"\x04view\x18\x01 \x01(\tR\x04view\x12%\n" +
 	"\x04from\x18\x02 \x01(\v2\x11.doorstep.v1.BaseR\x04from\x12\x14\n" +
@@ -2919,7 +3233,27 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x02to\x18\n" +
 	" \x01(\v2\x11.doorstep.v1.BaseR\x02to\x12\x15\n" +
 	"\x06last_n\x18\v \x01(\x03R\x05lastN\x12\x10\n" +
-	"\x03hlc\x18\f \x01(\x06R\x03hlcJ\x04\b\r\x10\x1f\"\xbb\x01\n" +
+	"\x03hlc\x18\f \x01(\x06R\x03hlc\x12\x16\n" +
+	"\x06packed\x18\x0f \x01(\fR\x06packed\x12\x1a\n" +
+	"\bsnapshot\x18\x10 \x01(\tR\bsnapshot\x12\x14\n" +
+	"\x05chunk\x18\x11 \x01(\x05R\x05chunk\x12\x12\n" +
+	"\x04read\x18\x12 \x01(\x03R\x04readJ\x04\b\r\x10\x0fJ\x04\b\x13\x10\x1f\":\n" +
+	"\n" +
+	"DeltaItems\x12,\n" +
+	"\x05items\x18\x01 \x03(\v2\x16.doorstep.v1.DeltaItemR\x05items\"\xb7\x01\n" +
+	"\bManifest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05scope\x18\x02 \x01(\tR\x05scope\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x03R\x03seq\x12\x12\n" +
+	"\x04rows\x18\x04 \x01(\x03R\x04rows\x12\x14\n" +
+	"\x05bytes\x18\x05 \x01(\x03R\x05bytes\x12\x1a\n" +
+	"\bencoding\x18\x06 \x01(\tR\bencoding\x12-\n" +
+	"\x06chunks\x18\a \x03(\v2\x15.doorstep.v1.ChunkSumR\x06chunks\"\\\n" +
+	"\bChunkSum\x12\x12\n" +
+	"\x04hash\x18\x01 \x01(\fR\x04hash\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x03R\x04size\x12\x12\n" +
+	"\x04rows\x18\x04 \x01(\x03R\x04rows\"\xbb\x01\n" +
 	"\tDeltaItem\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12*\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x16.doorstep.v1.DeltaKindR\x04kind\x12\x14\n" +
@@ -2983,7 +3317,7 @@ func file_syncengine_wire_doorstep_proto_rawDescGZIP() []byte {
 }
 
 var file_syncengine_wire_doorstep_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_syncengine_wire_doorstep_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_syncengine_wire_doorstep_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_syncengine_wire_doorstep_proto_goTypes = []any{
 	(Op)(0),              // 0: doorstep.v1.Op
 	(VerdictKind)(0),     // 1: doorstep.v1.VerdictKind
@@ -3010,12 +3344,15 @@ var file_syncengine_wire_doorstep_proto_goTypes = []any{
 	(*ConflictRef)(nil),  // 22: doorstep.v1.ConflictRef
 	(*ConflictKey)(nil),  // 23: doorstep.v1.ConflictKey
 	(*Delta)(nil),        // 24: doorstep.v1.Delta
-	(*DeltaItem)(nil),    // 25: doorstep.v1.DeltaItem
-	(*CellValue)(nil),    // 26: doorstep.v1.CellValue
-	(*Inbox)(nil),        // 27: doorstep.v1.Inbox
-	(*InboxMessage)(nil), // 28: doorstep.v1.InboxMessage
-	(*Seen)(nil),         // 29: doorstep.v1.Seen
-	(*Notice)(nil),       // 30: doorstep.v1.Notice
+	(*DeltaItems)(nil),   // 25: doorstep.v1.DeltaItems
+	(*Manifest)(nil),     // 26: doorstep.v1.Manifest
+	(*ChunkSum)(nil),     // 27: doorstep.v1.ChunkSum
+	(*DeltaItem)(nil),    // 28: doorstep.v1.DeltaItem
+	(*CellValue)(nil),    // 29: doorstep.v1.CellValue
+	(*Inbox)(nil),        // 30: doorstep.v1.Inbox
+	(*InboxMessage)(nil), // 31: doorstep.v1.InboxMessage
+	(*Seen)(nil),         // 32: doorstep.v1.Seen
+	(*Notice)(nil),       // 33: doorstep.v1.Notice
 }
 var file_syncengine_wire_doorstep_proto_depIdxs = []int32{
 	4,  // 0: doorstep.v1.Envelope.hello:type_name -> doorstep.v1.Hello
@@ -3023,48 +3360,51 @@ var file_syncengine_wire_doorstep_proto_depIdxs = []int32{
 	11, // 2: doorstep.v1.Envelope.push:type_name -> doorstep.v1.Push
 	19, // 3: doorstep.v1.Envelope.verdicts:type_name -> doorstep.v1.Verdicts
 	24, // 4: doorstep.v1.Envelope.delta:type_name -> doorstep.v1.Delta
-	27, // 5: doorstep.v1.Envelope.inbox:type_name -> doorstep.v1.Inbox
-	29, // 6: doorstep.v1.Envelope.seen:type_name -> doorstep.v1.Seen
-	30, // 7: doorstep.v1.Envelope.notice:type_name -> doorstep.v1.Notice
-	5,  // 8: doorstep.v1.Hello.staged:type_name -> doorstep.v1.StagedScope
-	6,  // 9: doorstep.v1.StagedScope.after:type_name -> doorstep.v1.Position
-	9,  // 10: doorstep.v1.Welcome.grants:type_name -> doorstep.v1.Grant
-	10, // 11: doorstep.v1.Welcome.limits:type_name -> doorstep.v1.Limits
-	12, // 12: doorstep.v1.Push.changesets:type_name -> doorstep.v1.Changeset
-	13, // 13: doorstep.v1.Changeset.changes:type_name -> doorstep.v1.Change
-	0,  // 14: doorstep.v1.Change.op:type_name -> doorstep.v1.Op
-	7,  // 15: doorstep.v1.Change.base:type_name -> doorstep.v1.Base
-	14, // 16: doorstep.v1.Change.cells:type_name -> doorstep.v1.CellWrite
-	17, // 17: doorstep.v1.Change.decide:type_name -> doorstep.v1.Decision
-	7,  // 18: doorstep.v1.CellWrite.base:type_name -> doorstep.v1.Base
-	16, // 19: doorstep.v1.CellWrite.values:type_name -> doorstep.v1.Value
-	15, // 20: doorstep.v1.CellWrite.operation:type_name -> doorstep.v1.Operation
-	16, // 21: doorstep.v1.Operation.add:type_name -> doorstep.v1.Value
-	18, // 22: doorstep.v1.Decision.shown:type_name -> doorstep.v1.WriteID
-	18, // 23: doorstep.v1.Decision.take:type_name -> doorstep.v1.WriteID
-	16, // 24: doorstep.v1.Decision.values:type_name -> doorstep.v1.Value
-	20, // 25: doorstep.v1.Verdicts.verdicts:type_name -> doorstep.v1.Verdict
-	1,  // 26: doorstep.v1.Verdict.kind:type_name -> doorstep.v1.VerdictKind
-	21, // 27: doorstep.v1.Verdict.reason:type_name -> doorstep.v1.Reason
-	22, // 28: doorstep.v1.Verdict.conflicts:type_name -> doorstep.v1.ConflictRef
-	16, // 29: doorstep.v1.Reason.current:type_name -> doorstep.v1.Value
-	23, // 30: doorstep.v1.ConflictRef.key:type_name -> doorstep.v1.ConflictKey
-	7,  // 31: doorstep.v1.Delta.from:type_name -> doorstep.v1.Base
-	25, // 32: doorstep.v1.Delta.items:type_name -> doorstep.v1.DeltaItem
-	6,  // 33: doorstep.v1.Delta.start:type_name -> doorstep.v1.Position
-	6,  // 34: doorstep.v1.Delta.after:type_name -> doorstep.v1.Position
-	5,  // 35: doorstep.v1.Delta.scopes:type_name -> doorstep.v1.StagedScope
-	7,  // 36: doorstep.v1.Delta.to:type_name -> doorstep.v1.Base
-	2,  // 37: doorstep.v1.DeltaItem.kind:type_name -> doorstep.v1.DeltaKind
-	26, // 38: doorstep.v1.DeltaItem.cells:type_name -> doorstep.v1.CellValue
-	16, // 39: doorstep.v1.CellValue.values:type_name -> doorstep.v1.Value
-	28, // 40: doorstep.v1.Inbox.messages:type_name -> doorstep.v1.InboxMessage
-	22, // 41: doorstep.v1.InboxMessage.conflict:type_name -> doorstep.v1.ConflictRef
-	42, // [42:42] is the sub-list for method output_type
-	42, // [42:42] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	30, // 5: doorstep.v1.Envelope.inbox:type_name -> doorstep.v1.Inbox
+	32, // 6: doorstep.v1.Envelope.seen:type_name -> doorstep.v1.Seen
+	33, // 7: doorstep.v1.Envelope.notice:type_name -> doorstep.v1.Notice
+	26, // 8: doorstep.v1.Envelope.manifest:type_name -> doorstep.v1.Manifest
+	5,  // 9: doorstep.v1.Hello.staged:type_name -> doorstep.v1.StagedScope
+	6,  // 10: doorstep.v1.StagedScope.after:type_name -> doorstep.v1.Position
+	9,  // 11: doorstep.v1.Welcome.grants:type_name -> doorstep.v1.Grant
+	10, // 12: doorstep.v1.Welcome.limits:type_name -> doorstep.v1.Limits
+	12, // 13: doorstep.v1.Push.changesets:type_name -> doorstep.v1.Changeset
+	13, // 14: doorstep.v1.Changeset.changes:type_name -> doorstep.v1.Change
+	0,  // 15: doorstep.v1.Change.op:type_name -> doorstep.v1.Op
+	7,  // 16: doorstep.v1.Change.base:type_name -> doorstep.v1.Base
+	14, // 17: doorstep.v1.Change.cells:type_name -> doorstep.v1.CellWrite
+	17, // 18: doorstep.v1.Change.decide:type_name -> doorstep.v1.Decision
+	7,  // 19: doorstep.v1.CellWrite.base:type_name -> doorstep.v1.Base
+	16, // 20: doorstep.v1.CellWrite.values:type_name -> doorstep.v1.Value
+	15, // 21: doorstep.v1.CellWrite.operation:type_name -> doorstep.v1.Operation
+	16, // 22: doorstep.v1.Operation.add:type_name -> doorstep.v1.Value
+	18, // 23: doorstep.v1.Decision.shown:type_name -> doorstep.v1.WriteID
+	18, // 24: doorstep.v1.Decision.take:type_name -> doorstep.v1.WriteID
+	16, // 25: doorstep.v1.Decision.values:type_name -> doorstep.v1.Value
+	20, // 26: doorstep.v1.Verdicts.verdicts:type_name -> doorstep.v1.Verdict
+	1,  // 27: doorstep.v1.Verdict.kind:type_name -> doorstep.v1.VerdictKind
+	21, // 28: doorstep.v1.Verdict.reason:type_name -> doorstep.v1.Reason
+	22, // 29: doorstep.v1.Verdict.conflicts:type_name -> doorstep.v1.ConflictRef
+	16, // 30: doorstep.v1.Reason.current:type_name -> doorstep.v1.Value
+	23, // 31: doorstep.v1.ConflictRef.key:type_name -> doorstep.v1.ConflictKey
+	7,  // 32: doorstep.v1.Delta.from:type_name -> doorstep.v1.Base
+	28, // 33: doorstep.v1.Delta.items:type_name -> doorstep.v1.DeltaItem
+	6,  // 34: doorstep.v1.Delta.start:type_name -> doorstep.v1.Position
+	6,  // 35: doorstep.v1.Delta.after:type_name -> doorstep.v1.Position
+	5,  // 36: doorstep.v1.Delta.scopes:type_name -> doorstep.v1.StagedScope
+	7,  // 37: doorstep.v1.Delta.to:type_name -> doorstep.v1.Base
+	28, // 38: doorstep.v1.DeltaItems.items:type_name -> doorstep.v1.DeltaItem
+	27, // 39: doorstep.v1.Manifest.chunks:type_name -> doorstep.v1.ChunkSum
+	2,  // 40: doorstep.v1.DeltaItem.kind:type_name -> doorstep.v1.DeltaKind
+	29, // 41: doorstep.v1.DeltaItem.cells:type_name -> doorstep.v1.CellValue
+	16, // 42: doorstep.v1.CellValue.values:type_name -> doorstep.v1.Value
+	31, // 43: doorstep.v1.Inbox.messages:type_name -> doorstep.v1.InboxMessage
+	22, // 44: doorstep.v1.InboxMessage.conflict:type_name -> doorstep.v1.ConflictRef
+	45, // [45:45] is the sub-list for method output_type
+	45, // [45:45] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_syncengine_wire_doorstep_proto_init() }
@@ -3081,6 +3421,7 @@ func file_syncengine_wire_doorstep_proto_init() {
 		(*Envelope_Inbox)(nil),
 		(*Envelope_Seen)(nil),
 		(*Envelope_Notice)(nil),
+		(*Envelope_Manifest)(nil),
 	}
 	file_syncengine_wire_doorstep_proto_msgTypes[13].OneofWrappers = []any{
 		(*Value_Null)(nil),
@@ -3096,7 +3437,7 @@ func file_syncengine_wire_doorstep_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_syncengine_wire_doorstep_proto_rawDesc), len(file_syncengine_wire_doorstep_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   28,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

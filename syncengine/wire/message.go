@@ -29,6 +29,8 @@ func toWire(m session.Message) (*Envelope, error) {
 	case *session.Delta:
 		p, err := deltaToWire(&m.Delta)
 		return &Envelope{Message: &Envelope_Delta{p}}, err
+	case *session.Manifest:
+		return &Envelope{Message: &Envelope_Manifest{manifestToWire(&m.Manifest)}}, nil
 	case *session.Inbox:
 		return &Envelope{Message: &Envelope_Inbox{inboxToWire(m.Messages)}}, nil
 	case *session.Seen:
@@ -53,6 +55,8 @@ func fromWire(e *Envelope, limits se.Limits) (session.Message, error) {
 		return under("verdicts", m.Verdicts, verdictsFromWire)
 	case *Envelope_Delta:
 		return under("delta", m.Delta, deltaFromWire)
+	case *Envelope_Manifest:
+		return under("manifest", m.Manifest, manifestFromWire)
 	case *Envelope_Inbox:
 		return under("inbox", m.Inbox, inboxFromWire)
 	case *Envelope_Seen:
@@ -60,7 +64,7 @@ func fromWire(e *Envelope, limits se.Limits) (session.Message, error) {
 	case *Envelope_Notice:
 		return under("notice", m.Notice, noticeFromWire)
 	}
-	return nil, &Error{Problem: "holds none of hello, welcome, push, verdicts, delta, inbox, seen, notice; send one of them"}
+	return nil, &Error{Problem: "holds none of hello, welcome, push, verdicts, delta, manifest, inbox, seen, notice; send one of them"}
 }
 
 // under reads one kind of message and names it in the path of what is wrong.
@@ -97,6 +101,7 @@ func helloToWire(h *se.Hello) *Hello {
 		View: h.View, Staged: stagedToWire(h.Staged), StagedView: h.StagedView, StagedReset: h.StagedReset,
 		LastN: h.LastN, LastHash: hashToWire(h.LastHash), Acked: h.Acked, Inbox: h.Inbox,
 		Wall: h.Wall, Boot: h.Boot, Mono: h.Mono, Hlc: uint64(h.HLC),
+		Unpacks: h.Unpacks,
 	}
 }
 
@@ -121,6 +126,7 @@ func helloFromWire(p *Hello) (session.Message, error) {
 		Boot:        c.text("boot", p.GetBoot(), maxName),
 		Mono:        p.GetMono(),
 		HLC:         hlc.Timestamp(p.GetHlc()),
+		Unpacks:     c.names("unpacks", p.GetUnpacks()),
 	}
 	if h.Acked > h.LastN {
 		c.fail("acked", "is above lastN; no verdict can be here for what was not made")
@@ -131,7 +137,7 @@ func helloFromWire(p *Hello) (session.Message, error) {
 func welcomeToWire(w *se.Welcome) *Welcome {
 	p := &Welcome{
 		Epoch: w.Epoch, Head: w.Head, Time: w.Time, View: w.View, Reset_: w.Reset, LastN: w.LastN, Hash: hashToWire(w.Hash),
-		Schema: int32(w.Schema), Hlc: uint64(w.HLC), Limits: &Limits{
+		Schema: int32(w.Schema), Hlc: uint64(w.HLC), Floor: w.Floor, Limits: &Limits{
 			MaxChangeset: int64(w.Limits.MaxChangeset), MaxChanges: int64(w.Limits.MaxChanges),
 			MaxFrame: int64(w.Limits.MaxFrame), Window: int64(w.Limits.Window),
 		},
@@ -154,6 +160,7 @@ func welcomeFromWire(p *Welcome) (session.Message, error) {
 		Hash:   c.hash("hash", p.GetHash()),
 		Schema: int(c.count("schema", int64(p.GetSchema()))),
 		HLC:    hlc.Timestamp(p.GetHlc()),
+		Floor:  c.count("floor", p.GetFloor()),
 		Limits: se.Limits{
 			MaxChangeset: c.size("limits.maxChangeset", p.GetLimits().GetMaxChangeset()),
 			MaxChanges:   c.size("limits.maxChanges", p.GetLimits().GetMaxChanges()),

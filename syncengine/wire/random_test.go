@@ -48,7 +48,9 @@ var (
 		return se.Position{Seq: number.Draw(t, "seq"), Key: maybe.Draw(t, "key")}
 	})
 	staged = rapid.Custom(func(t *rapid.T) se.StagedScope {
-		return se.StagedScope{Scope: name.Draw(t, "scope"), After: position.Draw(t, "after")}
+		return se.StagedScope{
+			Scope: name.Draw(t, "scope"), After: position.Draw(t, "after"), Snapshot: maybe.Draw(t, "snapshot"), Read: number.Draw(t, "read"),
+		}
 	})
 	value = rapid.Custom(func(t *rapid.T) schema.Value {
 		switch rapid.IntRange(0, 5).Draw(t, "kind") {
@@ -148,14 +150,14 @@ var (
 		}
 	})
 	message = rapid.Custom(func(t *rapid.T) session.Message {
-		switch rapid.IntRange(0, 7).Draw(t, "kind") {
+		switch rapid.IntRange(0, 8).Draw(t, "kind") {
 		case 0:
 			h := se.Hello{
 				Device: uuid.Draw(t, "device"), Token: maybe.Draw(t, "token"), App: maybe.Draw(t, "app"), Schema: 3,
 				Epoch: number.Draw(t, "epoch"), Cursor: number.Draw(t, "cursor"), View: maybe.Draw(t, "view"),
 				Staged: list(staged, 0, 3).Draw(t, "staged"), StagedView: maybe.Draw(t, "view"), StagedReset: rapid.Bool().Draw(t, "reset"),
 				LastN: number.Draw(t, "lastN"), LastHash: hash.Draw(t, "lastHash"), Inbox: number.Draw(t, "inbox"),
-				Wall: anyInt.Draw(t, "wall"), Boot: maybe.Draw(t, "boot"), Mono: anyInt.Draw(t, "mono"), HLC: stamp.Draw(t, "hlc"),
+				Wall: anyInt.Draw(t, "wall"), Boot: maybe.Draw(t, "boot"), Mono: anyInt.Draw(t, "mono"), HLC: stamp.Draw(t, "hlc"), Unpacks: list(name, 0, 2).Draw(t, "unpacks"),
 			}
 			h.Acked = h.LastN / 2
 			return &session.Hello{Hello: h}
@@ -163,7 +165,7 @@ var (
 			return &session.Welcome{Welcome: se.Welcome{
 				Epoch: number.Draw(t, "epoch"), Head: number.Draw(t, "head"), Time: anyInt.Draw(t, "time"), View: maybe.Draw(t, "view"),
 				Reset: rapid.Bool().Draw(t, "reset"), Grants: list(grant, 0, 3).Draw(t, "grants"), LastN: number.Draw(t, "lastN"),
-				Hash: hash.Draw(t, "hash"), Schema: 7, Limits: se.DefaultLimits, HLC: stamp.Draw(t, "hlc"),
+				Hash: hash.Draw(t, "hash"), Schema: 7, Limits: se.DefaultLimits, HLC: stamp.Draw(t, "hlc"), Floor: number.Draw(t, "floor"),
 			}}
 		case 2:
 			return &session.Push{Changesets: list(changeset, 1, 3).Draw(t, "changesets")}
@@ -174,7 +176,11 @@ var (
 				View: maybe.Draw(t, "view"), From: base.Draw(t, "from"), Reset: rapid.Bool().Draw(t, "reset"), Scope: name.Draw(t, "scope"),
 				Items: list(deltaItem, 0, 4).Draw(t, "items"), Start: position.Draw(t, "start"), After: position.Draw(t, "after"),
 				Done: rapid.Bool().Draw(t, "done"), Scopes: list(staged, 0, 3).Draw(t, "scopes"), To: base.Draw(t, "to"),
-				LastN: number.Draw(t, "lastN"), HLC: stamp.Draw(t, "hlc"),
+				LastN: number.Draw(t, "lastN"), HLC: stamp.Draw(t, "hlc"), Read: number.Draw(t, "read"),
+			}
+			if rapid.Bool().Draw(t, "packed") {
+				d.Reset, d.Items, d.Snapshot, d.Chunk = true, nil, name.Draw(t, "snapshot"), rapid.IntRange(1, math.MaxInt32).Draw(t, "chunk")
+				d.Packed = rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, "packed")
 			}
 			return &session.Delta{Delta: d}
 		case 5:
@@ -184,6 +190,15 @@ var (
 					Seq: number.Draw(t, "seq"), Conflict: conflict.Draw(t, "conflict"), Author: maybe.Draw(t, "author"), Choice: se.ChoiceBoth,
 				}
 			}), 0, 3).Draw(t, "messages")}
+		case 7:
+			return &session.Manifest{Manifest: se.Manifest{
+				ID: name.Draw(t, "id"), Scope: name.Draw(t, "scope"), Seq: number.Draw(t, "seq"), Rows: rapid.IntRange(0, 1<<40).Draw(t, "rows"),
+				Bytes: rapid.IntRange(0, 1<<40).Draw(t, "bytes"), Chunks: list(rapid.Custom(func(t *rapid.T) se.ChunkSum {
+					c := se.ChunkSum{Bytes: rapid.IntRange(0, 1<<40).Draw(t, "bytes"), Size: rapid.IntRange(0, 1<<40).Draw(t, "size"), Rows: rapid.IntRange(0, 1<<40).Draw(t, "rows")}
+					copy(c.Hash[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "hash"))
+					return c
+				}), 0, 3).Draw(t, "chunks"),
+			}}
 		case 6:
 			return &session.Seen{
 				Frames: number.Draw(t, "frames"), Epoch: number.Draw(t, "epoch"), Cursor: number.Draw(t, "cursor"),

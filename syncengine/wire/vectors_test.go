@@ -201,6 +201,18 @@ func TestMessageVectors(t *testing.T) {
 			},
 			Done: true, Scopes: []se.StagedScope{{Scope: "g", After: se.Position{Seq: 9, Key: "k"}}}, To: se.Base{Epoch: 1, Seq: 9},
 		}}},
+		{"hello of a device that takes snapshots", &session.Hello{Hello: se.Hello{
+			Device: devA, Epoch: 3, View: "v1", StagedView: "v2", StagedReset: true, Unpacks: []string{se.Deflate},
+			Staged: []se.StagedScope{{Scope: "g", After: se.Position{Seq: 40, Key: "2/visit/" + rowX}, Snapshot: "5f1d", Read: 88}},
+		}}},
+		{"welcome with a floor", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Limits: se.DefaultLimits, Floor: 90}}},
+		{"manifest", &session.Manifest{Manifest: se.Manifest{ID: "5f1d", Scope: "g", Seq: 88, Rows: 3, Bytes: 90, Chunks: []se.ChunkSum{
+			{Hash: hash, Bytes: 50, Size: 400, Rows: 2}, {Hash: sets[2].Hash(), Bytes: 40, Size: 300, Rows: 1},
+		}}}},
+		{"delta with a chunk", &session.Delta{Delta: se.Delta{
+			View: "v2", Reset: true, Scope: "g", Start: se.Position{Seq: 40, Key: "2/visit/" + rowX}, After: se.Position{Seq: 88}, Read: 88,
+			Snapshot: "5f1d", Chunk: 2, Packed: []byte{0x4b, 0x04, 0x00},
+		}}},
 		{"inbox", &session.Inbox{Messages: []se.Message{
 			{Device: devA, Number: 1, Kind: se.MessageConflict, Seq: 6, Conflict: se.ConflictRef{ID: "6-0", Key: key}, Author: "acc-1"},
 			{Device: devA, Number: 2, Kind: se.MessageDecided, Seq: 8, Conflict: se.ConflictRef{ID: "6-0", Key: key}, Author: "acc-2", Choice: se.ChoiceTake},

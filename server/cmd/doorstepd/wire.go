@@ -25,7 +25,11 @@ import (
 	"github.com/doorstep-sync/doorstep/server/store"
 	"github.com/doorstep-sync/doorstep/server/transport"
 	"github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/wire"
 )
+
+// leastSnapshot is how many packed bytes a scope must have to be worth a snapshot.
+const leastSnapshot = 4 << 10
 
 // app is a centre with everything wired together.
 type app struct {
@@ -76,7 +80,8 @@ func (a *app) wire(now func() time.Time) (err error) {
 	a.metrics = newMetrics(queue.Open)
 	bell := feed.New().County(c.County)
 	engine := syncengine.New(a.schema, syncengine.DefaultLimits).WithQuotas(c.Quotas)
-	a.centre = centre.New(engine, a.store, centre.Options{Now: now, Bell: bell, Observer: commitMetrics{a.metrics}})
+	snapshots := syncengine.NewSnapshots(syncengine.SnapshotOptions{Packer: wire.Deflated{}, Least: leastSnapshot})
+	a.centre = centre.New(engine, a.store, centre.Options{Now: now, Bell: bell, Observer: commitMetrics{a.metrics}, Snapshots: snapshots})
 	a.directory = directory.New(directory.Config{DB: a.store, County: c.County, Roles: a.schema.Roles, Now: now, Random: rand.Reader})
 	a.auth, err = auth.New(auth.Config{Directory: a.directory, Keys: keys, County: c.County, Now: now, Random: rand.Reader, CodeLife: c.CodeLife, Fingerprint: a.fingerprint})
 	if err != nil {
