@@ -1,0 +1,81 @@
+// Package docs checks what the documents say about the code.
+package docs
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../.."
+
+// tests lists the names of all test functions of the module.
+func tests(t *testing.T) map[string]bool {
+	t.Helper()
+	there := map[string]bool{}
+	decl := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
+	for _, room := range []string{"schema", "syncengine", "server", "clients", "scripts", "internal"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join(root, room), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			code, err := os.ReadFile(path)
+			for _, m := range decl.FindAllStringSubmatch(string(code), -1) {
+				there[m[1]] = true
+			}
+			return err
+		}))
+	}
+	return there
+}
+
+var testName = regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z]\w+`)
+
+// Every test that a document names is there.
+func TestDocumentsNameTestsThatAreThere(t *testing.T) {
+	there := tests(t)
+	paths, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	require.NoError(t, err)
+	paths = append(paths, filepath.Join(root, "ARCHITECTURE.md"), filepath.Join(root, "README.md"))
+	named := 0
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, name := range testName.FindAllString(string(text), -1) {
+			named++
+			require.True(t, there[name], "%s names %s, which is not there", filepath.Base(path), name)
+		}
+	}
+	require.Greater(t, named, 50)
+}
+
+// docs/reliability.md has a row for each of the 42 cases: with a test, or with the reason why it cannot apply.
+func TestEveryCaseHasItsTest(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "reliability.md"))
+	require.NoError(t, err)
+	rows := map[string][]string{}
+	for _, line := range strings.Split(string(text), "\n") {
+		if cells := strings.Split(line, "|"); len(cells) == 6 && regexp.MustCompile(`^ O\d+ $`).MatchString(cells[1]) {
+			rows[strings.TrimSpace(cells[1])] = cells
+		}
+	}
+	require.Len(t, rows, 42)
+	for i := 1; i <= 42; i++ {
+		row := rows[fmt.Sprint("O", i)]
+		require.NotNil(t, row, "O%d has no row", i)
+		state := strings.TrimSpace(row[4])
+		switch {
+		case state == "kept":
+			require.Regexp(t, testName, row[3], "O%d names no test", i)
+		case strings.HasPrefix(state, "does not apply: "), strings.HasPrefix(state, "part: "):
+		default:
+			t.Errorf("O%d has the state %q; say kept, part: what is missing, or does not apply: why", i, state)
+		}
+	}
+}
