@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"fmt"
 	"math/rand"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -35,7 +37,9 @@ type centre struct {
 	*auth.Service
 	t       testing.TB
 	dir     *directory.Directory
+	db      *directorytest.DB
 	keyFile string
+	keys    *auth.Keys
 
 	mu sync.Mutex
 	at time.Time
@@ -59,7 +63,8 @@ func open(t testing.TB) *centre {
 	t.Helper()
 	c := &centre{t: t, at: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), keyFile: filepath.Join(t.TempDir(), "keys.pem")}
 	roles := map[string]*schema.Role{"admin": {Name: "admin", Admin: true, Console: true}}
-	c.dir = directory.New(directory.Config{DB: directorytest.Open(t), County: 1, Roles: roles, Now: c.Now, Random: rand.New(rand.NewSource(1))})
+	c.db = directorytest.Open(t)
+	c.dir = directory.New(directory.Config{DB: c.db, County: 1, Roles: roles, Now: c.Now, Random: rand.New(rand.NewSource(1))})
 	c.restart()
 	return c
 }
@@ -67,9 +72,10 @@ func open(t testing.TB) *centre {
 // restart makes the Service anew, as a new process does.
 func (c *centre) restart() {
 	c.t.Helper()
-	keys, err := auth.OpenKeys(c.keyFile, rand.New(rand.NewSource(2)))
+	var err error
+	c.keys, err = auth.OpenKeys(c.keyFile, rand.New(rand.NewSource(2)))
 	require.NoError(c.t, err)
-	c.Service, err = auth.New(auth.Config{Directory: c.dir, Keys: keys, County: 1, Now: c.Now, Random: rand.New(rand.NewSource(c.Now().UnixNano())), Argon: cheap})
+	c.Service, err = auth.New(auth.Config{Directory: c.dir, Keys: c.keys, County: 1, Now: c.Now, Random: rand.New(rand.NewSource(c.Now().UnixNano())), Argon: cheap})
 	require.NoError(c.t, err)
 }
 
@@ -114,8 +120,22 @@ func (c *centre) token(p *phone) (auth.Token, error) {
 	c.t.Helper()
 	ch, err := c.Challenge(p.id)
 	require.NoError(c.t, err)
-	return c.DeviceToken(ctx, p.id, ch.Text, b64(ed25519.Sign(p.key, auth.SignedText(p.id, ch.Text))))
+	return c.DeviceToken(ctx, p.id, ch.Text, p.answer(ch.Text))
 }
+
+// answer signs a challenge.
+func (p *phone) answer(challenge string) string {
+	return b64(ed25519.Sign(p.key, auth.SignedText(p.id, challenge)))
+}
+
+func unb64(t testing.TB, s string) []byte {
+	t.Helper()
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	require.NoError(t, err)
+	return b
+}
+
+func unix(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
 
 func refused(t testing.TB, err error, key messages.Key) {
 	t.Helper()
@@ -381,6 +401,75 @@ func TestLockout(t *testing.T) {
 	require.NoError(t, try("correct horse battery"))
 }
 
+// Wrong passwords lock the login for where they came from. Its person goes on signing in from his own place, and from a
+// new one as long as nobody floods it; and what is remembered is bounded.
+func TestLockoutIsPerAddress(t *testing.T) {
+	c := open(t)
+	a := c.account("wang")
+	try := func(from, password string) error {
+		c.Advance(time.Second)
+		_, _, err := c.Login(ctx, from, "wang", password)
+		return err
+	}
+	require.NoError(t, try("192.0.2.1", "correct horse battery"))
+	for range 30 {
+		_ = try("203.0.113.9", "wrong")
+	}
+	refused(t, try("203.0.113.9", "correct horse battery"), messages.SlowDown)
+	require.NoError(t, try("192.0.2.1", "correct horse battery"), "his own place")
+	seen, err := c.dir.AccountByLogin(ctx, "wang")
+	require.NoError(t, err)
+	require.NotZero(t, seen.LockedUntil, "people see that somebody is at it")
+	c.restart()
+	refused(t, try("203.0.113.9", "correct horse battery"), messages.LoginWrong) // the lock is in the database
+	c.Advance(time.Minute)
+	require.NoError(t, try("192.0.2.77", "correct horse battery"), "a new place")
+
+	// One who has a network of addresses is one.
+	c.Advance(time.Hour)
+	for i := range 6 {
+		refused(t, try(fmt.Sprintf("2001:db8:1:1::%d", i+1), "wrong"), messages.LoginWrong)
+	}
+	refused(t, try("2001:db8:1:1:ffff::1", "correct horse battery"), messages.LoginWrong)
+	require.NoError(t, try("2001:db8:1:2::1", "correct horse battery"))
+	require.NoError(t, try("::ffff:192.0.2.1", "correct horse battery"), "the same place in other words")
+
+	// One who has thousands of places fills nothing up, and forgets no place where the person signed in.
+	for i := range 3 * 200 {
+		c.Advance(11 * time.Second)
+		_, err := c.dir.BeginLogin(ctx, "wang", fmt.Sprintf("10.1.%d.%d", i/200, i%200), func(int) time.Duration { return time.Hour })
+		require.NoError(t, err)
+	}
+	var n int
+	require.NoError(t, c.db.Reader().QueryRow(`SELECT count(*) FROM login_place WHERE account = ?`, a.ID).Scan(&n))
+	require.LessOrEqual(t, n, 200)
+	require.NoError(t, try("192.0.2.1", "correct horse battery"))
+
+	// A new password lifts all locks.
+	refused(t, try("10.1.2.199", "correct horse battery"), messages.LoginWrong)
+	require.NoError(t, c.SetPassword(ctx, a, "another horse battery"))
+	c.Advance(time.Minute)
+	require.NoError(t, try("10.1.2.199", "another horse battery"))
+}
+
+// From many places at once one login is guessed at slowly, and a login that nobody has looks the same.
+func TestGuessingFromManyPlacesIsSlow(t *testing.T) {
+	for _, login := range []string{"wang", "nobody"} {
+		c := open(t)
+		c.account("wang")
+		looked := 0
+		for i := range 200 {
+			_, _, err := c.Login(ctx, fmt.Sprintf("198.51.100.%d", i), login, "wrong")
+			if messages.Is(err, messages.LoginWrong) {
+				looked++
+				continue
+			}
+			refused(t, err, messages.SlowDown)
+		}
+		require.Equal(t, 20, looked, login)
+	}
+}
+
 func TestParallelTriesCannotOutrunTheLock(t *testing.T) {
 	c := open(t)
 	c.account("wang")
@@ -390,7 +479,7 @@ func TestParallelTriesCannotOutrunTheLock(t *testing.T) {
 		go func() {
 			defer wg.Done()
 			_, _, err := c.Login(ctx, "10.0.0.1", "wang", strings.Repeat("x", i+1))
-			if !messages.Is(err, messages.LoginWrong) {
+			if !messages.Is(err, messages.LoginWrong) && !messages.Is(err, messages.SlowDown) {
 				t.Errorf("unexpected: %v", err)
 			}
 		}()

@@ -121,7 +121,13 @@ func (s *Service) Enrol(ctx context.Context, from string, e Enrolment) (director
 	if err != nil || !ed25519.Verify(key, ProofText(code, e.PublicKey), proof) {
 		return directory.Device{}, messages.Refuse(messages.BadProof)
 	}
-	return s.dir.Enrol(ctx, s.keys.mac("enrolment-code", code), key, e.Label, e.App)
+	for _, hash := range s.keys.macs("enrolment-code", code, s.now()) {
+		v, err := s.dir.Enrol(ctx, hash, key, e.Label, e.App)
+		if !messages.Is(err, messages.CodeWrong) {
+			return v, err
+		}
+	}
+	return directory.Device{}, messages.Refuse(messages.CodeWrong)
 }
 
 // decode64 takes base64url without padding of exactly n bytes, in its one form.

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/doorstep-sync/doorstep/server/directory"
@@ -30,7 +31,26 @@ func lockFor(failed int) time.Duration {
 	return min(firstLock<<min(failed-freeFailures, 10), longestLock)
 }
 
-// Login signs a person in. Unknown login, wrong password, locked, disabled and password-less accounts get one
+// prefix is what counts as one place for tries: an IPv4 address, or the network of an IPv6 one, of which everybody has
+// many.
+func prefix(from string) string {
+	ip, err := netip.ParseAddr(from)
+	if err != nil {
+		return from
+	}
+	if ip = ip.Unmap().WithZone(""); ip.Is4() {
+		return ip.String()
+	}
+	p, err := ip.Prefix(64)
+	if err != nil {
+		return from
+	}
+	return p.String()
+}
+
+// Login signs a person in. Wrong passwords lock the login for the place they came from, and for nobody else: otherwise
+// anybody could keep a person out. From places where he never signed in, tries for one login are slowed down all
+// together. Unknown login, wrong password, locked, disabled and password-less accounts get one
 // answer, after the same work: one durable write and one hash.
 func (s *Service) Login(ctx context.Context, from, login, password string) (Token, directory.Account, error) {
 	if err := s.tries.allow("login", from); err != nil {
@@ -40,7 +60,17 @@ func (s *Service) Login(ctx context.Context, from, login, password string) (Toke
 	if len(password) > 4*MaxPassword {
 		return Token{}, directory.Account{}, wrong
 	}
-	c, err := s.dir.BeginLogin(ctx, login, lockFor)
+	at := prefix(from)
+	known, err := s.dir.SignedInFrom(ctx, login, at)
+	if err != nil {
+		return Token{}, directory.Account{}, err
+	}
+	if !known {
+		if err := s.tries.slow(login); err != nil {
+			return Token{}, directory.Account{}, err
+		}
+	}
+	c, err := s.dir.BeginLogin(ctx, login, at, lockFor)
 	if err != nil {
 		return Token{}, directory.Account{}, err
 	}
@@ -57,7 +87,7 @@ func (s *Service) Login(ctx context.Context, from, login, password string) (Toke
 	if !ok {
 		return Token{}, directory.Account{}, wrong
 	}
-	if err := s.dir.EndLogin(ctx, c.Account.ID); err != nil {
+	if err := s.dir.EndLogin(ctx, c.Account.ID, at); err != nil {
 		return Token{}, directory.Account{}, fmt.Errorf("end login: %w", err)
 	}
 	t, err := s.issue(AudienceConsole, c.Account.ID, "", c.Account.Passwords, consoleLife)
@@ -117,12 +147,15 @@ func (s *Service) Bootstrap(ctx context.Context, from, code, login, name, passwo
 	if has {
 		return directory.Account{}, messages.Refuse(messages.BootstrapDone)
 	}
-	given := hex.EncodeToString(s.keys.mac("bootstrap-code", NormalCode(code)))
 	want, ok, err := s.dir.Setting(ctx, bootstrapKey)
 	if err != nil {
 		return directory.Account{}, err
 	}
-	if !ok || NormalCode(code) == "" || subtle.ConstantTimeCompare([]byte(given), []byte(want)) != 1 {
+	right := false
+	for _, mac := range s.keys.macs("bootstrap-code", NormalCode(code), s.now()) {
+		right = subtle.ConstantTimeCompare([]byte(hex.EncodeToString(mac)), []byte(want)) == 1 || right
+	}
+	if !ok || NormalCode(code) == "" || !right {
 		return directory.Account{}, messages.Refuse(messages.BootstrapWrong)
 	}
 	hash, err := s.Hash(ctx, login, password)

@@ -75,8 +75,9 @@ func (s *Service) issue(audience, account, device string, passwords int64, life 
 		ID: base64.RawURLEncoding.EncodeToString(id[:]), IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: now.Add(life).Unix(),
 	}
 	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, c)
-	t.Header["typ"], t.Header["kid"] = tokenType, s.keys.kid
-	text, err := t.SignedString(s.keys.signing)
+	key := s.keys.signing()
+	t.Header["typ"], t.Header["kid"] = tokenType, key.kid
+	text, err := t.SignedString(key.private)
 	if err != nil {
 		return Token{}, fmt.Errorf("sign token: %w", err)
 	}
@@ -114,18 +115,26 @@ func (s *Service) verify(text, audience string) (*claims, error) {
 	return &c, nil
 }
 
-// key finds the verifying key by the header, which must hold alg, typ and kid and nothing else.
+// key finds the verifying key by the header, which must be the one that the centre itself writes for that key, byte for
+// byte. A retired key does not verify what claims to have been made after it was retired.
 func (s *Service) key(t *jwt.Token) (any, error) {
-	typ, _ := t.Header["typ"].(string)
 	kid, _ := t.Header["kid"].(string)
-	if len(t.Header) != 3 || typ != tokenType {
-		return nil, errors.New("header is not ours")
-	}
-	public, ok := s.keys.public[kid]
-	if !ok {
+	k := s.keys.verifying(kid, s.now())
+	if k == nil {
 		return nil, errors.New("unknown key")
 	}
-	return public, nil
+	one, err := json.Marshal(map[string]string{"alg": "EdDSA", "kid": k.kid, "typ": tokenType})
+	if err != nil {
+		return nil, err
+	}
+	if head, _, _ := strings.Cut(t.Raw, "."); head != base64.RawURLEncoding.EncodeToString(one) {
+		return nil, errors.New("header is not ours")
+	}
+	c, ok := t.Claims.(*claims)
+	if !ok || !k.retired.IsZero() && time.Unix(c.IssuedAt, 0).After(k.retired.Add(clockLeeway)) {
+		return nil, errors.New("made after its key was retired")
+	}
+	return k.private.Public(), nil
 }
 
 // read fills b with randomness.

@@ -41,6 +41,7 @@ type config struct {
 	HouseholdType  string
 	Quotas         syncengine.Quotas
 	TLS            tlsConfig
+	RotateAfter    time.Duration // of signing keys; 0 = only by command
 }
 
 // settings gives the keys that flags may set, with what a flag is called.
@@ -222,7 +223,7 @@ func (s *source) check() (c config, err error) {
 		key         string
 		field       *time.Duration
 		least, most time.Duration
-	}{{"stop_within", &c.StopWithin, time.Second, 10 * time.Minute}, {"code_life", &c.CodeLife, time.Minute, 24 * time.Hour}} {
+	}{{"stop_within", &c.StopWithin, time.Second, 10 * time.Minute}, {"code_life", &c.CodeLife, time.Minute, 24 * time.Hour}, {"keys.rotate_after", &c.RotateAfter, 0, 87600 * time.Hour}} {
 		v, err := time.ParseDuration(k.String(d.key))
 		if err != nil || v < d.least || v > d.most {
 			return c, s.wrong(d.key, fmt.Sprintf("a duration from %v to %v, such as %v", d.least, d.most, d.least*2))

@@ -92,10 +92,16 @@ func serve(ctx context.Context, c config, logger zerolog.Logger, now func() time
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)
 	defer signal.Stop(again)
+	tick := time.NewTicker(tendEvery)
+	defer tick.Stop()
 	for running := true; running; {
 		select {
 		case <-again:
 			a.reload(logger)
+			a.tend(now())
+			continue
+		case <-tick.C:
+			a.tend(now())
 			continue
 		case <-ctx.Done():
 		case err = <-failed:

@@ -79,3 +79,20 @@ func TestPlainTextIsSaid(t *testing.T) {
 	require.Contains(t, r.log.String(), "insecure_plain_text: everybody on the network can read along")
 	require.NoError(t, r.end())
 }
+
+// A running centre takes over a key that the command made, and makes one itself when it is due.
+func TestKeysRotateWhileRunning(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	r := startWith(t, data, func(*config) {})
+	var out, errs bytes.Buffer
+	require.Equal(t, exitOK, run(soon(t), []string{"keys", "rotate", "--data", data}, &out, &errs, environment(), time.Now), errs.String())
+	require.Regexp(t, `new key: [0-9a-f]{16}`, out.String())
+	require.NoError(t, syscall.Kill(syscall.Getpid(), syscall.SIGHUP))
+	require.Eventually(t, func() bool { return strings.Contains(r.log.String(), "signing keys were rotated") }, 10*time.Second, 10*time.Millisecond)
+	require.NoError(t, r.end())
+	require.Equal(t, exitUsage, run(soon(t), []string{"keys", "rotate", "--data", filepath.Join(data, "none")}, &out, &errs, environment(), time.Now))
+
+	r = startWith(t, data, func(c *config) { c.RotateAfter = time.Nanosecond })
+	require.Contains(t, r.log.String(), "as configured")
+	require.NoError(t, r.end())
+}

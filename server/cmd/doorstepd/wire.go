@@ -40,6 +40,7 @@ type app struct {
 	store     *store.Store
 	centre    *centre.Centre
 	auth      *auth.Service
+	keys      *auth.Keys
 	directory *directory.Directory
 	sockets   sockets
 	metrics   *metrics
@@ -69,10 +70,10 @@ func (a *app) wire(now func() time.Time) (err error) {
 	if a.identity, err = a.openIdentity(now); err != nil {
 		return err
 	}
-	keys, err := auth.OpenKeys(a.folder.file("signing-keys.pem"), rand.Reader)
-	if err != nil {
+	if a.keys, err = auth.OpenKeys(a.folder.file(signingKeys), rand.Reader); err != nil {
 		return err
 	}
+	a.tend(now())
 	if a.store, err = store.Open(a.folder.file("doorstep.db"), a.schema, store.WithCounty(c.County)); err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func (a *app) wire(now func() time.Time) (err error) {
 	snapshots := syncengine.NewSnapshots(syncengine.SnapshotOptions{Packer: wire.Deflated{}, Least: leastSnapshot})
 	a.centre = centre.New(engine, a.store, centre.Options{Now: now, Bell: bell, Observer: commitMetrics{a.metrics}, Snapshots: snapshots})
 	a.directory = directory.New(directory.Config{DB: a.store, County: c.County, Roles: a.schema.Roles, Now: now, Random: rand.Reader})
-	a.auth, err = auth.New(auth.Config{Directory: a.directory, Keys: keys, County: c.County, Now: now, Random: rand.Reader, CodeLife: c.CodeLife, Fingerprint: a.fingerprint})
+	a.auth, err = auth.New(auth.Config{Directory: a.directory, Keys: a.keys, County: c.County, Now: now, Random: rand.Reader, CodeLife: c.CodeLife, Fingerprint: a.fingerprint})
 	if err != nil {
 		return err
 	}

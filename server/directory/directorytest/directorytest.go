@@ -23,6 +23,8 @@ CREATE TABLE device (county INTEGER NOT NULL, id TEXT NOT NULL, account TEXT, la
 	enrolled_at INTEGER, revoked_at INTEGER, last_contact INTEGER, last_offset_ms INTEGER, app TEXT, schema INTEGER, PRIMARY KEY (county, id));
 CREATE TABLE enrolment_code (county INTEGER NOT NULL, hash BLOB NOT NULL, account TEXT, created_by TEXT, created_at INTEGER,
 	expires_at INTEGER, used_at INTEGER, device TEXT, PRIMARY KEY (county, hash));
+CREATE TABLE login_place (county INTEGER NOT NULL, account TEXT NOT NULL, place TEXT NOT NULL, failed INTEGER NOT NULL, locked_until INTEGER NOT NULL,
+	last INTEGER NOT NULL, good_at INTEGER NOT NULL, PRIMARY KEY (county, account, place));
 CREATE TABLE settings (county INTEGER NOT NULL, key TEXT NOT NULL, value TEXT, PRIMARY KEY (county, key));
 `
 

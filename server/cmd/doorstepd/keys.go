@@ -1,0 +1,67 @@
+package main
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorstep-sync/doorstep/server/auth"
+)
+
+const signingKeys = "signing-keys.pem"
+
+// tendEvery is how often keys are looked at: whether a command has rotated them, and whether they are due.
+const tendEvery = time.Minute
+
+// tend takes over keys that a command has changed, and rotates them when they are due.
+func (a *app) tend(now time.Time) {
+	changed, err := a.keys.Reload()
+	if err != nil {
+		a.log.Warn().Err(err).Msg("the signing keys cannot be read again; those of before stay in use")
+		return
+	}
+	if changed {
+		a.log.Info().Msg("signing keys were rotated")
+	}
+	if every := a.config.RotateAfter; every > 0 && a.keys.Age(now) >= every {
+		if err := a.keys.Rotate(now); err != nil {
+			a.log.Warn().Err(err).Msg("the signing keys are due for rotation, which failed; those of before stay in use")
+			return
+		}
+		a.log.Info().Msg("signing keys were rotated, as configured")
+	}
+}
+
+func keysCommand(out io.Writer, environ func() []string, now func() time.Time) *cobra.Command {
+	group := &cobra.Command{Use: "keys", Short: "Change the centre's keys", Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	rotate := &cobra.Command{
+		Use: "rotate", Short: "Sign tokens with a new key from now on", Args: noArgs,
+		Long: `Sign tokens with a new key from now on. Tokens of before hold until their time is over, 8 hours at most; nobody has to
+sign in anew. A running centre takes the new key over within a minute. After a theft of the key file: stop the centre,
+move signing-keys.pem away and start it; then everybody signs in anew, and phones notice nothing.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, _, err := configure(cmd.Flags(), environ)
+			if err != nil {
+				return err
+			}
+			path := filepath.Join(c.Data, signingKeys)
+			if _, err := os.Stat(path); err != nil {
+				return usage("there are no signing keys in %s; name the data folder of a centre with --data", c.Data)
+			}
+			kid, err := auth.RotateKeys(path, now(), rand.Reader)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "新密钥 new key: %s\n", kid)
+			return nil
+		},
+	}
+	addFlags(rotate.Flags())
+	group.AddCommand(rotate)
+	return group
+}
