@@ -1,13 +1,11 @@
 package schema
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // Check tells whether next may replace prev while devices of prev, and changesets they wrote offline, are still about:
-// a device two versions behind keeps working, and what it sends is neither refused nor dropped. Both schemas are
-// indexed. No fault means that it may. Each fault says the way out.
+// a device two versions behind keeps working, and what it sends is neither refused nor dropped. A column may become
+// required: it is then demanded only of replicas that know so (Carry, Demands). Both schemas are indexed. No fault
+// means that it may. Each fault says the way out.
 func Check(prev, next *Schema) Faults {
 	c := &checker{prev: prev, next: next}
 	for _, old := range prev.Tables {
@@ -17,11 +15,9 @@ func Check(prev, next *Schema) Faults {
 			c.table(old, t)
 		}
 	}
-	for _, t := range next.Tables {
-		c.changed = c.changed || prev.Table(t.Name) == nil
-	}
 	c.codes()
 	c.roles()
+	c.changed = c.changed || !same(prev, next)
 	switch {
 	case next.Version < prev.Version:
 		c.refuse(Source{}, "count it up in version.yaml", "version %d is below %d, which is in use", next.Version, prev.Version)
@@ -46,6 +42,9 @@ func (c *checker) table(old, t *Table) {
 	if old.Level != t.Level {
 		c.refuse(t.at("level"), "declare a new record type", "record type %s moves from level %s to %s; its rows lie in scopes of the old one", t.Name, old.Level, t.Level)
 	}
+	if old.Door != t.Door {
+		c.refuse(t.at("door"), "keep it; declare a new record type for what belongs to doors in another way", "record type %s changes its door from %s to %s; its rows lie at doors of the old one", t.Name, orNone(old.Door), orNone(t.Door))
+	}
 	if old.Append != t.Append {
 		c.refuse(t.at("append"), "declare a new record type", "record type %s changes append", t.Name)
 	}
@@ -62,10 +61,6 @@ func (c *checker) table(old, t *Table) {
 	for _, col := range t.Columns {
 		if old.Column(col.Name) != nil {
 			continue
-		}
-		c.changed = true
-		if col.Required {
-			c.refuse(col.Source, "leave out required for two versions; let the form ask for it", "column %s of %s is new and required, but older phones cannot give it", col.Name, t.Name)
 		}
 		if cell := old.Cell(t.CellOf(col.Name).Name); cell != nil {
 			c.refuse(col.Source, "put new columns into a group of their own", "column %s of %s joins group %s, of which older phones send less", col.Name, t.Name, cell.Name)
@@ -91,8 +86,6 @@ func (c *checker) column(t *Table, old, col *Column) {
 		c.refuse(col.Source, anew, "%s changes its policy from %s to %s, which travel in different ways", what, old.Policy, col.Policy)
 	case old.Group != col.Group:
 		c.refuse(col.Source, "keep the group", "%s changes its group from %s to %s; stored versions and conflicts are kept per cell", what, orNone(old.Group), orNone(col.Group))
-	case col.Required && !old.Required:
-		c.refuse(col.Source, "leave out required; let the form ask for it", "%s becomes required, but older phones leave it out", what)
 	}
 	if c.narrower(old, col) {
 		c.refuse(col.Source, "keep the wider limit; let the form warn", "%s is limited more than before, so that what older phones hold would be refused", what)
@@ -100,7 +93,6 @@ func (c *checker) column(t *Table, old, col *Column) {
 	if old.Code != "" && old.Code != col.Code {
 		c.codeTable(c.prev.Codes[old.Code], c.next.Codes[col.Code], col.Source)
 	}
-	c.changed = c.changed || old.Policy != col.Policy || old.MaxLen != col.MaxLen || old.Sensitivity != col.Sensitivity || old.Label != col.Label
 }
 
 // travels is how writes of a policy come from a device. Policies that travel alike may replace one another: it is the
@@ -139,11 +131,7 @@ func (c *checker) codes() {
 			continue
 		}
 		c.codeTable(old, t, t.Source)
-		c.changed = c.changed || !slices.EqualFunc(old.Codes, t.Codes, func(a, b Code) bool {
-			return a.Code == b.Code && a.Label == b.Label && a.Retired == b.Retired
-		})
 	}
-	c.changed = c.changed || len(c.next.Codes) > len(c.prev.Codes)
 }
 
 func (c *checker) codeTable(old, t *CodeTable, at Source) {
@@ -166,7 +154,6 @@ func (c *checker) roles() {
 			c.refuse(r.Source, "declare a new role and reassign people", "role %s changes doors, so that its assignments mean something else", name)
 		}
 	}
-	c.changed = c.changed || len(c.next.Roles) > len(c.prev.Roles)
 }
 
 func orNone(s string) string {

@@ -20,6 +20,7 @@ columns:
   kind: {zh: 类, en: Kind, type: code, code: size, policy: lww}
   tags: {zh: 标, en: Tags, type: set, policy: union}
   place: {zh: 地, en: Place, type: ref, ref: building, policy: lww}
+  home: {zh: 家, en: Home, type: ref, ref: household, policy: lww}
   lat: {zh: 纬, en: Lat, type: real, group: pos}
   lon: {zh: 经, en: Lon, type: real, group: pos, max: 180}
 `
@@ -57,11 +58,13 @@ func TestCheck(t *testing.T) {
 		{"central", "type: text, max", "type: text, policy: central, max", "changes its policy from review to central"},
 		{"ungrouped", "group: pos}\n  lon: {zh: 经, en: Lon, type: real, group: pos, ", "}\n  lon: {zh: 经, en: Lon, type: real, ", "changes its group from pos to none"},
 		{"joins a group", "  lat:", "  alt: {zh: 高, en: Alt, type: real, group: pos}\n  lat:", "column alt of thing joins group pos, of which older phones send less"},
-		{"required", "max_len: 20", "max_len: 20, required: true", "becomes required, but older phones leave it out"},
-		{"new and required", "  name:", "  more: {zh: 多, en: More, type: int, required: true}\n  name:", "column more of thing is new and required"},
+		{"required", "max_len: 20", "max_len: 20, required: true", ""},
+		{"new and required", "  name:", "  more: {zh: 多, en: More, type: int, required: true}\n  name:", ""},
 		{"shorter", "max_len: 20", "max_len: 19", "is limited more than before"},
 		{"pattern", "max_len: 20", "max_len: 20, pattern: '^a$'", "is limited more than before"},
 		{"maximum", "max: 180", "max: 90", "is limited more than before"},
+		{"view", "tags: {zh: 标", "tags: {sensitivity: 1, zh: 标", ""},
+		{"door", "level: grid", "level: grid\ndoor: home", "record type thing changes its door from none to home"},
 		{"append", "level: grid", "level: grid\nappend: true", "record type thing changes append"},
 		{"level", "level: grid", "level: street", "moves from level grid to street"},
 		{"record removed", inUse, "", "record type thing is removed"},

@@ -26,6 +26,7 @@ type Schema struct {
 	Tables  []*Table
 	Codes   map[string]*CodeTable
 	Roles   map[string]*Role
+	Founded int `json:",omitempty"` // carried: the version that this county began with; 0 = this one
 
 	byName map[string]*Table
 }
@@ -83,9 +84,9 @@ type Table struct {
 	Source     Source            // where it was declared
 	At         map[string]Source // where each key of the declaration stands ("natural_key", "door"), for messages
 
-	Cells      []*Cell     // computed: what merges as one unit, in order of first column
-	StepsBy    *Table      // computed: the record type that holds this one's steps, nil if none
-	ReferredBy []Reference // computed: the columns that refer to this record type
+	Cells      []*Cell     `json:"-"` // computed: what merges as one unit, in order of first column
+	StepsBy    *Table      `json:"-"` // computed: the record type that holds this one's steps, nil if none
+	ReferredBy []Reference `json:"-"` // computed: the columns that refer to this record type
 
 	cols     map[string]*Column
 	cells    map[string]*Cell
@@ -208,6 +209,8 @@ type Column struct {
 	Sensitivity int      // 0 public to 3 restricted (domain.md A.1)
 	Source      Source
 
+	RequiredSince int `json:",omitempty"` // carried: the version at which it became required of rows there were; see Demands
+
 	pattern *regexp.Regexp // computed from Pattern
 }
 
@@ -269,6 +272,8 @@ type Role struct {
 	Admin   bool // manages org units, accounts, assignments and devices
 	Doors   bool // the assignment lists the doors the person looks after
 	Source  Source
+
+	ViewsSince int `json:",omitempty"` // carried: the version at which what it sees of what there was last changed; 0 = never
 }
 
 // Rows says which rows of a scope a view shows.

@@ -94,7 +94,7 @@ func (g *ingest) values(t *schema.Table, c *Change, w *CellWrite) (*schema.Cell,
 	}
 	for i, col := range def.Columns {
 		v := w.Values[i]
-		if v.IsNull() && col.Required {
+		if v.IsNull() && col.Demands(g.cs.Schema) {
 			return nil, reject(CodeMissing, c, col.Name, schema.RuleRequired)
 		}
 		if p := g.engine.schema.CheckValue(t, col, v); p != nil {

@@ -26,7 +26,7 @@ func (g *ingest) insert(i int, c *Change, t *schema.Table, dead *Dead) error {
 			continue
 		}
 		for _, col := range def.Columns {
-			if col.Required {
+			if col.Demands(g.cs.Schema) {
 				return reject(CodeMissing, c, col.Name, schema.RuleRequired)
 			}
 		}

@@ -31,7 +31,7 @@ type scopeView struct {
 func newViews(s *schema.Schema, p *Principal, now int64) *views {
 	v := &views{schema: s, principal: p, byScope: map[string]*scopeView{}}
 	h := sha256.New()
-	h.Write([]byte("doorstep.view.v1 " + strconv.Itoa(s.Version) + " " + p.Account + "\n"))
+	h.Write([]byte("doorstep.view.v1 " + strconv.Itoa(founded(s)) + " " + p.Account + "\n"))
 	for _, g := range p.Active(now) {
 		sv := v.byScope[g.Scope]
 		if sv == nil {
@@ -49,11 +49,25 @@ func newViews(s *schema.Schema, p *Principal, now int64) *views {
 		for _, d := range g.Doors {
 			h.Write([]byte(" " + d))
 		}
+		if r := s.Roles[g.Role]; r != nil && r.ViewsSince > 0 {
+			h.Write([]byte(" @" + strconv.Itoa(r.ViewsSince)))
+		}
 		h.Write([]byte("\n"))
 	}
 	sort.Strings(v.scopes)
 	v.id = hex.EncodeToString(h.Sum(nil)[:12])
 	return v
+}
+
+// founded is the version of the declarations that view ids are made from. Newer ones change the id of a view only where
+// a role sees something of what there was that it did not see, or the other way round: new columns and record types
+// had nothing in them when they came, and a replica that does not know them keeps what it is sent. So a cursor
+// outlives an upgrade of the centre.
+func founded(s *schema.Schema) int {
+	if s.Founded > 0 {
+		return s.Founded
+	}
+	return s.Version
 }
 
 // Active lists the grants that hold at an instant, in order of scope, role and doors.

@@ -55,11 +55,13 @@ func readControl(ctx context.Context, q querier) (replica.Control, error) {
 	var device sql.NullString
 	var stamp int64
 	var hash []byte
-	var grants, live, limits, staged string
+	var grants, live, limits, staged, unseen string
 	err := q.QueryRowContext(ctx, `SELECT c.device, c.epoch, c.cursor, s.account, s.view, s.schema, s.hlc, s.last_n, s.hash, s.acked, s.inbox,
-		s.grants, s.live, s.limits, s.staged_view, s.staged_reset, s.staged_at FROM ds_control c JOIN ds_state s ON s.k = c.k`).
+		s.grants, s.live, s.limits, s.staged_view, s.staged_reset, s.staged_at,
+		e.keeps, e.unseen FROM ds_control c JOIN ds_state s ON s.k = c.k JOIN ds_evolution e ON e.k = c.k`).
 		Scan(&device, &c.Epoch, &c.Cursor, &c.Account, &c.View, &c.Schema, &stamp, &c.LastN, &hash, &c.Acked, &c.Inbox,
-			&grants, &live, &limits, &c.StagedView, &c.StagedReset, &staged)
+			&grants, &live, &limits, &c.StagedView, &c.StagedReset, &staged,
+			&c.Keeps, &unseen)
 	if err != nil {
 		return c, fmt.Errorf("read control row: %w", err)
 	}
@@ -69,7 +71,7 @@ func readControl(ctx context.Context, q querier) (replica.Control, error) {
 	var at []storedScope
 	for _, err := range []error{
 		readGrants(grants, &c.Grants), readGrants(live, &c.Live),
-		json.Unmarshal([]byte(limits), &l), json.Unmarshal([]byte(staged), &at),
+		json.Unmarshal([]byte(limits), &l), json.Unmarshal([]byte(staged), &at), readEvolution(unseen, &c),
 	} {
 		if err != nil {
 			return c, fmt.Errorf("%w: control row: %w", errDamaged, err)
@@ -101,7 +103,7 @@ func (p *port) PutControl(c replica.Control) error {
 	if err != nil {
 		return fmt.Errorf("write state row: %w", err)
 	}
-	return nil
+	return p.putEvolution(&c)
 }
 
 func readGrants(text string, out *[]se.Grant) error {

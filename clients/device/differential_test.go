@@ -222,8 +222,15 @@ func (d *differential) delta(reset bool) {
 			for i, cell := range t.Cells {
 				it.Cells = append(it.Cells, se.CellValue{Cell: cell.Name, Values: row[i]})
 			}
+			for range d.IntN(3) { // of newer declarations
+				it.Cells = append(it.Cells, se.CellValue{Cell: fmt.Sprint("newer", d.IntN(3)), Values: []schema.Value{schema.Int(int64(d.IntN(9))), schema.Null()}})
+			}
 		}
 		items = append(items, it)
+		if d.IntN(4) == 0 {
+			it.Table = "newer"
+			items = append(items, it)
+		}
 	}
 	cut := d.IntN(len(items) + 1)
 	middle := se.Position{Seq: from.Seq + 1, Key: "x"}
@@ -306,7 +313,14 @@ func (d *differential) state(tx replica.Tx) string {
 		must(err)
 		fmt.Fprintf(&b, "found %s %v\n", t.Name, found)
 	}
-	keys, err := tx.PendingUpTo(0, 1<<40)
+	keys, err := tx.KeptRows()
+	must(err)
+	for _, k := range keys {
+		cells, err := tx.Kept(k)
+		must(err)
+		fmt.Fprintf(&b, "kept %v %#v\n", k, cells)
+	}
+	keys, err = tx.PendingUpTo(0, 1<<40)
 	must(err)
 	for _, k := range keys {
 		list, err := tx.Pending(d.r.Schema().Table(k.Table), k.Row)

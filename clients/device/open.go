@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	_ "github.com/mattn/go-sqlite3"
 
+	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/schema/ddl"
 	"github.com/doorstep-sync/doorstep/schema/load"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
@@ -153,6 +155,7 @@ func (r *Replica) prepare(ctx context.Context, fresh bool) error {
 		if err != nil {
 			return err
 		}
+		added := lacking(r.schema, have)
 		for _, q := range append([]string{engineTables, trustTable}, ddl.ReplicaUpgrade(r.schema, have)...) {
 			if err := p.exec(q); err != nil {
 				return fmt.Errorf("make tables of the replica: %w", err)
@@ -182,10 +185,24 @@ func (r *Replica) prepare(ctx context.Context, fresh bool) error {
 			if err != nil || ctl.Device == "" {
 				return err
 			}
-			_, err = replica.Seal(p, r.schema, r.opts.Clock.Read(), true)
-			return err
+			if _, err = replica.Seal(p, r.schema, r.opts.Clock.Read(), true); err != nil {
+				return err
+			}
+			return replica.Adopt(p, r.schema, added)
 		})
 	})
+}
+
+// lacking names the cells of which a file has no columns yet.
+func lacking(s *schema.Schema, have ddl.Existing) (added []string) {
+	for _, t := range s.Tables {
+		for _, cell := range t.Cells {
+			if slices.ContainsFunc(cell.Columns, func(c *schema.Column) bool { return !slices.Contains(have.Columns[t.Name], c.Name) }) {
+				added = append(added, t.Name+"."+cell.Name)
+			}
+		}
+	}
+	return added
 }
 
 // made tells by which tables the replica was made, "" for a new file.

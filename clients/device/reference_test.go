@@ -23,12 +23,14 @@ type reference struct {
 	verdicts map[int64]se.Verdict
 	staged   []replica.StagedItem
 	messages []se.Message
+	kept     map[replica.RowKey][]se.CellValue
 }
 
 func newReference(s *schema.Schema) *reference {
 	return &reference{
 		schema: s, rows: map[replica.RowKey]replica.Image{}, under: map[replica.RowKey]replica.Image{},
 		pending: map[replica.RowKey][]replica.Pending{}, outbox: map[int64]*se.Changeset{}, verdicts: map[int64]se.Verdict{},
+		kept: map[replica.RowKey][]se.CellValue{},
 	}
 }
 
@@ -132,7 +134,21 @@ func (m *reference) PutOutbox(cs *se.Changeset) error      { m.outbox[cs.N] = cs
 func (m *reference) Sealed(n int64) (*se.Changeset, error) { return m.outbox[n], nil }
 func (m *reference) File(v se.Verdict) error               { m.verdicts[v.N] = v; delete(m.outbox, v.N); return nil }
 func (m *reference) ClearStaged() error                    { m.staged = nil; return nil }
-func (m *reference) PutMessage(x se.Message) error         { m.messages = append(m.messages, x); return nil }
+func (m *reference) Kept(k replica.RowKey) ([]se.CellValue, error) {
+	return slices.Clone(m.kept[k]), nil
+}
+func (m *reference) PutKept(k replica.RowKey, cells []se.CellValue) error {
+	if m.kept[k] = slices.Clone(cells); len(cells) == 0 {
+		delete(m.kept, k)
+	}
+	return nil
+}
+func (m *reference) KeptRows() ([]replica.RowKey, error) {
+	return slices.SortedFunc(maps.Keys(m.kept), func(a, b replica.RowKey) int {
+		return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(a.Row, b.Row))
+	}), nil
+}
+func (m *reference) PutMessage(x se.Message) error { m.messages = append(m.messages, x); return nil }
 func (m *reference) Verdict(n int64) (*se.Verdict, error) {
 	if v, ok := m.verdicts[n]; ok {
 		return &v, nil

@@ -1,7 +1,7 @@
 package device
 
 // format counts the layouts of the engine's own tables and blobs. A program refuses a file with a greater one.
-const format = 1
+const format = 2
 
 // applicationID marks the file for tools ("file x.db") and for Open: "DOOR".
 const applicationID = 0x444f4f52
@@ -17,6 +17,8 @@ const applicationID = 0x444f4f52
 // ds_under      the centre's row under pending changes
 // ds_staged     items of an unfinished step, in order of arrival
 // ds_inbox      what the centre told this device
+// ds_kept       what the centre shows and the replica's declarations do not know: cells of rows, whole rows
+// ds_evolution  the rest of the control row that is about versions: see replica.Control
 // ds_notice     what the centre said about the connection last time, such as that the clock is wrong
 const engineTables = `
 CREATE TABLE IF NOT EXISTS ds_format(
@@ -124,6 +126,21 @@ CREATE TABLE IF NOT EXISTS ds_inbox(
   choice TEXT NOT NULL,
   wall INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS ds_kept(
+  tbl TEXT NOT NULL,
+  row TEXT NOT NULL,
+  cell TEXT NOT NULL,
+  vals BLOB NOT NULL,
+  PRIMARY KEY(tbl, row, cell)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ds_evolution(
+  k INTEGER PRIMARY KEY CHECK(k = 1),
+  keeps INTEGER NOT NULL DEFAULT 0,
+  unseen TEXT NOT NULL DEFAULT '[]',
+  minimum TEXT NOT NULL DEFAULT '{}',
+  drain INTEGER NOT NULL DEFAULT 0
+) STRICT;
+INSERT OR IGNORE INTO ds_evolution(k) VALUES(1);
 CREATE TABLE IF NOT EXISTS ds_notice(
   code TEXT PRIMARY KEY,
   text TEXT NOT NULL,

@@ -49,7 +49,8 @@ const (
 )
 
 // Open opens or makes the SQLite file at path, brings its tables to this release and to the schema, and gives the
-// county's store. It fails closed: with ErrNotDurable when the file cannot be made to survive a power cut.
+// county's store. It fails closed: with ErrNotDurable when the file cannot be made to survive a power cut, with
+// *StrandsError when the schema would strand devices or rows of the one before; then nothing has changed.
 func Open(path string, s *schema.Schema, opts ...Option) (*Store, error) {
 	o := options{county: 1, readers: 8, params: writerParams}
 	for _, opt := range opts {
@@ -82,6 +83,9 @@ func (s *Store) open(path string, o options) (err error) {
 	s.reader.SetMaxOpenConns(o.readers)
 	s.reader.SetMaxIdleConns(o.readers)
 	if err := withRaw(s.writer, s.verify); err != nil {
+		return err
+	}
+	if s.schema, err = carry(s.reader, s.county, s.schema); err != nil { // before anything changes
 		return err
 	}
 	if err := s.migrate(); err != nil {
@@ -165,7 +169,7 @@ func (s *Store) prepare(tx *sql.Tx) error {
 		}
 		s.tables[t.Name] = tb
 	}
-	if err := s.countRows(tx); err != nil {
+	if err := errors.Join(s.countRows(tx), s.keepDeclarations(tx)); err != nil {
 		return err
 	}
 	_, err := tx.Exec(`INSERT INTO county (id, epoch, seq, history, hlc) VALUES ($1, 1, 0, $2, 0) ON CONFLICT (id) DO NOTHING`,

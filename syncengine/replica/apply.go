@@ -119,6 +119,9 @@ func apply(tx Tx, s *schema.Schema, done *se.Delta) error {
 		return fmt.Errorf("read staged rows: %w", err)
 	}
 	a := applier{tx: tx, schema: s, lastN: done.LastN, rows: map[RowKey]*target{}}
+	if a.keeper, err = newKeeper(tx, ctl.Keeps && !done.Reset); err != nil {
+		return err
+	}
 	for i := range items {
 		if err := a.item(&items[i]); err != nil {
 			return err
@@ -147,7 +150,7 @@ func apply(tx Tx, s *schema.Schema, done *se.Delta) error {
 	ctl.HLC = h.Last
 	ctl.Epoch, ctl.Cursor, ctl.View = done.To.Epoch, done.To.Seq, done.View
 	if done.Reset {
-		ctl.Live = ctl.Grants
+		ctl.Live, ctl.Keeps, ctl.Unseen = ctl.Grants, true, nil
 	}
 	if err := forget(tx, &ctl); err != nil {
 		return err
@@ -170,6 +173,7 @@ type applier struct {
 	lastN  int64
 	rows   map[RowKey]*target
 	order  []*target
+	keeper *keeper
 	cases  caseSet
 }
 
@@ -200,7 +204,7 @@ func (a *applier) target(t *schema.Table, id se.RowID) (*target, error) {
 func (a *applier) item(it *StagedItem) error {
 	t := a.schema.Table(it.Table)
 	if t == nil {
-		return nil
+		return a.keeper.foreign(it)
 	}
 	x, err := a.target(t, it.Row)
 	if err != nil {
@@ -222,9 +226,17 @@ func (a *applier) item(it *StagedItem) error {
 			return fmt.Errorf("%w: change of %s %s, which is not here", ErrBroken, it.Table, it.Row)
 		}
 		for _, c := range it.Cells {
-			if i := t.CellIndex(c.Cell); i >= 0 && len(c.Values) == len(t.Cells[i].Columns) {
+			if i := placeOf(t, &c); i >= 0 {
 				x.image[i] = slices.Clone(c.Values)
 			}
+		}
+		if err := a.keeper.beside(t, it); err != nil {
+			return err
+		}
+	}
+	if x.image == nil {
+		if err := a.keeper.gone(RowKey{it.Table, it.Row}); err != nil {
+			return err
 		}
 	}
 	a.cases.note(t, it.Row, x.image)
@@ -255,12 +267,16 @@ func (a *applier) dropOthers() error {
 			if err != nil {
 				return err
 			}
-			if !x.seen {
-				x.image = nil
+			if x.seen {
+				continue
+			}
+			x.image = nil
+			if err := a.keeper.gone(RowKey{t.Name, id}); err != nil {
+				return err
 			}
 		}
 	}
-	return nil
+	return a.keeper.dropOthers(a.schema)
 }
 
 func (a *applier) end(k RowKey) error {
@@ -279,6 +295,11 @@ func (a *applier) end(k RowKey) error {
 func (a *applier) write() error {
 	for _, x := range a.order {
 		if err := show(a.tx, x.table, x.row, x.image); err != nil {
+			return err
+		}
+	}
+	if a.keeper != nil {
+		if err := a.keeper.write(); err != nil {
 			return err
 		}
 	}

@@ -446,6 +446,9 @@ func (z *sealer) base(f *fold, cell *schema.Cell, scope string, insert bool, pen
 
 // vouched tells whether the view that the cursor is for shows the cell in that scope.
 func (z *sealer) vouched(t *schema.Table, scope string, cell *schema.Cell) bool {
+	if slices.Contains(z.ctl.Unseen, t.Name+"."+cell.Name) {
+		return false
+	}
 	var roles []string
 	for _, g := range z.ctl.Live {
 		if g.Scope == scope {

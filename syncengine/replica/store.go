@@ -69,6 +69,13 @@ type Tx interface {
 	ClearStaged() error
 
 	PutMessage(se.Message) error
+
+	// Kept gives what the centre shows of a row and these declarations do not know, in order of cell.
+	Kept(RowKey) ([]se.CellValue, error)
+	// PutKept replaces it; no cells forget the row.
+	PutKept(RowKey, []se.CellValue) error
+	// KeptRows lists the rows that something is kept of, in order of table and id.
+	KeptRows() ([]RowKey, error)
 }
 
 // Control is the replica's one row of state.
@@ -87,6 +94,9 @@ type Control struct {
 	Grants  []se.Grant // as of the last Welcome
 	Live    []se.Grant // as of the view that the cursor is for: what the cursor vouches for
 	Limits  se.Limits
+
+	Keeps  bool     // everything that the cursor covers and these declarations do not know is kept
+	Unseen []string // "table.cell" that the cursor does not vouch for until the next snapshot is live
 
 	StagedView  string // view of the unfinished step; "" = nothing staged
 	StagedReset bool

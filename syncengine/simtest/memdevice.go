@@ -26,6 +26,7 @@ type MemDevice struct {
 	filed    map[int64]filed
 	staged   []replica.StagedItem
 	inbox    []se.Message
+	kept     map[replica.RowKey][]se.CellValue
 
 	undo    []func()
 	touched []replica.RowKey // rows shown or hidden by the last transaction
@@ -45,6 +46,7 @@ func NewMemDevice(s *schema.Schema, device, account string) *MemDevice {
 		schema: s, ctl: replica.Control{Device: device, Account: account, Schema: s.Version},
 		rows: map[replica.RowKey]replica.Image{}, ids: map[string][]se.RowID{}, under: map[replica.RowKey]replica.Image{},
 		pending: map[replica.RowKey][]replica.Pending{}, filed: map[int64]filed{},
+		kept: map[replica.RowKey][]se.CellValue{},
 	}
 }
 

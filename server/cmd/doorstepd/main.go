@@ -77,7 +77,8 @@ nothing was done; 3 it did not stop within the time given.`,
 		return usage("%v; '%s --help' lists what there is", err, cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(out, errs, environ, now), tlsCommand(out, environ, now), keysCommand(out, environ, now), versionCommand(out), openAPICommand(out))
+	root.AddCommand(serveCommand(out, errs, environ, now), tlsCommand(out, environ, now), keysCommand(out, environ, now), schemaCommand(out, environ),
+		versionCommand(out), openAPICommand(out))
 	return root
 }
 

@@ -75,8 +75,9 @@ func (a *app) wire(now func() time.Time) (err error) {
 	}
 	a.tend(now())
 	if a.store, err = store.Open(a.folder.file("doorstep.db"), a.schema, store.WithCounty(c.County)); err != nil {
-		return err
+		return stranded(c.Schema, err)
 	}
+	a.schema = a.store.Schema() // with what it carries over from the declarations before
 	queue := api.SQLQueue{DB: a.store.Reader(), County: c.County}
 	a.metrics = newMetrics(queue.Open)
 	bell := feed.New().County(c.County)
