@@ -93,7 +93,7 @@ func (e *Engine) quarantine(store Store, sub Submission) (Verdict, error) {
 		dev.LastN, dev.Hash = cs.N, v.Hash
 		return errors.Join(
 			tx.PutQuarantined(&Quarantined{Device: cs.Device, N: cs.N, Changeset: cs, Verdict: v, Received: sub.Now}),
-			tx.PutDevice(dev), tx.PutVerdict(cs.Device, v),
+			tx.PutDevice(dev), tx.PutVerdict(cs.Device, v), auditRefusal(tx, cs, &v, sub.Now),
 		)
 	})
 	return v, err

@@ -1,7 +1,6 @@
 package syncengine
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -68,10 +67,13 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 			return Verdict{}, err
 		}
 		v.Kind, v.Reason = refused.kind, &refused.reason
-		err = tx.PutQuarantined(&Quarantined{Device: cs.Device, N: cs.N, Changeset: cs, Verdict: v, Received: sub.Now})
+		err = errors.Join(
+			tx.PutQuarantined(&Quarantined{Device: cs.Device, N: cs.N, Changeset: cs, Verdict: v, Received: sub.Now}),
+			auditRefusal(tx, cs, &v, sub.Now),
+		)
 	case err == nil:
 		v.Kind, v.Seq, v.Conflicts = g.kind(), g.seq, g.conflicts
-		err = g.record(&head)
+		err = errors.Join(g.record(&head), g.auditDecisions())
 	}
 	if err != nil {
 		return Verdict{}, err
@@ -228,7 +230,7 @@ func (g *ingest) record(head *Head) error {
 		Seq: g.seq, Epoch: g.epoch, Changeset: g.cs, Author: g.cs.Author, At: g.at, Received: g.sub.Now,
 		Suspect: g.suspect, Outcomes: g.outcomes, Prev: head.History,
 	}
-	entry.Hash = entry.chain()
+	entry.Hash = entry.Chain(g.cs.Hash())
 	if err := g.tx.AppendHistory(entry); err != nil {
 		return fmt.Errorf("append history: %w", err)
 	}
@@ -239,26 +241,6 @@ func (g *ingest) record(head *Head) error {
 		return fmt.Errorf("put head: %w", err)
 	}
 	return nil
-}
-
-// chain is the hash of an entry: over the one before, its place and times, the changeset and what became of it.
-func (e *Entry) chain() Hash {
-	b := canon(make([]byte, 0, 256))
-	b.str("doorstep.history.v1")
-	b = append(b, e.Prev[:]...)
-	b.num(e.Epoch)
-	b.num(e.Seq)
-	b.num(e.At)
-	b.num(e.Received)
-	b.flag(e.Suspect)
-	h := e.Changeset.Hash()
-	b = append(b, h[:]...)
-	for _, o := range e.Outcomes {
-		b.num(int64(o.Change))
-		b.str(o.Cell)
-		b = append(b, byte(o.Fate))
-	}
-	return sha256.Sum256(b)
 }
 
 // farAhead is how far in front of the centre's clock a stamp is heard, in ms: some 20 years.

@@ -56,6 +56,10 @@ type ReadTx interface {
 	Inbox(device string, after int64, limit int) ([]Message, error)
 	// History lists entries with seq > after in order, at most limit.
 	History(after int64, limit int) ([]Entry, error)
+	// RowHistory lists the entries that name a row (Entry.Rows) with seq < before, all for 0, newest first, at most limit.
+	RowHistory(table string, id RowID, before int64, limit int) ([]Entry, error)
+	// Audit lists lines of the audit log with I > after in order, at most limit.
+	Audit(after int64, limit int) ([]AuditEvent, error)
 }
 
 // Tx is the writing transaction. Put methods replace; they keep no reference to their argument.
@@ -78,6 +82,8 @@ type Tx interface {
 	PutMove(Move) error
 	PutMessage(Message) error
 	AppendHistory(Entry) error
+	// AppendAudit adds a line to the audit log, whose I, Prev and Hash it sets (AuditLink).
+	AppendAudit(AuditEvent) error
 }
 
 // Head is the county's place in its one order.
@@ -161,11 +167,12 @@ type Step struct {
 
 // Principal is who a device acts for and what he may do.
 type Principal struct {
-	Account string
-	Device  string
-	Console bool    // a console session: may write central cells and decide conflicts
-	Revoked bool    // the device may not synchronise any more
-	Grants  []Grant // one for each scope and role, in order of scope; ended ones included
+	Account   string
+	Device    string
+	Console   bool    // a console session: may write central cells and decide conflicts
+	Revoked   bool    // the device may not synchronise any more
+	Snapshots int64   // how often an administrator told the device to take everything anew
+	Grants    []Grant // one for each scope and role, in order of scope; ended ones included
 }
 
 // Grant is one role in one scope, from one assignment. An assignment to a unit above a grid gives one for each scope below it.

@@ -54,6 +54,9 @@ func newViews(s *schema.Schema, p *Principal, now int64) *views {
 		}
 		h.Write([]byte("\n"))
 	}
+	if p.Snapshots > 0 { // a view of its own: the replica's cursor is for another one, until it has taken this one whole
+		h.Write([]byte("snapshot " + strconv.FormatInt(p.Snapshots, 10) + "\n"))
+	}
 	sort.Strings(v.scopes)
 	v.id = hex.EncodeToString(h.Sum(nil)[:12])
 	return v

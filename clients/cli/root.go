@@ -86,7 +86,7 @@ func (a *app) root() *cobra.Command {
 	root := a.group("root", "doorstep",
 		a.enrolCommand(), a.trustCommand(), a.statusCommand(), a.syncCommand(), a.watchCommand(),
 		a.newCommand(), a.setCommand(), a.deleteCommand(), a.listCommand(), a.showCommand(),
-		a.conflictsCommand(), a.rejectedCommand(), a.tablesCommand(),
+		a.historyCommand(), a.conflictsCommand(), a.rejectedCommand(), a.tablesCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoAmICommand(), a.bootstrapCommand(), a.orgCommand(), a.staffingCommand(),
 		a.accountCommand(), a.assignCommand(), a.deviceCommand(), a.codeCommand(), a.conflictCommand(), a.versionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true

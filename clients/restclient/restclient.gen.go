@@ -111,6 +111,81 @@ func (e DecidedVerdict) Valid() bool {
 	}
 }
 
+// Defines values for HistoryWriteFate.
+const (
+	HistoryWriteFateCandidate HistoryWriteFate = "candidate"
+	HistoryWriteFateCombined  HistoryWriteFate = "combined"
+	HistoryWriteFateConverged HistoryWriteFate = "converged"
+	HistoryWriteFateLost      HistoryWriteFate = "lost"
+	HistoryWriteFateStands    HistoryWriteFate = "stands"
+	HistoryWriteFateWon       HistoryWriteFate = "won"
+)
+
+// Valid indicates whether the value is a known member of the HistoryWriteFate enum.
+func (e HistoryWriteFate) Valid() bool {
+	switch e {
+	case HistoryWriteFateCandidate:
+		return true
+	case HistoryWriteFateCombined:
+		return true
+	case HistoryWriteFateConverged:
+		return true
+	case HistoryWriteFateLost:
+		return true
+	case HistoryWriteFateStands:
+		return true
+	case HistoryWriteFateWon:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HistoryWriteNow.
+const (
+	HistoryWriteNowReplaced HistoryWriteNow = "replaced"
+	HistoryWriteNowStands   HistoryWriteNow = "stands"
+	HistoryWriteNowWaits    HistoryWriteNow = "waits"
+)
+
+// Valid indicates whether the value is a known member of the HistoryWriteNow enum.
+func (e HistoryWriteNow) Valid() bool {
+	switch e {
+	case HistoryWriteNowReplaced:
+		return true
+	case HistoryWriteNowStands:
+		return true
+	case HistoryWriteNowWaits:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HistoryWriteOperation.
+const (
+	HistoryWriteOperationDecide HistoryWriteOperation = "decide"
+	HistoryWriteOperationDelete HistoryWriteOperation = "delete"
+	HistoryWriteOperationInsert HistoryWriteOperation = "insert"
+	HistoryWriteOperationUpdate HistoryWriteOperation = "update"
+)
+
+// Valid indicates whether the value is a known member of the HistoryWriteOperation enum.
+func (e HistoryWriteOperation) Valid() bool {
+	switch e {
+	case HistoryWriteOperationDecide:
+		return true
+	case HistoryWriteOperationDelete:
+		return true
+	case HistoryWriteOperationInsert:
+		return true
+	case HistoryWriteOperationUpdate:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UnitGridType.
 const (
 	UnitGridTypeBase      UnitGridType = "base"
@@ -650,6 +725,77 @@ type Finding struct {
 	Value   *string `json:"value,omitempty"`
 }
 
+// HistoryBodyBody defines model for HistoryBodyBody.
+type HistoryBodyBody struct {
+	// Next Give it as before to go on; absent at the end.
+	Next *int64 `json:"next,omitempty"`
+
+	// Writes Newest first.
+	Writes []HistoryWrite `json:"writes"`
+}
+
+// HistoryWrite defines model for HistoryWrite.
+type HistoryWrite struct {
+	// Added Elements added to a set, or the difference added to a number.
+	Added      *[]string `json:"added,omitempty"`
+	AuthorName *string   `json:"author_name,omitempty"`
+
+	// Base What its author had seen of it, as epoch:seq; 0:0 is nothing.
+	Base *string `json:"base,omitempty"`
+
+	// Cell Absent if it is about the whole record.
+	Cell *string `json:"cell,omitempty"`
+
+	// Choice What was decided.
+	Choice *string `json:"choice,omitempty"`
+
+	// Conflict The conflict that was decided.
+	Conflict *string `json:"conflict,omitempty"`
+
+	// DeviceClock What the device's own clock said.
+	DeviceClock *time.Time `json:"device_clock,omitempty"`
+	DeviceLabel *string    `json:"device_label,omitempty"`
+
+	// EffectiveAt When it was written, by the corrected clock of the device.
+	EffectiveAt *time.Time `json:"effective_at,omitempty"`
+	Epoch       int64      `json:"epoch"`
+
+	// Fate What became of it when it was merged.
+	Fate *HistoryWriteFate `json:"fate,omitempty"`
+	Id   WriteID           `json:"id"`
+
+	// Now What has become of it since: it is what the cell shows, it waits in the conflict queue, or neither. Absent for what adds up.
+	Now       *HistoryWriteNow      `json:"now,omitempty"`
+	Operation HistoryWriteOperation `json:"operation"`
+
+	// Reason The reason given for the decision.
+	Reason *string `json:"reason,omitempty"`
+
+	// ReceivedAt When it reached the centre.
+	ReceivedAt *time.Time `json:"received_at,omitempty"`
+
+	// Removed Elements removed from a set.
+	Removed *[]string `json:"removed,omitempty"`
+
+	// Seq The commit's place in the county's one order.
+	Seq int64 `json:"seq"`
+
+	// SuspectClock Do not trust effective_at much.
+	SuspectClock *bool `json:"suspect_clock,omitempty"`
+
+	// Values What was written, as you may see it.
+	Values []Value `json:"values"`
+}
+
+// HistoryWriteFate What became of it when it was merged.
+type HistoryWriteFate string
+
+// HistoryWriteNow What has become of it since: it is what the cell shows, it waits in the conflict queue, or neither. Absent for what adds up.
+type HistoryWriteNow string
+
+// HistoryWriteOperation defines model for HistoryWrite.Operation.
+type HistoryWriteOperation string
+
 // ImportReport defines model for ImportReport.
 type ImportReport struct {
 	Changed  int64   `json:"changed"`
@@ -921,6 +1067,18 @@ type DeviceListParams struct {
 	// After Id after which the list goes on.
 	After *string `form:"after,omitempty" json:"after,omitempty"`
 	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// HistoryParams defines parameters for History.
+type HistoryParams struct {
+	// Column Only writes of this column's cell.
+	Column *string `form:"column,omitempty" json:"column,omitempty"`
+
+	// Before Seq before which the list goes on; 0 = from the newest.
+	Before *int64 `form:"before,omitempty" json:"before,omitempty"`
+
+	// Limit Commits looked at, at most.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // OrgListParams defines parameters for OrgList.
@@ -1222,6 +1380,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/enrol (the `Enrol` operationId).
 	Enrol(ctx context.Context, body EnrolJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// History Show what was written to a record, newest first
+	//
+	// Corresponds with GET /v1/history/{record}/{row} (the `History` operationId).
+	History(ctx context.Context, record string, row string, params *HistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LoginWithBody Sign a person in
 	//
@@ -1726,6 +1889,21 @@ func (c *Client) EnrolWithBody(ctx context.Context, contentType string, body io.
 // Corresponds with POST /v1/enrol (the `Enrol` operationId).
 func (c *Client) Enrol(ctx context.Context, body EnrolJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewEnrolRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// History Show what was written to a record, newest first
+//
+// Corresponds with GET /v1/history/{record}/{row} (the `History` operationId).
+func (c *Client) History(ctx context.Context, record string, row string, params *HistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHistoryRequest(c.Server, record, row, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2831,6 +3009,98 @@ func NewEnrolRequestWithBody(server string, contentType string, body io.Reader) 
 	return req, nil
 }
 
+// NewHistoryRequest constructs an http.Request for the History method
+func NewHistoryRequest(server string, record string, row string, params *HistoryParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = styleParam("record", record, true)
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = styleParam("row", row, true)
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/history/%s/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Column != nil {
+
+			if queryFrag, err := styleParam("column", *params.Column, false); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Before != nil {
+
+			if queryFrag, err := styleParam("before", *params.Before, false); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := styleParam("limit", *params.Limit, false); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewLoginRequest calls the generic Login builder with application/json body
 func NewLoginRequest(server string, body LoginJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -3504,6 +3774,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/enrol (the `Enrol` operationId).
 	EnrolWithResponse(ctx context.Context, body EnrolJSONRequestBody, reqEditors ...RequestEditorFn) (*EnrolResponse, error)
+
+	// HistoryWithResponse Show what was written to a record, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/history/{record}/{row} (the `History` operationId).
+	HistoryWithResponse(ctx context.Context, record string, row string, params *HistoryParams, reqEditors ...RequestEditorFn) (*HistoryResponse, error)
 
 	// LoginWithBodyWithResponse Sign a person in
 	//
@@ -4468,6 +4745,54 @@ func (r EnrolResponse) ContentType() string {
 	return ""
 }
 
+type HistoryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *HistoryBodyBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r HistoryResponse) GetJSON200() *HistoryBodyBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r HistoryResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r HistoryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r HistoryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r HistoryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r HistoryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type LoginResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5286,6 +5611,19 @@ func (c *ClientWithResponses) EnrolWithResponse(ctx context.Context, body EnrolJ
 	return ParseEnrolResponse(rsp)
 }
 
+// HistoryWithResponse Show what was written to a record, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/history/{record}/{row} (the `History` operationId).
+func (c *ClientWithResponses) HistoryWithResponse(ctx context.Context, record string, row string, params *HistoryParams, reqEditors ...RequestEditorFn) (*HistoryResponse, error) {
+	rsp, err := c.History(ctx, record, row, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseHistoryResponse(rsp)
+}
+
 // LoginWithBodyWithResponse Sign a person in
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -6052,6 +6390,39 @@ func ParseEnrolResponse(rsp *http.Response) (*EnrolResponse, error) {
 			return nil, err
 		}
 		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseHistoryResponse parses an HTTP response from a HistoryWithResponse call
+func ParseHistoryResponse(rsp *http.Response) (*HistoryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &HistoryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest HistoryBodyBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest ErrorModel

@@ -37,6 +37,16 @@ func WithLanguage(lang string) ClientOption {
 	})
 }
 
+// WithReason says with every request why the person reads; the centre keeps it in its audit log beside what it showed.
+func WithReason(reason string) ClientOption {
+	return WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+		if reason != "" {
+			r.Header.Set("Doorstep-Reason", url.PathEscape(reason))
+		}
+		return nil
+	})
+}
+
 // Error is a refusal of the centre.
 type Error struct {
 	Status  int

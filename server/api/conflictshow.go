@@ -62,6 +62,7 @@ func (a *API) show(ctx context.Context, s *screen) (Conflict, error) {
 		return Conflict{}, err
 	}
 	p := a.painter(ctx, s.rights)
+	p.subject(s.table.Name, s.con.Key.Row)
 	c := Conflict{ConflictHead: head, Epoch: s.head.Epoch, ReadAt: s.head.Seq, Sides: []Side{}, Choices: []string{}, RowContext: []Value{}}
 	if c.Standing, err = a.standingSide(ctx, s, p); err != nil {
 		return c, err

@@ -22,6 +22,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		from = r.RemoteAddr
 	}
 	r = r.WithContext(context.WithValue(context.WithValue(r.Context(), keyLanguage, lang), keyAddress, from))
+	if why := reason(r.Header); why != "" {
+		r = r.WithContext(context.WithValue(r.Context(), keyReason, why))
+	}
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
@@ -97,6 +100,7 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		a.refuse(w, r, err)
 		return
 	}
+	ctx = huma.WithContext(ctx, directory.By(ctx.Context(), p.Account))
 	next(huma.WithValue(ctx, keyCaller, caller{p}))
 }
 

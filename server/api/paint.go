@@ -20,17 +20,26 @@ type painter struct {
 	rights directory.Rights
 	refs   map[syncengine.RowID]string // what rows are called, "" for what the person may not see
 	err    error
+	seen   *reads // of the request; nil = nobody asks
+	table  string // and row: what cellValues renders
+	row    syncengine.RowID
 }
 
 func (a *API) painter(ctx context.Context, r directory.Rights) *painter {
-	return &painter{api: a, ctx: ctx, lang: language(ctx), rights: r, refs: map[syncengine.RowID]string{}}
+	seen, _ := ctx.Value(keyReads).(*reads)
+	return &painter{api: a, ctx: ctx, lang: language(ctx), rights: r, refs: map[syncengine.RowID]string{}, seen: seen}
 }
+
+// subject says which row cellValues renders from here on.
+func (p *painter) subject(table string, row syncengine.RowID) { p.table, p.row = table, row }
 
 func (p *painter) rowValues(t *schema.Table, access *schema.Access, row *syncengine.Row) []Value {
 	out := []Value{}
 	if access == nil {
 		return out
 	}
+	defer p.subject(p.table, p.row)
+	p.subject(t.Name, row.ID)
 	for k, def := range t.Cells {
 		if k < len(row.Cells) && def.Name != schema.CellEnvelop && def.Name != schema.CellScope {
 			out = append(out, p.cellValues(access, def, row.Cells[k].Values(def))...)
@@ -56,6 +65,7 @@ func (p *painter) cellValues(access *schema.Access, def *schema.Cell, values []s
 			v.Masked, v.Value, v.Text = true, masked.Str(), masked.Str()
 		default:
 			v.Value, v.Text = p.render(col, values[i])
+			p.seen.saw(p.table, p.row, col)
 		}
 		out = append(out, v)
 	}
@@ -198,6 +208,9 @@ func (p *painter) word(t *schema.Table, access *schema.Access, row *syncengine.R
 	if !shown || mask == schema.MaskAll || c.Type != schema.TypeText || v.IsNull() {
 		return ""
 	}
+	if mask == schema.MaskNone {
+		p.seen.saw(t.Name, row.ID, c)
+	}
 	text := []rune(mask.Apply(v).Str())
 	if len(text) > 20 {
 		return string(text[:20]) + "…"
@@ -222,4 +235,29 @@ func value(t *schema.Table, row *syncengine.Row, c *schema.Column) schema.Value 
 		}
 	}
 	return schema.Null()
+}
+
+// operation gives what a write adds to a cell and removes from it, as the person may see it.
+func (p *painter) operation(access *schema.Access, def *schema.Cell, w *syncengine.CellWrite) (added, removed []string) {
+	mask, _ := access.Shows(def.Columns[0].Name)
+	show := func(v schema.Value) string {
+		if mask == schema.MaskNone {
+			p.seen.saw(p.table, p.row, def.Columns[0])
+			if v.Kind() == schema.KindText {
+				return p.entry(def.Columns[0], v.Str())
+			}
+			return v.String()
+		}
+		return messages.Say(messages.MaskedValue).In(p.lang)
+	}
+	if !w.Add.IsNull() {
+		added = append(added, show(w.Add))
+	}
+	for _, e := range w.In {
+		added = append(added, show(schema.Text(e)))
+	}
+	for _, e := range w.Out {
+		removed = append(removed, show(schema.Text(e)))
+	}
+	return added, removed
 }

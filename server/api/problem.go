@@ -43,6 +43,8 @@ const (
 	keyLanguage ctxKey = iota
 	keyAddress
 	keyCaller
+	keyReads
+	keyReason
 )
 
 // language is the caller's, from the context that the outermost handler made.

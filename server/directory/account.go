@@ -76,7 +76,7 @@ func (d *Directory) createAccount(ctx context.Context, q querier, login, name, p
 	if err != nil {
 		return Account{}, fmt.Errorf("create account: %w", err)
 	}
-	return a, nil
+	return a, d.note(ctx, q, auditAccount, facts{"account": a.ID})
 }
 
 // Account gives an account by id, disabled ones included.
@@ -153,6 +153,6 @@ func (d *Directory) DisableAccount(ctx context.Context, id string) error {
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE account SET disabled_at = $1 WHERE county = $2 AND id = $3 AND disabled_at IS NULL`,
 			d.millis(), d.county, id)
-		return err
+		return errors.Join(err, d.note(ctx, tx, auditDisabled, facts{"account": id}))
 	})
 }

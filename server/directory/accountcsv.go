@@ -129,6 +129,7 @@ func (im *accountImport) account(ctx context.Context, login, name string) (id st
 		return "", false, false, err
 	}
 	_, err = im.tx.ExecContext(ctx, `UPDATE account SET name = $1 WHERE county = $2 AND id = $3`, name, im.d.county, id)
+	err = errors.Join(err, im.d.note(ctx, im.tx, auditRenamed, facts{"account": id}))
 	return id, false, true, err
 }
 

@@ -79,7 +79,7 @@ func (d *Directory) assign(ctx context.Context, q querier, a Assignment) (Assign
 	if err != nil {
 		return Assignment{}, fmt.Errorf("create assignment: %w", err)
 	}
-	return a, nil
+	return a, d.note(ctx, q, auditAssigned, facts{"assignment": a.ID, "account": a.Account, "role": a.Role, "scope": a.Scope, "doors": len(a.Doors), "from": a.From, "to": a.To})
 }
 
 func (d *Directory) checkAssignment(ctx context.Context, q querier, a *Assignment) error {
@@ -193,7 +193,7 @@ func (d *Directory) SetDoors(ctx context.Context, id string, doors []string) (As
 			return fmt.Errorf("encode doors: %w", err)
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE assignment SET doors = $1 WHERE county = $2 AND id = $3`, string(list), d.county, id)
-		return err
+		return errors.Join(err, d.note(ctx, tx, auditDoors, facts{"assignment": id, "account": changed.Account, "doors": len(changed.Doors)}))
 	})
 	return changed, err
 }
@@ -231,7 +231,7 @@ func (d *Directory) EndAssignment(ctx context.Context, id string) (Assignment, e
 		}
 		ended.To = now
 		_, err = tx.ExecContext(ctx, `UPDATE assignment SET valid_to = $1 WHERE county = $2 AND id = $3`, now, d.county, id)
-		return err
+		return errors.Join(err, d.note(ctx, tx, auditUnassigned, facts{"assignment": id, "account": ended.Account, "role": ended.Role, "scope": ended.Scope}))
 	})
 	return ended, err
 }

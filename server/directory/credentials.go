@@ -99,6 +99,9 @@ func (d *Directory) countTry(ctx context.Context, tx *sql.Tx, c *Credentials, pl
 		failed++
 		if wait := lock(failed); wait > 0 {
 			until = now + wait.Milliseconds()
+			if err := d.note(ctx, tx, auditLocked, facts{"account": c.Account.ID, "failed": failed}); err != nil {
+				return err
+			}
 		}
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO login_place (county, account, place, failed, locked_until, last, good_at) VALUES ($1, $2, $3, $4, $5, $6, 0)
@@ -127,7 +130,7 @@ func (d *Directory) EndLogin(ctx context.Context, account, place string) error {
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE account SET failed = 0, locked_until = (SELECT nullif(max(locked_until), 0) FROM login_place
 			WHERE county = $1 AND account = $2 AND locked_until > $3) WHERE county = $1 AND id = $2`, d.county, account, d.millis())
-		return err
+		return errors.Join(err, d.note(By(ctx, account), tx, auditLogin, facts{}))
 	})
 }
 
@@ -143,6 +146,6 @@ func (d *Directory) SetPassword(ctx context.Context, account, hash string) error
 			return errors.Join(messages.Refuse(messages.NoAccount), err)
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE login_place SET failed = 0, locked_until = 0 WHERE county = $1 AND account = $2`, d.county, account)
-		return err
+		return errors.Join(err, d.note(ctx, tx, auditPassword, facts{"account": account}))
 	})
 }

@@ -71,7 +71,7 @@ func (d *Directory) insertDevice(ctx context.Context, q querier, v *Device) (err
 	if err != nil {
 		return fmt.Errorf("insert device: %w", err)
 	}
-	return nil
+	return d.note(ctx, q, auditDevice, facts{"device": v.ID, "account": v.Account, "console": v.Console})
 }
 
 // RevokeDevice ends a device: its tokens and changesets are refused from now on.
@@ -86,7 +86,7 @@ func (d *Directory) RevokeDevice(ctx context.Context, id string) (Device, error)
 		}
 		v.RevokedAt = d.millis()
 		_, err = tx.ExecContext(ctx, `UPDATE device SET revoked_at = $1 WHERE county = $2 AND id = $3`, v.RevokedAt, d.county, id)
-		return err
+		return errors.Join(err, d.note(ctx, tx, auditRevoked, facts{"device": id, "account": v.Account}))
 	})
 	return v, err
 }

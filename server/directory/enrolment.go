@@ -31,7 +31,7 @@ func (d *Directory) PutCode(ctx context.Context, hash []byte, account, by string
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO enrolment_code (county, hash, account, created_by, created_at, expires_at)
 			VALUES ($1, $2, $3, nullif($4, ''), $5, $6)`, d.county, hash, account, by, now, expires)
-		return err
+		return errors.Join(err, d.note(ctx, tx, auditCode, facts{"account": account}))
 	})
 	if err != nil {
 		return 0, fmt.Errorf("store enrolment code: %w", err)

@@ -73,6 +73,9 @@ func (d *Directory) ImportOrg(ctx context.Context, file io.Reader, dryRun bool) 
 				if err := d.writeOrg(ctx, tx, fresh.write); err != nil {
 					return err
 				}
+				if err := d.note(ctx, tx, auditUnits, facts{"units": codes(fresh.write)}); err != nil {
+					return err
+				}
 			}
 			*im = fresh
 			return nil

@@ -38,6 +38,8 @@ const (
 	NoDevice       Key = "device_not_found"
 	NoAssignment   Key = "assignment_not_found"
 	NoConflict     Key = "conflict_not_found"
+	NoRecord       Key = "record_not_found"
+	NoColumn       Key = "column_not_found"
 	NoRole         Key = "role_unknown"
 	RoleNoDoors    Key = "role_has_no_doors"
 	BadDoor        Key = "door_invalid"
@@ -111,6 +113,8 @@ var catalogue = map[Key]entry{
 	NoDevice:       {NotFound, "没有这台设备。", "There is no such device."},
 	NoAssignment:   {NotFound, "没有这条任职。", "There is no such assignment."},
 	NoConflict:     {NotFound, "没有这个冲突。", "There is no such conflict."},
+	NoRecord:       {NotFound, "没有这条记录，或者它不在您能看到的范围内。请核对编号。", "There is no such record, or it is not in your view; check the id."},
+	NoColumn:       {Invalid, "没有字段“%v”。请核对拼写。", "There is no column %q; check the spelling."},
 	NoRole:         {Invalid, "没有“%[1]v”这个角色。可用：%[2]v。", "There is no role %[1]q. There are: %[2]v."},
 	RoleNoDoors:    {Invalid, "角色“%v”不分户，请不要给出户号。", "The role %q looks after no doors; leave doors empty."},
 	BadDoor:        {Invalid, "户号“%v”无效：应为住房记录的编号（36 个字符的 UUID）。", "The door %q is invalid: it must be the id of a dwelling, a UUID of 36 characters."},

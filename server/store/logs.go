@@ -96,16 +96,10 @@ func (t *tx) PutMessage(m syncengine.Message) error {
 
 // History implements syncengine.ReadTx.
 func (t *readTx) History(after int64, limit int) (out []syncengine.Entry, err error) {
-	err = t.query(func(r row) (err error) {
-		e := syncengine.Entry{
-			Seq: r.int(0), Epoch: r.int(1), Author: r.str(2), At: r.int(3), Received: r.int(4), Suspect: r.bool(5),
-			Prev: toHash(r.blob(6)), Hash: toHash(r.blob(7)),
-		}
-		if e.Changeset, e.Outcomes, err = decodeChangeset(r.blob(8)); err != nil {
-			return fmt.Errorf("read history of seq %d: %w", e.Seq, err)
-		}
+	err = t.query(func(r row) error {
+		e, err := toEntry(r)
 		out = append(out, e)
-		return nil
+		return err
 	}, `SELECT seq, epoch, author, at, received, suspect, prev, hash, body FROM history
 		WHERE county = $1 AND seq > $2 ORDER BY seq LIMIT $3`, t.s.county, after, int64(max(limit, 0)))
 	return out, err
@@ -132,6 +126,9 @@ func (t *tx) AppendHistory(e syncengine.Entry) error {
 		t.s.county, e.Seq, e.Epoch, device, n, e.Author, e.At, e.Received, toInt(e.Suspect), e.Prev[:], e.Hash[:],
 		encodeChangeset(e.Changeset, e.Outcomes)); err != nil {
 		return fmt.Errorf("append history of seq %d: %w", e.Seq, err)
+	}
+	if err := t.indexHistory(&e); err != nil {
+		return err
 	}
 	old := t.history
 	t.history = e.Seq

@@ -174,7 +174,10 @@ func (s *Store) prepare(tx *sql.Tx) error {
 	}
 	_, err := tx.Exec(`INSERT INTO county (id, epoch, seq, history, hlc) VALUES ($1, 1, 0, $2, 0) ON CONFLICT (id) DO NOTHING`,
 		s.county, make([]byte, 32))
-	return err
+	if err != nil {
+		return err
+	}
+	return s.fillHistoryRows(tx)
 }
 
 // loadLayouts reads every order of cells that rows of the record type are packed in, and adds today's if it is new.

@@ -184,3 +184,20 @@ func (t *readTx) History(after int64, limit int) ([]syncengine.Entry, error) {
 	}
 	return out, nil
 }
+
+func (t *readTx) RowHistory(table string, id syncengine.RowID, before int64, limit int) ([]syncengine.Entry, error) {
+	list := t.state.rowLog[rowKey{table, id}]
+	var out []syncengine.Entry
+	for i := len(list) - 1; i >= 0 && len(out) < limit; i-- {
+		if before == 0 || list[i].Seq < before {
+			out = append(out, *copyEntry(list[i]))
+		}
+	}
+	return out, nil
+}
+
+func (t *readTx) Audit(after int64, limit int) ([]syncengine.AuditEvent, error) {
+	list := t.state.audit
+	from := min(int(max(after, 0)), len(list)) // I counts from 1 without gaps
+	return slices.Clone(list[from:min(len(list), from+max(limit, 0))]), nil
+}

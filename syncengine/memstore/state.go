@@ -25,7 +25,9 @@ type state struct {
 	inboxes   sorted[string, *syncengine.Message]
 	history   []*syncengine.Entry
 	scopeRows map[string]int64
-	refused   map[string]syncengine.Usage // by device
+	refused   map[string]syncengine.Usage    // by device
+	rowLog    map[rowKey][]*syncengine.Entry // entries that name a row, in order
+	audit     []syncengine.AuditEvent
 }
 
 type rowKey struct {
@@ -43,6 +45,7 @@ func newState(s *schema.Schema) *state {
 		conflicts: map[string]*syncengine.Conflict{},
 		scopeRows: map[string]int64{},
 		refused:   map[string]syncengine.Usage{},
+		rowLog:    map[rowKey][]*syncengine.Entry{},
 		awaited:   newSorted[rowKey](compareWriteID),
 		byKey:     newSorted[syncengine.ConflictKey](strings.Compare),
 		steps:     newSorted[rowKey](func(a, b syncengine.Step) int { return cmp.Compare(a.Number, b.Number) }),

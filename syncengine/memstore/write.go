@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
@@ -134,10 +135,26 @@ func (t *tx) AppendHistory(e syncengine.Entry) error {
 	if n > 0 && st.history[n-1].Seq >= e.Seq {
 		return fmt.Errorf("append history of seq %d: the last entry is of seq %d", e.Seq, st.history[n-1].Seq)
 	}
-	st.history = append(st.history, copyEntry(&e))
+	c := copyEntry(&e)
+	st.history = append(st.history, c)
 	t.undo = append(t.undo, func() {
 		st.history[n] = nil
 		st.history = st.history[:n]
 	})
+	for _, k := range c.Rows() {
+		key := rowKey{k.Table, k.Row}
+		put(t, st.rowLog, key, append(slices.Clip(st.rowLog[key]), c))
+	}
+	return nil
+}
+
+func (t *tx) AppendAudit(e syncengine.AuditEvent) error {
+	st, n := t.state, len(t.state.audit)
+	var last *syncengine.AuditEvent
+	if n > 0 {
+		last = &st.audit[n-1]
+	}
+	st.audit = append(st.audit, syncengine.AuditLink(last, e))
+	t.undo = append(t.undo, func() { st.audit = st.audit[:n] })
 	return nil
 }

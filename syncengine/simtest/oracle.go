@@ -28,6 +28,7 @@ type oracle struct {
 	verdicts  map[se.WriteID]se.Verdict // committed
 	entries   map[se.WriteID]int64
 	quarant   map[se.WriteID]bool
+	audits    []audited                           // what the audit log must tell, in order
 	views     map[string]map[string]*se.Principal // device, view id
 	tokens    map[string][]replica.RowKey
 	tokenOf   map[replica.RowKey]string

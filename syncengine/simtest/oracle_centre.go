@@ -25,6 +25,7 @@ func (o *oracle) committed(r *record) {
 	for _, j := range r.verdicts {
 		o.judge(j)
 	}
+	o.audit(r)
 	for i := range r.history {
 		o.accepted(&r.history[i])
 	}

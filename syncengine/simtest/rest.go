@@ -118,6 +118,8 @@ func (o *oracle) final() {
 		}
 		o.duplicates(tx)
 		o.workflows(tx)
+		o.auditLog(tx)
+		o.rowHistories(tx)
 		return nil
 	})
 	o.account()

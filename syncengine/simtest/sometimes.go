@@ -7,6 +7,7 @@ var Sometimes = []string{
 	"INSERT OR REPLACE captured",
 	"UPSERT captured",
 	"addition to a set won over a removal",
+	"audit log checked",
 	"centre commit failed",
 	"centre crashed after a commit, before the answer",
 	"centre crashed before a commit",

@@ -120,7 +120,11 @@ func randomOp(r *rand.Rand, seq int64) op {
 		func(tx syncengine.Tx) error {
 			e := entry(1)
 			e.Seq = seq
+			e.Changeset.Changes[0].Table, e.Changeset.Changes[0].Row = table, id(n)
 			return tx.Savepoint(func() error { return tx.AppendHistory(*e) })
+		},
+		func(tx syncengine.Tx) error {
+			return tx.AppendAudit(syncengine.AuditEvent{At: seq, Kind: "test", Who: fmt.Sprint(num), Device: device, What: "{}"})
 		},
 	}
 	put := puts[r.IntN(len(puts))]

@@ -94,6 +94,8 @@ func dumpTx(t testing.TB, tx syncengine.ReadTx) answers {
 	}
 	log, err := tx.History(0, 1000)
 	a.add(log, err, "history")
+	audit, err := tx.Audit(0, 1000)
+	a.add(audit, err, "audit")
 	return a
 }
 
@@ -123,6 +125,10 @@ func dumpRow(a answers, tx syncengine.ReadTx, table string, rid syncengine.RowID
 	a.add(w, err, "awaited %s %s", table, rid)
 	s, err := tx.LastStep(table, rid)
 	a.add(s, err, "step %s %s", table, rid)
+	h, err := tx.RowHistory(table, rid, 0, 1000)
+	a.add(h, err, "history of %s %s", table, rid)
+	h, err = tx.RowHistory(table, rid, 7, 2)
+	a.add(h, err, "history of %s %s before 7", table, rid)
 	for _, c := range model.Table(table).Columns {
 		for i := 0; c.Ref != "" && i < worldIDs; i++ {
 			x, err := tx.Referrers(table, c.Name, id(i+1))

@@ -52,6 +52,9 @@ func kinds() []kind {
 	history := kindOf("Entry", entry, func(tx syncengine.Tx, e *syncengine.Entry) error { return tx.AppendHistory(*e) },
 		func(tx syncengine.ReadTx) (*syncengine.Entry, error) { return first(tx.History(0, 9)) })
 	history.once = true
+	audit := kindOf("AuditEvent", auditEvent, func(tx syncengine.Tx, e *syncengine.AuditEvent) error { return tx.AppendAudit(*e) },
+		func(tx syncengine.ReadTx) (*syncengine.AuditEvent, error) { return first(tx.Audit(0, 9)) })
+	audit.once = true
 	return []kind{
 		kindOf("Device", func(v int) *syncengine.Device {
 			return &syncengine.Device{ID: "dev-1", LastN: int64(v), Hash: hash(v), At: 1 << 41, Inbox: 3, Console: v%2 == 0}
@@ -98,8 +101,14 @@ func kinds() []kind {
 				Conflict: syncengine.ConflictRef{ID: "9-1", Key: conflictKey}, Author: "acc-2", Choice: syncengine.ChoiceKeep}
 		}, func(tx syncengine.Tx, m *syncengine.Message) error { return tx.PutMessage(*m) },
 			func(tx syncengine.ReadTx) (*syncengine.Message, error) { return first(tx.Inbox("dev-1", 0, 9)) }),
-		history,
+		history, audit,
 	}
+}
+
+// auditEvent is the first line of a log.
+func auditEvent(v int) *syncengine.AuditEvent {
+	e := syncengine.AuditLink(nil, syncengine.AuditEvent{At: int64(v), Kind: "odd 种", Who: "acc-1", Device: "dev-1", What: `{"n":` + fmt.Sprint(v) + `}`})
+	return &e
 }
 
 func hash(n int) (h syncengine.Hash) {

@@ -55,6 +55,8 @@ func Run(t *testing.T, open func(t *testing.T) Opened) {
 		{"Steps", testSteps},
 		{"Inbox", testInbox},
 		{"History", testHistory},
+		{"HistoryOfARow", testRowHistory},
+		{"Audit", testAudit},
 		{"Principal", testPrincipal},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open) })

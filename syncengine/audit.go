@@ -1,0 +1,143 @@
+package syncengine
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+)
+
+// AuditKind names what happened. The engine's kinds are here; whoever else writes the log names its own, with dots.
+type AuditKind string
+
+// What the engine itself writes into the audit log, in the transaction of what it tells of.
+const (
+	AuditRejected AuditKind = "verdict.rejected"
+	AuditParked   AuditKind = "verdict.parked"
+	AuditDecision AuditKind = "decision"
+)
+
+// AuditEvent is a line of the audit log: what was done besides the writes that history holds, and who saw what. It
+// holds ids, codes and names of columns, never a person's values. The log is a chain of its own: each line's Hash is
+// over the line and the one before.
+type AuditEvent struct {
+	I      int64 // 1, 2, 3 … without gaps
+	At     int64 // centre's clock, ms
+	Kind   AuditKind
+	Who    string // account; "" = the centre itself
+	Device string // "" = none
+	What   string // a JSON object
+	Prev   Hash   // of the line before; zero for the first
+	Hash   Hash
+}
+
+// AuditLink makes the event the line after last; last is nil for the first.
+func AuditLink(last *AuditEvent, e AuditEvent) AuditEvent {
+	e.I, e.Prev = 1, Hash{}
+	if last != nil {
+		e.I, e.Prev = last.I+1, last.Hash
+	}
+	e.Hash = e.Chain()
+	return e
+}
+
+// Chain is the hash that the event must have.
+func (e *AuditEvent) Chain() Hash {
+	b := canon(make([]byte, 0, 256))
+	b.str("doorstep.audit.v1")
+	b = append(b, e.Prev[:]...)
+	b.num(e.I)
+	b.num(e.At)
+	b.str(string(e.Kind))
+	b.str(e.Who)
+	b.str(e.Device)
+	b.str(e.What)
+	return sha256.Sum256(b)
+}
+
+// AuditWhat writes what an event is about: always the same bytes for the same facts.
+func AuditWhat(facts map[string]any) string {
+	b, err := json.Marshal(facts) // sorts its keys
+	if err != nil {
+		return "{}" // only for values that no caller gives: functions, channels
+	}
+	return string(b)
+}
+
+// auditRefusal notes a changeset that took no effect. The row is named, its values are not.
+func auditRefusal(tx Tx, cs *Changeset, v *Verdict, now int64) error {
+	kind := AuditRejected
+	if v.Kind == Parked {
+		kind = AuditParked
+	}
+	facts := map[string]any{"n": cs.N, "changeset": v.Hash.String()}
+	if r := v.Reason; r != nil {
+		facts["code"] = string(r.Code)
+		for name, s := range map[string]string{"record": r.Table, "row": string(r.Row), "column": r.Column} {
+			if s != "" && len(s) <= 100 { // names that came from a device and are no names of ours
+				facts[name] = s
+			}
+		}
+	}
+	return tx.AppendAudit(AuditEvent{At: now, Kind: kind, Who: cs.Author, Device: cs.Device, What: AuditWhat(facts)})
+}
+
+// auditDecisions notes the decisions of a changeset that took effect. Their reasons are words of a person and stay in
+// history.
+func (g *ingest) auditDecisions() error {
+	for i := range g.cs.Changes {
+		c := &g.cs.Changes[i]
+		if c.Op != OpDecide || c.Decide == nil {
+			continue
+		}
+		what := AuditWhat(map[string]any{
+			"n": g.cs.N, "seq": g.seq, "conflict": c.Decide.Conflict, "choice": string(c.Decide.Choice), "record": c.Table, "row": string(c.Row),
+		})
+		if err := g.tx.AppendAudit(AuditEvent{At: g.sub.Now, Kind: AuditDecision, Who: g.cs.Author, Device: g.cs.Device, What: what}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RowKey names a row.
+type RowKey struct {
+	Table string
+	Row   RowID
+}
+
+// Rows lists the rows that the entry's changes name, once each, in order. Decisions name the row they are about.
+func (e *Entry) Rows() []RowKey {
+	if e.Changeset == nil {
+		return nil
+	}
+	var out []RowKey
+	seen := map[RowKey]bool{}
+	for i := range e.Changeset.Changes {
+		k := RowKey{e.Changeset.Changes[i].Table, e.Changeset.Changes[i].Row}
+		if k.Row == "" || seen[k] {
+			continue
+		}
+		seen[k] = true
+		out = append(out, k)
+	}
+	return out
+}
+
+// Chain is the hash that the entry must have: over the one before, its place and times, the changeset and what became
+// of it. changeset is the changeset's hash, for who has no more of it.
+func (e *Entry) Chain(changeset Hash) Hash {
+	b := canon(make([]byte, 0, 256))
+	b.str("doorstep.history.v1")
+	b = append(b, e.Prev[:]...)
+	b.num(e.Epoch)
+	b.num(e.Seq)
+	b.num(e.At)
+	b.num(e.Received)
+	b.flag(e.Suspect)
+	b = append(b, changeset[:]...)
+	for _, o := range e.Outcomes {
+		b.num(int64(o.Change))
+		b.str(o.Cell)
+		b = append(b, byte(o.Fate))
+	}
+	return sha256.Sum256(b)
+}
