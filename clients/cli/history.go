@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorstep-sync/doorstep/clients/restclient"
+	"github.com/doorstep-sync/doorstep/clients/trust"
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 )
@@ -20,7 +21,8 @@ import (
 func (a *app) asker(ctx context.Context, reason string) (*restclient.ClientWithResponses, error) {
 	s, err := a.session()
 	if err == nil {
-		return restclient.NewClientWithResponses(s.Server, restclient.WithHTTPClient(a.Client), restclient.WithLanguage(a.lang),
+		client := a.client(trust.NewCentre(a.knownCentres()[s.Server]))
+		return restclient.NewClientWithResponses(s.Server, restclient.WithHTTPClient(client), restclient.WithLanguage(a.lang),
 			restclient.WithToken(s.Token), restclient.WithReason(reason))
 	}
 	if _, e := os.Stat(a.path()); e != nil {
@@ -34,6 +36,10 @@ func (a *app) asker(ctx context.Context, reason string) (*restclient.ClientWithR
 	if err != nil {
 		return nil, err
 	}
+	known, err := r.Trust(ctx)
+	if err != nil {
+		return nil, err
+	}
 	tokens, err := r.KeyTokens(ctx, a.Client)
 	if err != nil {
 		return nil, err
@@ -42,7 +48,8 @@ func (a *app) asker(ctx context.Context, reason string) (*restclient.ClientWithR
 	if err != nil {
 		return nil, err
 	}
-	return restclient.NewClientWithResponses(id.Centre, restclient.WithHTTPClient(a.Client), restclient.WithLanguage(a.lang),
+	client := a.client(trust.NewCentre(known))
+	return restclient.NewClientWithResponses(id.Centre, restclient.WithHTTPClient(client), restclient.WithLanguage(a.lang),
 		restclient.WithToken(token), restclient.WithReason(reason))
 }
 
