@@ -62,15 +62,36 @@ func (g *ingest) retry(first *Change) error {
 	if g.cs.Replaces == 0 {
 		return nil
 	}
-	q, err := g.tx.Quarantined(g.cs.Device, g.cs.Replaces)
+	device := g.maker(g.cs.Replaces)
+	q, err := g.tx.Quarantined(device, g.cs.Replaces)
 	if err != nil {
 		return fmt.Errorf("read quarantine: %w", err)
+	}
+	if q == nil && g.epoch > 1 {
+		// What was refused and retried in an epoch that ended may have been accepted when it was offered again: then this
+		// is a later write of the same device, and replaces it as such.
+		v, err := g.tx.Verdict(device, g.cs.Replaces)
+		if err != nil || v != nil && v.Kind.Effective() {
+			return err
+		}
 	}
 	if q == nil || q.Closed {
 		return reject(CodeHandled, first, "", "")
 	}
 	q.Closed = true
 	return g.tx.PutQuarantined(q)
+}
+
+// maker gives the device that made changeset n of this replica: one that it was copied from, for what is before the copy.
+func (g *ingest) maker(n int64) string {
+	device := g.cs.Device
+	for _, p := range g.past.Parents {
+		if n > p.N {
+			break
+		}
+		device = p.Device
+	}
+	return device
 }
 
 // values checks a cell write against the declaration: known cell, right form, values that may stand there.
@@ -220,7 +241,8 @@ func (g *ingest) reference(c *Change, col *schema.Column, id RowID) error {
 	if err != nil {
 		return err
 	}
-	if by != nil {
+	if by != nil || g.epoch > 1 {
+		// In a county that was restored the row may be one of those that were lost: its author has yet to come.
 		return park(CodeAwaits, c, col.Name, string(id))
 	}
 	return reject(CodeUnknownReference, c, col.Name, "")

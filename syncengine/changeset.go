@@ -46,6 +46,8 @@ type Changeset struct {
 	Foreign  bool          // some writes were captured from other programs: the clock is suspect
 	Replaces int64         // n of the quarantined changeset that this one retries; 0 for none
 	Changes  []Change      // in order
+	Salvage  bool          // rows that a restored centre lacks, as a replica held them: a supervisor decides about them
+	Gone     Hash          // a hole: the hash of changeset N, which the device no longer has. Nothing else is set but Device, N, Prev
 }
 
 // Op is what a change does to a row.
@@ -125,6 +127,13 @@ type WriteID struct {
 // (wire/protocol.md, "Canonical bytes"). Nothing decodes them.
 func (c *Changeset) Canonical() []byte {
 	b := canon(make([]byte, 0, 256))
+	if c.Hole() {
+		b.str("doorstep.hole.v1")
+		b.str(c.Device)
+		b.num(c.N)
+		b = append(b, c.Prev[:]...)
+		return append(b, c.Gone[:]...)
+	}
 	b.str("doorstep.changeset.v1")
 	b.str(c.Device)
 	b.num(c.N)
@@ -141,11 +150,22 @@ func (c *Changeset) Canonical() []byte {
 	for i := range c.Changes {
 		b.change(&c.Changes[i])
 	}
+	if c.Salvage {
+		b.flag(true) // only where it is set, so that the hashes of all others are what they always were
+	}
 	return b
 }
 
-// Hash is the SHA-256 of the canonical bytes.
-func (c *Changeset) Hash() Hash { return sha256.Sum256(c.Canonical()) }
+// Hash is the SHA-256 of the canonical bytes. That of a hole is the hash of what is gone: the next one is chained to it.
+func (c *Changeset) Hash() Hash {
+	if c.Hole() {
+		return c.Gone
+	}
+	return sha256.Sum256(c.Canonical())
+}
+
+// Hole tells whether this only says that changeset N is gone.
+func (c *Changeset) Hole() bool { return !c.Gone.IsZero() }
 
 // ID names the changeset.
 func (c *Changeset) ID() WriteID { return WriteID{c.Device, c.N} }

@@ -8,7 +8,7 @@ import (
 // Result is what became of a Submission: a verdict, or an error that says why there is none (yet).
 type Result struct {
 	Verdict Verdict
-	Err     error // ErrGap, ErrClone, ErrQuota, ErrUnknownDevice, ErrRevoked; otherwise the store's: try again later
+	Err     error // ErrGap, ErrClone, ErrQuota, ErrUnknownDevice, ErrRevoked, ErrUnconfirmed; otherwise the store's: try again later
 }
 
 // Commit judges a group of submissions in one durable transaction, whoever they come from. It returns when that is
@@ -56,7 +56,7 @@ func (e *Engine) commit(store Store, group []Submission) ([]Result, error) {
 		for _, sub := range group {
 			v, err := e.Ingest(tx, sub)
 			switch {
-			case err == nil, errors.Is(err, ErrGap), errors.Is(err, ErrClone), errors.Is(err, ErrQuota), errors.Is(err, ErrUnknownDevice), errors.Is(err, ErrRevoked):
+			case err == nil, errors.Is(err, ErrGap), errors.Is(err, ErrClone), errors.Is(err, ErrQuota), errors.Is(err, ErrUnknownDevice), errors.Is(err, ErrRevoked), errors.Is(err, ErrUnconfirmed):
 				results = append(results, Result{v, err})
 			default:
 				return fmt.Errorf("ingest changeset %d: %w", sub.Changeset.N, err)
@@ -115,11 +115,18 @@ func (e *Engine) Welcome(tx ReadTx, h Hello, now int64) (*Welcome, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read head: %w", err)
 	}
+	if err := e.proved(tx, &h, head); err != nil {
+		return nil, err
+	}
+	if err := served(tx); err != nil {
+		return nil, err
+	}
 	dev, err := tx.Device(h.Device)
 	if err != nil {
 		return nil, fmt.Errorf("read device: %w", err)
 	}
 	v := newViews(e.schema, p, now)
+	v.in(head.Epoch)
 	w := &Welcome{
 		Epoch: head.Epoch, Head: head.Seq, Time: now, View: v.id, Grants: p.Active(now),
 		Reset:  h.View != v.id || !head.reaches(Base{h.Epoch, h.Cursor}),

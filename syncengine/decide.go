@@ -176,7 +176,9 @@ func (g *ingest) decideDelete(i int, c *Change, t *schema.Table, con *Conflict) 
 	}
 	for _, x := range con.Candidates { // not on his screen: they meet the restored row as late writes
 		if x.ID() != d.Take && !slices.Contains(d.Shown, x.ID()) {
-			g.meet(t, row, dead, &x)
+			if err := g.meet(t, row, dead, &x); err != nil {
+				return err
+			}
 		}
 	}
 	row.Scope = row.column(t, schema.ColScope).Str()

@@ -29,6 +29,9 @@ type Delta struct {
 	To     Base          // Done: the head that all scopes were read at; the new cursor
 	LastN  int64         // Done: the device's last n that To contains; overlays up to it end
 	HLC    hlc.Timestamp // Done: the county's clock, to be heard
+
+	History Hash // Done: hash of the history entry at To; zero before the first
+	MAC     Hash // Done: proves To and History; zero where the centre gives no proofs
 }
 
 // carries tells whether the frame has anything of a scope.
@@ -94,6 +97,9 @@ type Hello struct {
 	Boot        string
 	Mono        int64
 	HLC         hlc.Timestamp
+
+	History Hash // that came with the cursor
+	MAC     Hash // that came with the cursor; zero = it has none
 }
 
 // StagedScope says how far a scope of an unfinished step is staged.

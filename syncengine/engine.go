@@ -12,6 +12,7 @@ type Engine struct {
 	schema *schema.Schema
 	limits Limits
 	quotas Quotas
+	proofs *Proofs // nil = cursors carry no proofs
 }
 
 // New makes an Engine with DefaultQuotas. The schema is shared and must not change afterwards.

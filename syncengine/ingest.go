@@ -18,7 +18,7 @@ type Submission struct {
 // when the transaction is; nobody may hear the verdict before that (P1).
 //
 // A changeset that was judged before gets the same verdict and has no further effect (P2). ErrGap, ErrClone, ErrQuota,
-// ErrUnknownDevice and ErrRevoked say that it cannot be judged; then nothing is written. Any other error is the store's
+// ErrUnknownDevice, ErrRevoked and ErrUnconfirmed say that it cannot be judged; then nothing is written. Any other error is the store's
 // and ends the transaction.
 func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 	cs := sub.Changeset
@@ -31,6 +31,9 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 	}
 	if p.Revoked {
 		return Verdict{}, ErrRevoked
+	}
+	if err := served(tx); err != nil {
+		return Verdict{}, err
 	}
 	dev, err := tx.Device(cs.Device)
 	if err != nil {
@@ -56,6 +59,9 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 	g := &ingest{
 		engine: e, tx: tx, sub: sub, cs: cs, dev: dev, epoch: head.Epoch, head: head.Seq, seq: head.Seq + 1,
 		views: newViews(e.schema, p, sub.Now),
+	}
+	if g.past, err = lineage(tx, dev, head.Epoch); err != nil {
+		return Verdict{}, err
 	}
 	g.at, g.suspect = effective(cs, sub.Contact, sub.Now, dev.At)
 	v := Verdict{N: cs.N, Hash: hash, Epoch: head.Epoch}
@@ -114,6 +120,7 @@ type ingest struct {
 	cs      *Changeset
 	dev     *Device
 	views   *views
+	past    Lineage
 	epoch   int64
 	head    int64 // seq of the head before
 	seq     int64 // that the changeset takes if it takes effect
@@ -138,8 +145,14 @@ func (g *ingest) run() (err error) {
 			err = &broken{r}
 		}
 	}()
+	if g.cs.Hole() {
+		return g.refuseWhole(Rejected, CodeGone)
+	}
 	if err := g.admit(); err != nil {
 		return err
+	}
+	if g.cs.Salvage {
+		return g.salvage()
 	}
 	for i := range g.cs.Changes {
 		if err := g.change(i); err != nil {

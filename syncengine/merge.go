@@ -16,9 +16,17 @@ import (
 // stands, it stands, whatever the clocks say; otherwise the greater (effective time, device) does, and equal values
 // stand together. Which of truly concurrent writes stands may depend on clocks; the set of survivors depends on
 // nothing but who saw what.
-func Merge(cell Cell, in Write, def *schema.Cell) (Cell, Fate) {
+//
+// Where the base of either is of an epoch that ended, no clock is asked: the larger base stands, and of equal ones what
+// stands stays. See Lineage.Merge for what a base beyond a restored head has seen.
+func Merge(cell Cell, in Write, def *schema.Cell) (Cell, Fate) { return Lineage{}.Merge(cell, in, def) }
+
+// Merge is the rule with what is known of the author's past. A base beyond the restored head sees only in part: what
+// other devices wrote stays, as candidates if in replaces it, which it does only if its base is the larger. So here
+// alone the queue may hold something that was causally replaced.
+func (l Lineage) Merge(cell Cell, in Write, def *schema.Cell) (Cell, Fate) {
 	if def.Policy == schema.PolicyMax || def.Policy == schema.PolicyMin {
-		return mergeExtreme(cell, in, def)
+		return l.mergeExtreme(cell, in, def)
 	}
 	standing, unseen := []Write{}, []Write{}
 	out := Cell{Shown: cell.Shown}
@@ -26,13 +34,13 @@ func Merge(cell Cell, in Write, def *schema.Cell) (Cell, Fate) {
 		if w.Stands() {
 			standing = append(standing, w)
 		}
-		if !in.hasSeen(&w) {
+		if !l.hasSeen(&in, &w) {
 			unseen = append(unseen, w)
 		}
 	}
-	var rival *Write // the greatest standing write that in has not seen
+	var rival *Write // a standing write that in has not seen; it has to stand back behind one of them to lose
 	for i := range unseen {
-		if w := &unseen[i]; w.Stands() && (rival == nil || rival.before(w)) {
+		if w := &unseen[i]; w.Stands() && (rival == nil || !in.beats(w)) {
 			rival = w
 		}
 	}
@@ -43,7 +51,7 @@ func Merge(cell Cell, in Write, def *schema.Cell) (Cell, Fate) {
 		in.From = in.Seq
 	case slices.Equal(rival.Values, in.Values):
 		in.From, fate = in.Seq, FateConverged
-	case rival.before(&in):
+	case in.beats(rival):
 		in.From, fate = in.Seq, FateWon
 		for i := range unseen {
 			if unseen[i].Stands() {
@@ -67,34 +75,43 @@ func Merge(cell Cell, in Write, def *schema.Cell) (Cell, Fate) {
 	return out, fate
 }
 
-// hasSeen tells whether in's author had s before him: an earlier write of his own device, or what stood at in's base.
-func (in *Write) hasSeen(s *Write) bool {
-	if s.Device == in.Device {
-		return s.N < in.N
+// beats tells whether in stands rather than a standing write that it has not seen.
+func (in *Write) beats(w *Write) bool {
+	if in.Base.ended(in.Epoch) || w.Base.ended(in.Epoch) {
+		return w.Base.Less(in.Base)
 	}
-	return s.From > 0 && in.Base.covers(s.Epoch, s.From) && (s.To == 0 || s.To > in.Base.Seq)
+	return w.before(in)
+}
+
+// ended tells whether a base is of an epoch before this one. The zero base is of none.
+func (b Base) ended(epoch int64) bool { return b.Epoch > 0 && b.Epoch < epoch }
+
+// hasSeen tells whether in's author had s before him: an earlier write of his own device, or what stood at in's base.
+func (l Lineage) hasSeen(in, s *Write) bool {
+	if s.Device == in.Device || l.own(in.Device, in.N, s.ID()) {
+		return l.own(in.Device, in.N, s.ID())
+	}
+	seq, part := l.sight(in.Base, in.Epoch)
+	return !part && s.From > 0 && in.Base.Epoch > 0 && s.From <= seq && (s.To == 0 || s.To > seq)
 }
 
 // saw is hasSeen by the policy of the cell: what a max or min cell shows stands for all its survivors, so that seeing
 // it is having seen them.
-func (in *Write) saw(s *Write, def *schema.Cell) bool {
+func (l Lineage) saw(in, s *Write, def *schema.Cell) bool {
 	if s.Device != in.Device && (def.Policy == schema.PolicyMax || def.Policy == schema.PolicyMin) {
-		return in.Base.covers(s.Epoch, s.Seq)
+		return l.own(in.Device, in.N, s.ID()) || l.covers(in.Base, in.Epoch, s.Seq)
 	}
-	return in.hasSeen(s)
+	return l.hasSeen(in, s)
 }
 
-// covers tells whether a replica at base b held what the centre did at (epoch, seq).
-func (b Base) covers(epoch, seq int64) bool { return b.Epoch >= epoch && b.Seq >= seq }
-
 // mergeExtreme is Merge for max and min: every survivor counts as shown, since the value shown stands for them all.
-func mergeExtreme(cell Cell, in Write, def *schema.Cell) (Cell, Fate) {
+func (l Lineage) mergeExtreme(cell Cell, in Write, def *schema.Cell) (Cell, Fate) {
 	before := cell.Values(def)
 	first := cell.Standing() == nil
 	out := Cell{Shown: cell.Shown}
 	fate := FateStands
 	for _, w := range cell.Survivors {
-		if !in.saw(&w, def) {
+		if !l.saw(&in, &w, def) {
 			out.Survivors = append(out.Survivors, w)
 		}
 	}
@@ -135,6 +152,11 @@ func mergeExtreme(cell Cell, in Write, def *schema.Cell) (Cell, Fate) {
 // Apply puts an operation on a cell: add and union take effect whether concurrent or not. A removal takes away only
 // the additions that its author had seen, so a concurrent addition wins over it.
 func Apply(cell Cell, in Write, op CellWrite, def *schema.Cell) (Cell, Fate) {
+	return Lineage{}.Apply(cell, in, op, def)
+}
+
+// Apply is the rule with what is known of the author's past.
+func (l Lineage) Apply(cell Cell, in Write, op CellWrite, def *schema.Cell) (Cell, Fate) {
 	out := cell.Clone()
 	if def.Policy == schema.PolicyAdd {
 		out.Sum = plus(cell.Sum, op.Add)
@@ -148,7 +170,7 @@ func Apply(cell Cell, in Write, op CellWrite, def *schema.Cell) (Cell, Fate) {
 		if i, ok := out.element(e); ok {
 			el := &out.Elements[i]
 			el.Tags = slices.DeleteFunc(el.Tags, func(t Tag) bool {
-				return t.Device == in.Device && t.N < in.N || t.Device != in.Device && in.Base.covers(t.Epoch, t.Seq)
+				return l.sawTag(&in, &t)
 			})
 			if len(el.Tags) == 0 {
 				out.Elements = slices.Delete(out.Elements, i, i+1)
@@ -170,6 +192,11 @@ func Apply(cell Cell, in Write, op CellWrite, def *schema.Cell) (Cell, Fate) {
 		out.Shown = wasShown
 	}
 	return out, FateCombined
+}
+
+// sawTag tells whether in's author had seen an addition.
+func (l Lineage) sawTag(in *Write, t *Tag) bool {
+	return l.own(in.Device, in.N, WriteID{t.Device, t.N}) || t.Device != in.Device && l.covers(in.Base, in.Epoch, t.Seq)
 }
 
 func (c *Cell) element(v string) (int, bool) {

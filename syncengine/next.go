@@ -63,10 +63,14 @@ func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read head: %w", err)
 	}
+	if err := served(tx); err != nil {
+		return nil, err
+	}
 	v, err := e.views(tx, req.Device, req.Now)
 	if err != nil {
 		return nil, err
 	}
+	v.in(head.Epoch)
 	step := &Part{View: v.id, Head: Base{head.Epoch, head.Seq}}
 	from := req.Cursor
 	if req.View != v.id || !head.reaches(req.Cursor) {
@@ -102,9 +106,11 @@ func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) {
 	if dev != nil {
 		done.LastN = dev.LastN
 	}
+	done.History, done.MAC = head.History, e.mac(step.Head, head.History)
 	if n := len(step.Frames); n > 0 && step.Frames[n-1].carries() {
 		last := &step.Frames[n-1]
 		last.Done, last.To, last.LastN, last.HLC, last.Scopes = true, done.To, done.LastN, done.HLC, done.Scopes
+		last.History, last.MAC = done.History, done.MAC
 	} else {
 		step.Frames = append(step.Frames, done)
 	}

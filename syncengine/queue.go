@@ -54,7 +54,7 @@ func (g *ingest) setCandidates(key ConflictKey, row *Row, list []Candidate, mine
 	}
 	if con == nil {
 		g.opened++
-		con = &Conflict{ID: fmt.Sprintf("%d-%d", g.seq, g.opened), Key: key, Opened: g.seq}
+		con = &Conflict{ID: g.conflictID(), Key: key, Opened: g.seq}
 	}
 	same := con.Opened != g.seq && sameCandidates(con.Candidates, list) && con.Scope == row.Scope && con.Door == row.Door
 	if mine {
@@ -77,6 +77,16 @@ func (g *ingest) setCandidates(key ConflictKey, row *Row, list []Candidate, mine
 		return fmt.Errorf("put conflict: %w", err)
 	}
 	return nil
+}
+
+// conflictID names a new conflict. A seq of an epoch that ended is used again: a screen or a device may still know
+// another conflict under the name that it gave.
+func (g *ingest) conflictID() string {
+	id := fmt.Sprintf("%d-%d", g.seq, g.opened)
+	if g.epoch > 1 {
+		id = fmt.Sprintf("%d.%s", g.epoch, id)
+	}
+	return id
 }
 
 func sameCandidates(a, b []Candidate) bool {
@@ -131,7 +141,9 @@ func (g *ingest) message(m Message) error {
 	if err != nil || dev == nil || dev.Console {
 		return err
 	}
-	dev.Inbox++
+	// Devices may hold messages of an epoch that ended, by numbers that would come again: those of each epoch begin far
+	// above those of the one before.
+	dev.Inbox = max(dev.Inbox, (g.epoch-1)<<32) + 1
 	m.Number, m.Seq = dev.Inbox, g.seq
 	if err := g.tx.PutDevice(dev); err != nil {
 		return fmt.Errorf("number a message: %w", err)

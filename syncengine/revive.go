@@ -27,7 +27,9 @@ func (g *ingest) meetLate(t *schema.Table, row *Row, dead *Dead) error {
 		return err
 	}
 	for i := range con.Candidates {
-		g.meet(t, row, dead, &con.Candidates[i])
+		if err := g.meet(t, row, dead, &con.Candidates[i]); err != nil {
+			return err
+		}
 	}
 	return g.closeConflict(con, OutcomeGone, "")
 }
@@ -35,16 +37,20 @@ func (g *ingest) meetLate(t *schema.Table, row *Row, dead *Dead) error {
 // meet merges a candidate into a row as a write that comes late. What becomes of it is no outcome of the changeset
 // being judged. Who saw it before the row died has seen it still: it keeps its seq, and the seqs between which it
 // stood.
-func (g *ingest) meet(t *schema.Table, row *Row, dead *Dead, x *Candidate) {
+func (g *ingest) meet(t *schema.Table, row *Row, dead *Dead, x *Candidate) error {
+	past, err := g.pastOf(x.Device)
+	if err != nil {
+		return err
+	}
 	k := t.CellIndex(x.Cell.Cell)
 	in := x.write()
 	in.Seq, in.Epoch, in.From, in.To = g.seq, g.epoch, 0, 0
 	if x.Cell.Operation() {
-		row.Cells[k], _ = Apply(row.Cells[k], in, x.Cell, t.Cells[k])
+		row.Cells[k], _ = past.Apply(row.Cells[k], in, x.Cell, t.Cells[k])
 		row.Cells[k].retag(x)
-		return
+		return nil
 	}
-	row.Cells[k], _ = Merge(row.Cells[k], in, t.Cells[k])
+	row.Cells[k], _ = past.Merge(row.Cells[k], in, t.Cells[k])
 	for i := range row.Cells[k].Survivors {
 		w := &row.Cells[k].Survivors[i]
 		switch {
@@ -57,6 +63,20 @@ func (g *ingest) meet(t *schema.Table, row *Row, dead *Dead, x *Candidate) {
 		}
 		w.Seq, w.Epoch = x.Seq, x.Epoch
 	}
+	return nil
+}
+
+// pastOf gives what is known of the past of the device that a candidate came from.
+func (g *ingest) pastOf(device string) (Lineage, error) {
+	if device == g.cs.Device {
+		return g.past, nil
+	}
+	dev, err := g.tx.Device(device)
+	if err != nil {
+		return Lineage{}, fmt.Errorf("read device of a candidate: %w", err)
+	}
+	list, err := parents(g.tx, dev)
+	return Lineage{Epochs: g.past.Epochs, Parents: list}, err
 }
 
 // retag gives the additions of a late candidate the seq at which they were first seen.

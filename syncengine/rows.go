@@ -179,9 +179,9 @@ func (g *ingest) merge(i int, t *schema.Table, row *Row, w *CellWrite, in Write)
 	def := t.Cells[k]
 	var fate Fate
 	if w.Operation() {
-		row.Cells[k], fate = Apply(row.Cells[k], in, *w, def)
+		row.Cells[k], fate = g.past.Apply(row.Cells[k], in, *w, def)
 	} else {
-		row.Cells[k], fate = Merge(row.Cells[k], in, def)
+		row.Cells[k], fate = g.past.Merge(row.Cells[k], in, def)
 	}
 	g.fate(i, w.Cell, fate)
 }
@@ -388,7 +388,7 @@ func (g *ingest) delete(i int, c *Change, t *schema.Table, row *Row) error {
 		if def.Policy == schema.PolicyCentral || def.Derived {
 			continue
 		}
-		late = append(late, unseen(&row.Cells[k], def, &by, g.seq)...)
+		late = append(late, g.past.unseen(&row.Cells[k], def, &by, g.seq)...)
 		if queued(def) {
 			if err := g.closeKey(ConflictKey{ConflictCell, t.Name, row.ID, def.Name}, OutcomeGone); err != nil {
 				return err
@@ -411,10 +411,10 @@ func (g *ingest) delete(i int, c *Change, t *schema.Table, row *Row) error {
 }
 
 // unseen lists the writes of a cell that a delete's author had not seen, as candidates of its conflict.
-func unseen(cell *Cell, def *schema.Cell, by *Write, seq int64) []Candidate {
+func (l Lineage) unseen(cell *Cell, def *schema.Cell, by *Write, seq int64) []Candidate {
 	var out []Candidate
 	for _, w := range cell.Survivors {
-		if by.saw(&w, def) {
+		if l.saw(by, &w, def) {
 			continue
 		}
 		if w.Stands() {
@@ -424,7 +424,7 @@ func unseen(cell *Cell, def *schema.Cell, by *Write, seq int64) []Candidate {
 	}
 	for _, e := range cell.Elements {
 		for _, tag := range e.Tags {
-			if tag.Device == by.Device || by.Base.covers(tag.Epoch, tag.Seq) {
+			if l.sawTag(by, &tag) {
 				continue
 			}
 			out = append(out, Candidate{
@@ -472,7 +472,7 @@ func (g *ingest) toDead(i int, c *Change, t *schema.Table, dead *Dead) error {
 		in := g.write(w)
 		list = slices.DeleteFunc(list, func(x Candidate) bool {
 			prev := x.write()
-			return x.Cell.Cell == w.Cell && !w.Operation() && in.saw(&prev, def)
+			return x.Cell.Cell == w.Cell && !w.Operation() && g.past.saw(&in, &prev, def)
 		})
 		x := candidateOf(&in, def.Name)
 		x.Cell.Add, x.Cell.In, x.Cell.Out = w.Add, w.In, w.Out

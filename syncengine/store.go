@@ -60,6 +60,10 @@ type ReadTx interface {
 	RowHistory(table string, id RowID, before int64, limit int) ([]Entry, error)
 	// Audit lists lines of the audit log with I > after in order, at most limit.
 	Audit(after int64, limit int) ([]AuditEvent, error)
+	// HistoryHash gives the hash of the entry at a seq; ok is false if there is none.
+	HistoryHash(seq int64) (h Hash, ok bool, err error)
+	// Restores lists the beginnings of epochs after the first, oldest first.
+	Restores() ([]Restore, error)
 }
 
 // Tx is the writing transaction. Put methods replace; they keep no reference to their argument.
@@ -84,6 +88,8 @@ type Tx interface {
 	AppendHistory(Entry) error
 	// AppendAudit adds a line to the audit log, whose I, Prev and Hash it sets (AuditLink).
 	AppendAudit(AuditEvent) error
+	// PutRestore keeps the beginning of an epoch.
+	PutRestore(Restore) error
 }
 
 // Head is the county's place in its one order.
@@ -109,6 +115,9 @@ type Device struct {
 	Inbox   int64 // number of the last message made for it
 	Acked   int64 // seq up to which it has taken what the centre sent, as far as the centre heard; 0 = nothing yet
 	Console bool  // a console session of the centre rather than a replica
+
+	Parent string // device that its replica was copied from, "" for none
+	Fork   int64  // n of the parent up to which the two are one: its own changesets begin after it
 }
 
 // Row is a live row.

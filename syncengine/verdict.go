@@ -56,6 +56,8 @@ const (
 	CodeAwaits           Code = "awaits"      // parked: a row it changes or refers to is not there (yet)
 	CodeHandled          Code = "handled"     // it retries a changeset that was retried, released or dismissed already
 	CodeQuota            Code = "quota"       // the scope is full, or the conflict holds too much of this device
+	CodeSalvage          Code = "salvage"     // parked: rows that a restored centre lacks; a supervisor decides
+	CodeGone             Code = "gone"        // the device says that it no longer has this changeset
 	CodeInternal         Code = "internal"    // quarantined: the centre could not process it
 )
 

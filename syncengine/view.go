@@ -73,6 +73,14 @@ func founded(s *schema.Schema) int {
 	return s.Version
 }
 
+// in makes the id that of the view in an epoch. What is staged, or cached, of a view of an epoch that ended is of rows
+// that may never have been: it must not pass for a part of this one's.
+func (v *views) in(epoch int64) {
+	if epoch > 1 {
+		v.id += "@" + strconv.FormatInt(epoch, 10)
+	}
+}
+
 // Active lists the grants that hold at an instant, in order of scope, role and doors.
 func (p *Principal) Active(now int64) []Grant {
 	var out []Grant

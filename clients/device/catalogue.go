@@ -49,6 +49,8 @@ const (
 	CodeClock           Code = "clock"
 	CodeForeignCentre   Code = "foreign_centre"
 	CodePlainText       Code = "plain_text"
+	CodeRestored        Code = "restored"
+	CodeProof           Code = "bad_proof"
 )
 
 type sentence struct {
@@ -100,5 +102,7 @@ var catalogue = map[Code]sentence{
 	CodeForeignCentre:   {true, "对方不是本机登记时的那个中心，没有发送任何内容；请检查网络，中心确实更换过证书时请向管理员核对指纹。", "Who answered is not the centre that this device was enrolled with; nothing was sent. Check the network; if the centre did change its certificate, compare the fingerprint with the administrator."},
 	CodePlainText:       {false, "这个地址会明文传输，没有发送任何内容；请使用 https 地址，或由管理员确认后加 --insecure-plain-text。", "This address would send everything in plain text, so nothing was sent; use an https address, or --insecure-plain-text if the administrator says so."},
 	CodeTimeout:         {true, "中心没有及时回应；稍后会自动重试。", "The centre did not answer in time; it will be tried again."},
+	CodeRestored:        {true, "中心刚从备份恢复，管理员正在核对权限；核对后会自动同步，记录都在本机，不会丢失。", "The centre was restored from a backup and an administrator is checking who may do what; syncing goes on by itself after that. Everything is safe on this device."},
+	CodeProof:           {false, "本机的同步凭据不是这个中心给的，已停止同步；请联系管理员，得到答复后运行 doorstep sync --fresh 重新取一份，未发送的记录不会丢失。", "What this device holds was not made by this centre, so syncing stopped; call the administrator, and when told so take a fresh copy with doorstep sync --fresh. Unsent work stays."},
 	CodeClock:           {true, "本机的时钟不准；记录不受影响，请校准时间。", "The clock of this device is off; nothing is lost for it, but please set it."},
 }

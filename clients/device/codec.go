@@ -22,7 +22,10 @@ const (
 	blobValues    byte = 5
 )
 
-const canonicalHead = "doorstep.changeset.v1"
+const (
+	canonicalHead = "doorstep.changeset.v1"
+	canonicalHole = "doorstep.hole.v1"
+)
 
 // errDamaged says that a blob is not what was written.
 var errDamaged = errors.New("device: damaged record in the replica")
@@ -36,16 +39,26 @@ func decodeChangeset(b []byte) (*se.Changeset, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.str() != canonicalHead {
+	head := d.str()
+	if head != canonicalHead && head != canonicalHole {
 		return nil, fmt.Errorf("%w: a changeset of another version", errDamaged)
 	}
 	cs := &se.Changeset{Device: d.str(), N: d.num()}
 	copy(cs.Prev[:], d.take(len(cs.Prev)))
+	if head == canonicalHole {
+		copy(cs.Gone[:], d.take(len(cs.Gone)))
+		return cs, d.end()
+	}
 	cs.HLC = hlc.Timestamp(d.num())
 	cs.Wall, cs.Boot, cs.Mono = d.num(), d.str(), d.num()
 	cs.Schema, cs.Author, cs.Foreign, cs.Replaces = int(d.num()), d.str(), d.flag(), d.num()
 	for range d.count() {
 		cs.Changes = append(cs.Changes, d.change())
+	}
+	if d.more() {
+		if cs.Salvage = d.flag(); !cs.Salvage {
+			d.fail("a flag that is written only where it is set")
+		}
 	}
 	return cs, d.end()
 }

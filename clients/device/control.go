@@ -54,19 +54,23 @@ func readControl(ctx context.Context, q querier) (replica.Control, error) {
 	var c replica.Control
 	var device sql.NullString
 	var stamp int64
-	var hash []byte
+	var hash, history, mac []byte
 	var grants, live, limits, staged, unseen string
 	err := q.QueryRowContext(ctx, `SELECT c.device, c.epoch, c.cursor, s.account, s.view, s.schema, s.hlc, s.last_n, s.hash, s.acked, s.inbox,
 		s.grants, s.live, s.limits, s.staged_view, s.staged_reset, s.staged_at,
+		c.proof_epoch, c.proof_seq, c.history, c.mac, s.epoch_met, s.met_n, s.reoffer,
 		e.keeps, e.unseen FROM ds_control c JOIN ds_state s ON s.k = c.k JOIN ds_evolution e ON e.k = c.k`).
 		Scan(&device, &c.Epoch, &c.Cursor, &c.Account, &c.View, &c.Schema, &stamp, &c.LastN, &hash, &c.Acked, &c.Inbox,
 			&grants, &live, &limits, &c.StagedView, &c.StagedReset, &staged,
+			&c.ProofAt.Epoch, &c.ProofAt.Seq, &history, &mac, &c.Met, &c.MetN, &c.Reoffer,
 			&c.Keeps, &unseen)
 	if err != nil {
 		return c, fmt.Errorf("read control row: %w", err)
 	}
 	c.Device, c.HLC = device.String, hlc.Timestamp(stamp)
 	copy(c.Hash[:], hash)
+	copy(c.History[:], history)
+	copy(c.MAC[:], mac)
 	var l storedLimits
 	var at []storedScope
 	for _, err := range []error{
@@ -89,7 +93,8 @@ func (p *port) Control() (replica.Control, error) { return readControl(p.ctx, p.
 
 // PutControl replaces it.
 func (p *port) PutControl(c replica.Control) error {
-	if err := p.exec(`UPDATE ds_control SET device = nullif(?, ''), epoch = ?, cursor = ?`, c.Device, c.Epoch, c.Cursor); err != nil {
+	if err := p.exec(`UPDATE ds_control SET device = nullif(?, ''), epoch = ?, cursor = ?, proof_epoch = ?, proof_seq = ?, history = ?, mac = ?`,
+		c.Device, c.Epoch, c.Cursor, c.ProofAt.Epoch, c.ProofAt.Seq, c.History[:], c.MAC[:]); err != nil {
 		return fmt.Errorf("write control row: %w", err)
 	}
 	at := make([]storedScope, 0, len(c.StagedAt))
@@ -97,9 +102,11 @@ func (p *port) PutControl(c replica.Control) error {
 		at = append(at, storedScope{s.Scope, s.After.Seq, s.After.Key, s.Snapshot, s.Read})
 	}
 	err := p.exec(`UPDATE ds_state SET account = ?, view = ?, schema = ?, hlc = ?, last_n = ?, hash = ?, acked = ?, inbox = ?,
-		grants = ?, live = ?, limits = ?, staged_view = ?, staged_reset = ?, staged_at = ?`,
+		grants = ?, live = ?, limits = ?, staged_view = ?, staged_reset = ?, staged_at = ?,
+		epoch_met = ?, met_n = ?, reoffer = ?`,
 		c.Account, c.View, c.Schema, int64(c.HLC), c.LastN, c.Hash[:], c.Acked, c.Inbox,
-		grantsJSON(c.Grants), grantsJSON(c.Live), asJSON(storedLimits(c.Limits)), c.StagedView, c.StagedReset, asJSON(at))
+		grantsJSON(c.Grants), grantsJSON(c.Live), asJSON(storedLimits(c.Limits)), c.StagedView, c.StagedReset, asJSON(at),
+		c.Met, c.MetN, c.Reoffer)
 	if err != nil {
 		return fmt.Errorf("write state row: %w", err)
 	}

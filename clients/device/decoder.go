@@ -30,6 +30,9 @@ func (d *decoder) fail(what string) {
 	d.b = nil
 }
 
+// more tells whether anything is left to be read.
+func (d *decoder) more() bool { return d.err == nil && len(d.b) > 0 }
+
 // end gives the first fault; bytes left over are one.
 func (d *decoder) end() error {
 	if d.err == nil && len(d.b) > 0 {

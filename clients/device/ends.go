@@ -38,6 +38,7 @@ func (l *link) Hello() (h se.Hello, err error) {
 			LastN: c.LastN, LastHash: c.Hash, Acked: c.Acked, Inbox: c.Inbox,
 			Wall: clock.Wall, Boot: clock.Boot, Mono: clock.Mono, HLC: c.HLC, Unpacks: l.r.unpacks(),
 		}
+		replica.Prove(&h, &c)
 		return nil
 	})
 	return h, err
@@ -45,7 +46,19 @@ func (l *link) Hello() (h se.Hello, err error) {
 
 // Greet takes over a Welcome.
 func (l *link) Greet(w *se.Welcome) error {
+	if err := l.r.setAside(l.ctx, w.Epoch); err != nil {
+		return err
+	}
 	return l.r.update(l.ctx, func(p *port) error { return replica.Greet(p, w) })
+}
+
+// Salvage seals what a restored centre still lacks.
+func (l *link) Salvage() error {
+	var any bool
+	if err := l.r.read.QueryRowContext(l.ctx, `SELECT EXISTS(SELECT 1 FROM ds_lost)`).Scan(&any); err != nil || !any {
+		return storage(err)
+	}
+	return l.r.update(l.ctx, func(p *port) error { return replica.Salvage(p, l.r.schema, l.r.opts.Clock.Read()) })
 }
 
 // Outbox lists what waits for a verdict.

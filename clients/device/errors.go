@@ -155,6 +155,8 @@ var noticeCodes = map[session.NoticeCode]Code{
 	session.NoticeBusy:         CodeCentreBusy,
 	session.NoticeChunk:        CodeChunk,
 	session.NoticeClock:        CodeClock,
+	session.NoticeRestored:     CodeRestored,
+	session.NoticeProof:        CodeProof,
 }
 
 // Say gives the sentence of a code as it stands in the catalogue, with its verbs.

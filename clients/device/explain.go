@@ -29,6 +29,8 @@ var reasons = map[se.Code]sentence{
 	se.CodeAwaits:           {zh: "这条“%[1]s”要等另一条记录到达中心后才能收下；请等待，或重新填写缺少的那条记录。", en: "This %[1]s record waits for another one to reach the centre; wait, or enter the missing one again."},
 	se.CodeQuota:            {zh: "这里已经放满，没有收下；请联系社区清理或提高上限后再试，原内容保留在本机。", en: "There is no more room for this at the centre, so it was not taken; ask the supervisor to clear some or raise the limit, then retry. What you wrote is kept here."},
 	se.CodeHandled:          {zh: "原来那次保存已经有人处理过了，这次不再收下；请同步后查看结果。", en: "What this was to replace has been dealt with already, so it was not taken; sync and look at the result."},
+	se.CodeSalvage:          {zh: "中心恢复后缺少这条“%[1]s”，本机已把它交回，由主管决定是否收下；请等待结果，无需重新填写。", en: "The restored centre lacks this %[1]s record and this device gave it back; a supervisor decides about it, there is nothing to enter again."},
+	se.CodeGone:             {zh: "中心恢复前收下的一次保存，本机已不再留有内容；请核对当天的记录，缺少的请重新填写。", en: "Something the centre took before it was restored is no longer on this device; check that day's records and enter again what is missing."},
 	se.CodeInternal:         {zh: "中心处理这次保存时出错，内容完好地留在本机和中心；请联系管理员。", en: "The centre failed to process this; it is safe on this device and at the centre. Call the administrator."},
 }
 

@@ -144,7 +144,7 @@ func verify(ctx context.Context, conn *sql.Conn) error {
 // prepare makes or upgrades the tables, in one transaction. A file that another program left something else in is
 // refused before anything is written.
 func (r *Replica) prepare(ctx context.Context, fresh bool) error {
-	sum := sha256.Sum256([]byte(strings.Join(ddl.Replica(r.schema), "\n") + engineTables + trustTable))
+	sum := sha256.Sum256([]byte(strings.Join(ddl.Replica(r.schema), "\n") + engineTables + trustTable + fmt.Sprint(addedColumns)))
 	tables := hex.EncodeToString(sum[:])
 	had, err := r.made(ctx, fresh)
 	if err != nil || had == tables {
@@ -160,6 +160,9 @@ func (r *Replica) prepare(ctx context.Context, fresh bool) error {
 			if err := p.exec(q); err != nil {
 				return fmt.Errorf("make tables of the replica: %w", err)
 			}
+		}
+		if err := p.addColumns(ctx, r); err != nil {
+			return err
 		}
 		if err := p.exec(`INSERT INTO ds_format(k, format, schema, tables) VALUES(1, ?, ?, ?)
 			ON CONFLICT(k) DO UPDATE SET format = excluded.format, schema = excluded.schema, tables = excluded.tables`,

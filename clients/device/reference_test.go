@@ -24,13 +24,16 @@ type reference struct {
 	staged   []replica.StagedItem
 	messages []se.Message
 	kept     map[replica.RowKey][]se.CellValue
+	bodies   map[int64]*se.Changeset
+	lost     map[replica.RowKey]replica.LostRow
 }
 
 func newReference(s *schema.Schema) *reference {
 	return &reference{
 		schema: s, rows: map[replica.RowKey]replica.Image{}, under: map[replica.RowKey]replica.Image{},
 		pending: map[replica.RowKey][]replica.Pending{}, outbox: map[int64]*se.Changeset{}, verdicts: map[int64]se.Verdict{},
-		kept: map[replica.RowKey][]se.CellValue{},
+		kept:   map[replica.RowKey][]se.CellValue{},
+		bodies: map[int64]*se.Changeset{}, lost: map[replica.RowKey]replica.LostRow{},
 	}
 }
 
@@ -132,8 +135,12 @@ func (m *reference) Outbox(after int64, limit int) ([]*se.Changeset, error) {
 }
 func (m *reference) PutOutbox(cs *se.Changeset) error      { m.outbox[cs.N] = cs; return nil }
 func (m *reference) Sealed(n int64) (*se.Changeset, error) { return m.outbox[n], nil }
-func (m *reference) File(v se.Verdict) error               { m.verdicts[v.N] = v; delete(m.outbox, v.N); return nil }
-func (m *reference) ClearStaged() error                    { m.staged = nil; return nil }
+func (m *reference) File(v se.Verdict) error {
+	m.verdicts[v.N], m.bodies[v.N] = v, m.outbox[v.N]
+	delete(m.outbox, v.N)
+	return nil
+}
+func (m *reference) ClearStaged() error { m.staged = nil; return nil }
 func (m *reference) Kept(k replica.RowKey) ([]se.CellValue, error) {
 	return slices.Clone(m.kept[k]), nil
 }
@@ -243,3 +250,33 @@ func (m *reference) remove(t *schema.Table, id se.RowID) {
 	})
 	delete(m.rows, key(t, id))
 }
+
+func (m *reference) Body(n int64) (*se.Changeset, error) { return m.bodies[n], nil }
+
+func (m *reference) HashOf(n int64) (h se.Hash, err error) {
+	if cs := m.outbox[n]; cs != nil {
+		return cs.Hash(), nil
+	}
+	return m.verdicts[n].Hash, nil
+}
+
+func (m *reference) Offer(cs *se.Changeset) error {
+	delete(m.bodies, cs.N)
+	delete(m.verdicts, cs.N)
+	m.outbox[cs.N] = cs
+	return nil
+}
+
+func (m *reference) Lost() (out []replica.LostRow, err error) {
+	for _, l := range m.lost {
+		out = append(out, l)
+	}
+	slices.SortFunc(out, func(a, b replica.LostRow) int {
+		return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(a.Row, b.Row))
+	})
+	return out, nil
+}
+
+func (m *reference) PutLost(l replica.LostRow) error { m.lost[l.RowKey] = l; return nil }
+
+func (m *reference) DropLost(k replica.RowKey) error { delete(m.lost, k); return nil }

@@ -16,6 +16,7 @@ const applicationID = 0x444f4f52
 // ds_pending    changes whose overlay has not ended
 // ds_under      the centre's row under pending changes
 // ds_staged     items of an unfinished step, in order of arrival
+// ds_lost       rows that this replica held and a restored centre's snapshot lacked, until they are back or offered
 // ds_inbox      what the centre told this device
 // ds_kept       what the centre shows and the replica's declarations do not know: cells of rows, whole rows
 // ds_evolution  the rest of the control row that is about versions: see replica.Control
@@ -113,6 +114,13 @@ CREATE TABLE IF NOT EXISTS ds_staged(
   row TEXT NOT NULL,
   item BLOB NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS ds_lost(
+  tbl TEXT NOT NULL,
+  row TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  image BLOB NOT NULL,
+  PRIMARY KEY(tbl, row)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ds_inbox(
   number INTEGER PRIMARY KEY,
   kind TEXT NOT NULL,

@@ -101,3 +101,12 @@ func (t talk) Unpack(packed []byte, size int) ([]se.DeltaItem, error) {
 
 // Spoiled notes a chunk that was not what its manifest says. It writes nothing.
 func (t talk) Spoiled(scope string) error { return t.d.replica.Session().Spoiled(scope) }
+
+// Salvage seals what a restored centre lacks.
+func (t talk) Salvage() error {
+	lost := t.d.rows(`SELECT tbl, row FROM ds_lost`)
+	if len(lost) == 0 {
+		return nil
+	}
+	return t.do(lost, func(r session.Replica) error { return r.Salvage() })
+}

@@ -18,6 +18,7 @@ const (
 	formatRow       = 0x01
 	formatDead      = 0x11
 	formatChangeset = 0x21
+	formatSpecial   = 0x22 // a changeset that is salvage or a hole
 	formatVerdict   = 0x31
 	formatConflict  = 0x41
 )

@@ -7,7 +7,13 @@ import (
 
 // encodeChangeset packs a changeset whole, and for history what became of its writes; c may be nil.
 func encodeChangeset(c *syncengine.Changeset, outcomes []syncengine.WriteOutcome) []byte {
+	special := c != nil && (c.Salvage || c.Hole())
 	e := newEnc(formatChangeset)
+	if special {
+		e = newEnc(formatSpecial)
+		e.bool(c.Salvage)
+		e.hash(c.Gone)
+	}
 	e.bool(c != nil)
 	if c != nil {
 		e.changeset(c)
@@ -22,10 +28,18 @@ func encodeChangeset(c *syncengine.Changeset, outcomes []syncengine.WriteOutcome
 }
 
 func decodeChangeset(b []byte) (*syncengine.Changeset, []syncengine.WriteOutcome, error) {
-	d := newDec(b, formatChangeset)
+	format, salvage, gone := byte(formatChangeset), false, syncengine.Hash{}
+	if len(b) > 0 && b[0] == formatSpecial {
+		format = formatSpecial
+	}
+	d := newDec(b, format)
+	if format == formatSpecial {
+		salvage, gone = d.bool(), d.hash()
+	}
 	var c *syncengine.Changeset
 	if d.bool() {
 		c = d.changeset()
+		c.Salvage, c.Gone = salvage, gone
 	}
 	outcomes := list(d, func(d *dec) syncengine.WriteOutcome {
 		return syncengine.WriteOutcome{Change: int(d.int()), Cell: d.sym(), Fate: syncengine.Fate(d.byte())}

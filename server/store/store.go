@@ -95,6 +95,7 @@ type readTx struct {
 	lost       error // set once the transaction is no longer there
 	head       syncengine.Head
 	principals map[string]*syncengine.Principal
+	restores   []syncengine.Restore // nil = not read yet
 }
 
 func newReadTx(s *Store, c *conn) *readTx {

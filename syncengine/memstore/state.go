@@ -28,6 +28,7 @@ type state struct {
 	refused   map[string]syncengine.Usage    // by device
 	rowLog    map[rowKey][]*syncengine.Entry // entries that name a row, in order
 	audit     []syncengine.AuditEvent
+	restores  []syncengine.Restore
 }
 
 type rowKey struct {

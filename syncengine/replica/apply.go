@@ -59,6 +59,9 @@ func Stage(tx Tx, s *schema.Schema, clock Clock, d *se.Delta) (applied bool, err
 	if !se.SamePlaces(d.Scopes, ctl.StagedAt) {
 		return false, ErrGap
 	}
+	if d.To.Epoch < ctl.Met {
+		return false, nil // of a centre that has lost some of it since
+	}
 	if d.To.Less(ctl.Base()) && !d.Reset { // a snapshot also cures a cursor that somebody set by hand
 		return false, fmt.Errorf("%w: it would move the cursor back", ErrBroken)
 	}
@@ -118,7 +121,7 @@ func apply(tx Tx, s *schema.Schema, done *se.Delta) error {
 	if err != nil {
 		return fmt.Errorf("read staged rows: %w", err)
 	}
-	a := applier{tx: tx, schema: s, lastN: done.LastN, rows: map[RowKey]*target{}}
+	a := applier{tx: tx, schema: s, lastN: done.LastN, lost: ctl.Epoch > 0 && ctl.Epoch < done.To.Epoch, rows: map[RowKey]*target{}}
 	if a.keeper, err = newKeeper(tx, ctl.Keeps && !done.Reset); err != nil {
 		return err
 	}
@@ -130,6 +133,12 @@ func apply(tx Tx, s *schema.Schema, done *se.Delta) error {
 	if done.Reset {
 		if err := a.dropOthers(); err != nil {
 			return err
+		}
+		if ctl.Reoffer {
+			if err := a.repend(&ctl, done.To.Epoch); err != nil {
+				return err
+			}
+			ctl.Reoffer = false
 		}
 	}
 	// Overlays of everything the centre has decided up to this head end here, whether or not the verdict has come.
@@ -149,6 +158,7 @@ func apply(tx Tx, s *schema.Schema, done *se.Delta) error {
 	h.Hear(done.HLC)
 	ctl.HLC = h.Last
 	ctl.Epoch, ctl.Cursor, ctl.View = done.To.Epoch, done.To.Seq, done.View
+	ctl.ProofAt, ctl.History, ctl.MAC = done.To, done.History, done.MAC
 	if done.Reset {
 		ctl.Live, ctl.Keeps, ctl.Unseen = ctl.Grants, true, nil
 	}
@@ -171,6 +181,7 @@ type applier struct {
 	tx     Tx
 	schema *schema.Schema
 	lastN  int64
+	lost   bool // the snapshot is of a new epoch: rows that it lacks may have been lost
 	rows   map[RowKey]*target
 	order  []*target
 	keeper *keeper
@@ -269,6 +280,12 @@ func (a *applier) dropOthers() error {
 			}
 			if x.seen {
 				continue
+			}
+			if a.lost && x.image != nil {
+				l := LostRow{RowKey{t.Name, id}, x.image[t.CellIndex(schema.CellScope)][0].Str(), x.image}
+				if err := a.tx.PutLost(l); err != nil {
+					return fmt.Errorf("keep a lost row of %s: %w", t.Name, err)
+				}
 			}
 			x.image = nil
 			if err := a.keeper.gone(RowKey{t.Name, id}); err != nil {

@@ -61,6 +61,18 @@ type Tx interface {
 	File(v se.Verdict) error
 	// Verdict gives a filed verdict.
 	Verdict(n int64) (*se.Verdict, error)
+	// Body gives a filed changeset, nil if it is no longer here.
+	Body(n int64) (*se.Changeset, error)
+	// HashOf gives the hash of a changeset that was ever sealed here, filed or not; zero if there was none.
+	HashOf(n int64) (se.Hash, error)
+	// Offer puts a changeset into the outbox in place of what is there, or filed, under its number; a verdict on that is
+	// forgotten. Overlays stay as they are.
+	Offer(*se.Changeset) error
+
+	// Lost lists rows that a snapshot of a new epoch lacked, in order of table and id.
+	Lost() ([]LostRow, error)
+	PutLost(LostRow) error
+	DropLost(RowKey) error
 
 	Stage(d *se.Delta) error
 	// Staged lists the items of staged frames ordered by (Seq, Kind, Table, Row), a later frame after an earlier one
@@ -101,6 +113,13 @@ type Control struct {
 	StagedView  string // view of the unfinished step; "" = nothing staged
 	StagedReset bool
 	StagedAt    []se.StagedScope // in order of scope
+
+	ProofAt se.Base // cursor that History and MAC came with
+	History se.Hash
+	MAC     se.Hash
+	Met     int64 // newest epoch that a Welcome named
+	MetN    int64 // last n in the first Welcome of it: what an ended epoch said about later ones is void
+	Reoffer bool  // changesets are offered again: the next snapshot goes under their overlays
 }
 
 // RowKey names a row.

@@ -35,8 +35,8 @@ func FileVerdicts(tx Tx, s *schema.Schema, clock Clock, verdicts []se.Verdict) (
 		if err != nil {
 			return nil, err
 		}
-		if old != nil {
-			continue
+		if old != nil || v.N > ctl.MetN && v.Epoch < ctl.Met {
+			continue // it came late, from a centre that has lost what it judged since
 		}
 		cs, err := tx.Sealed(v.N)
 		if err != nil {
@@ -114,11 +114,14 @@ func known(tx Tx, ctl *Control, w *se.Welcome) error {
 	case w.LastN > ctl.LastN, w.LastN == ctl.LastN && w.LastN > 0 && w.Hash != ctl.Hash:
 		return ErrCopied
 	}
-	cs, err := tx.Sealed(w.LastN)
+	if w.LastN == 0 {
+		return nil
+	}
+	h, err := tx.HashOf(w.LastN)
 	if err != nil {
 		return err
 	}
-	if cs != nil && cs.Hash() != w.Hash {
+	if h != w.Hash {
 		return ErrCopied
 	}
 	return nil
@@ -132,6 +135,9 @@ func Greet(tx Tx, w *se.Welcome) error {
 		return err
 	}
 	if err := known(tx, &ctl, w); err != nil {
+		return err
+	}
+	if err := reoffer(tx, &ctl, w); err != nil {
 		return err
 	}
 	h := hlc.Clock{Last: ctl.HLC}

@@ -28,6 +28,8 @@ type Replica interface {
 	Spoiled(scope string) error
 	// Seen tells how far the replica has durably come; Frames is the session's to fill.
 	Seen() (Seen, error)
+	// Salvage seals what a restored centre still lacks of what the replica held, as changesets for a supervisor.
+	Salvage() error
 }
 
 // Closed says that a connection is over, and why.
@@ -113,7 +115,8 @@ func (d *Device) welcome(m *Welcome) ([]Message, error) {
 	}
 	d.limits = m.Limits
 	if !d.welcomed {
-		d.pushed = d.hello.Acked
+		// A centre that lost commits has judged less than the device holds verdicts for: those are void.
+		d.pushed = min(d.hello.Acked, m.LastN)
 	}
 	d.welcomed = true
 	return d.Sealed()
@@ -160,6 +163,12 @@ func (d *Device) delta(m *Delta) ([]Message, error) {
 	out, err := d.seen()
 	if err != nil || !applied {
 		return out, err
+	}
+	if d.hello.Epoch == m.To.Epoch {
+		// The restored centre's snapshot came on an earlier connection: others have had their chance to bring work back.
+		if err := d.replica.Salvage(); err != nil {
+			return nil, fmt.Errorf("seal what is to be salvaged: %w", err)
+		}
 	}
 	// What other programs wrote was sealed before the step was applied: it is on its way now.
 	more, err := d.Sealed()

@@ -38,13 +38,28 @@ func (e *end) Hello() (se.Hello, error) {
 	if e.spoiled < 2 {
 		unpacks = []string{se.Deflate}
 	}
-	return se.Hello{
+	h := se.Hello{
 		Unpacks: unpacks,
 		Device:  c.Device, Schema: c.Schema, Epoch: c.Epoch, Cursor: c.Cursor, View: c.View,
 		Staged: c.StagedAt, StagedView: c.StagedView, StagedReset: c.StagedReset,
 		LastN: c.LastN, LastHash: c.Hash, Acked: c.Acked, Inbox: c.Inbox,
 		Wall: clock.Wall, Boot: clock.Boot, Mono: clock.Mono, HLC: c.HLC,
-	}, err
+	}
+	replica.Prove(&h, &c)
+	return h, err
+}
+
+func (e *end) Salvage() error {
+	lost := 0
+	_ = e.dev.View(func(tx replica.Tx) error {
+		list, err := tx.Lost()
+		lost = len(list)
+		return err
+	})
+	if lost == 0 {
+		return nil
+	}
+	return e.dev.Update(func(tx replica.Tx) error { return replica.Salvage(tx, e.schema, e.clock()) })
 }
 
 func (e *end) Greet(w *se.Welcome) error {

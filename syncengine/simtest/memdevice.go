@@ -24,6 +24,7 @@ type MemDevice struct {
 	captured []replica.Capture
 	outbox   []*se.Changeset
 	filed    map[int64]filed
+	lost     []replica.LostRow
 	staged   []replica.StagedItem
 	inbox    []se.Message
 	kept     map[replica.RowKey][]se.CellValue
@@ -263,7 +264,9 @@ func (m *MemDevice) setPending(k replica.RowKey, list []replica.Pending) {
 
 func (m *MemDevice) PutPending(p replica.Pending) error {
 	k := replica.RowKey{Table: p.Change.Table, Row: p.Change.Row}
-	m.setPending(k, append(slices.Clone(m.pending[k]), p))
+	list := append(slices.Clone(m.pending[k]), p)
+	slices.SortStableFunc(list, func(a, b replica.Pending) int { return cmp.Compare(a.N, b.N) })
+	m.setPending(k, list)
 	return nil
 }
 

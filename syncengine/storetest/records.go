@@ -57,7 +57,7 @@ func kinds() []kind {
 	audit.once = true
 	return []kind{
 		kindOf("Device", func(v int) *syncengine.Device {
-			return &syncengine.Device{ID: "dev-1", LastN: int64(v), Hash: hash(v), At: 1 << 41, Inbox: 3, Console: v%2 == 0}
+			return &syncengine.Device{ID: "dev-1", LastN: int64(v), Hash: hash(v), At: 1 << 41, Inbox: 3, Console: v%2 == 0, Parent: "dev-0", Fork: int64(v + 1)}
 		}, syncengine.Tx.PutDevice, func(tx syncengine.ReadTx) (*syncengine.Device, error) { return tx.Device("dev-1") }),
 		kindOf("Row", richRow, syncengine.Tx.PutRow,
 			func(tx syncengine.ReadTx) (*syncengine.Row, error) { return tx.Row("person", id(1)) }),
@@ -102,6 +102,10 @@ func kinds() []kind {
 		}, func(tx syncengine.Tx, m *syncengine.Message) error { return tx.PutMessage(*m) },
 			func(tx syncengine.ReadTx) (*syncengine.Message, error) { return first(tx.Inbox("dev-1", 0, 9)) }),
 		history, audit,
+		kindOf("Restore", func(v int) *syncengine.Restore {
+			return &syncengine.Restore{Epoch: 2, Ended: 1, Last: int64(v), Head: 9, At: 1 << 41, Cause: syncengine.CauseProof, Confirmed: int64(v % 2), By: "acc-1"}
+		}, func(tx syncengine.Tx, r *syncengine.Restore) error { return tx.PutRestore(*r) },
+			func(tx syncengine.ReadTx) (*syncengine.Restore, error) { return first(tx.Restores()) }),
 	}
 }
 
@@ -151,7 +155,7 @@ func changeset(v int) *syncengine.Changeset {
 	one := []schema.Value{schema.Text("一"), schema.Real(-0.5), schema.Null(), schema.Blob(nil), schema.Int(1 << 62)}
 	return &syncengine.Changeset{
 		Device: "dev-1", N: 7, Prev: hash(6), HLC: 1<<63 + 5, Wall: -5, Boot: "boot", Mono: 12, Schema: 3, Author: "acc-1",
-		Foreign: v%2 == 1, Replaces: 5,
+		Foreign: v%2 == 1, Replaces: 5, Salvage: v%2 == 0,
 		Changes: []syncengine.Change{
 			{Table: "person", Row: id(8), Op: syncengine.OpInsert, Cells: []syncengine.CellWrite{
 				{Cell: "name", Base: syncengine.Base{Epoch: 1, Seq: 4}, Values: one},

@@ -58,6 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) Opened) {
 		{"HistoryOfARow", testRowHistory},
 		{"Audit", testAudit},
 		{"Principal", testPrincipal},
+		{"Epochs", testEpochs},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open) })
 	}

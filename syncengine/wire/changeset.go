@@ -24,7 +24,7 @@ func baseToWire(b se.Base) *Base {
 func changesetToWire(cs *se.Changeset) (*Changeset, error) {
 	p := &Changeset{
 		Device: cs.Device, N: cs.N, Prev: hashToWire(cs.Prev), Hlc: uint64(cs.HLC), Wall: cs.Wall, Boot: cs.Boot,
-		Mono: cs.Mono, Schema: int32(cs.Schema), Author: cs.Author, Foreign: cs.Foreign, Replaces: cs.Replaces,
+		Mono: cs.Mono, Schema: int32(cs.Schema), Author: cs.Author, Foreign: cs.Foreign, Replaces: cs.Replaces, Salvage: cs.Salvage, Gone: hashToWire(cs.Gone),
 	}
 	if len(cs.Changes) > 0 {
 		p.Changes = make([]*Change, len(cs.Changes))
@@ -53,6 +53,11 @@ func changesetFromWire(p *Changeset) (*se.Changeset, error) {
 		Author:   c.text("author", p.GetAuthor(), maxName),
 		Foreign:  p.GetForeign(),
 		Replaces: c.count("replaces", p.GetReplaces()),
+		Salvage:  p.GetSalvage(),
+		Gone:     c.hash("gone", p.GetGone()),
+	}
+	if cs.Hole() && (len(p.GetChanges()) > 0 || cs.Salvage || cs.Replaces != 0) {
+		c.fail("gone", "stands beside device, n and prev only; what is gone has no changes")
 	}
 	if list := p.GetChanges(); len(list) > 0 {
 		cs.Changes = make([]se.Change, len(list))

@@ -17,6 +17,8 @@ const (
 	CloseTimeout      = 4408 // no Hello came, or nothing at all for too long
 	CloseClone        = 4409 // this n was used by another copy of the replica
 	CloseQuota        = 4429 // too much of this device waits in quarantine
+	CloseProof        = 4411 // the proof of the cursor is not this county's
+	CloseRestored     = 4503 // the centre was restored and is not confirmed yet
 	CloseGap          = 4410 // a changeset or frame before this one is missing
 )
 
@@ -34,6 +36,8 @@ var closeCodes = map[session.NoticeCode]int{
 	session.NoticeClone:        CloseClone,
 	session.NoticeGap:          CloseGap,
 	session.NoticeQuota:        CloseQuota,
+	session.NoticeProof:        CloseProof,
+	session.NoticeRestored:     CloseRestored,
 }
 
 // CloseCode gives the close code that goes with a notice.

@@ -42,6 +42,7 @@ func deltaToWire(d *se.Delta) (*Delta, error) {
 		Start: positionToWire(d.Start), After: positionToWire(d.After),
 		Done: d.Done, Scopes: stagedToWire(d.Scopes), To: baseToWire(d.To), LastN: d.LastN, Hlc: uint64(d.HLC),
 		Packed: d.Packed, Snapshot: d.Snapshot, Chunk: int32(d.Chunk), Read: d.Read,
+		History: hashToWire(d.History), Mac: hashToWire(d.MAC),
 	}
 	var err error
 	p.Items, err = itemsToWire(d.Items)
@@ -86,6 +87,9 @@ func deltaFromWire(p *Delta) (session.Message, error) {
 		Chunk:    int(c.count("chunk", int64(p.GetChunk()))),
 		Packed:   p.GetPacked(),
 		Read:     c.count("read", p.GetRead()),
+
+		History: c.hash("history", p.GetHistory()),
+		MAC:     c.hash("mac", p.GetMac()),
 	}
 	if d.Packed != nil {
 		switch {

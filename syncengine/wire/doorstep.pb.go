@@ -462,6 +462,10 @@ type Hello struct {
 	Mono int64 `protobuf:"zigzag64,17,opt,name=mono,proto3" json:"mono,omitempty"`
 	// The device's hybrid logical clock: 48 bits of ms, 16 bits of counter.
 	Hlc uint64 `protobuf:"fixed64,18,opt,name=hlc,proto3" json:"hlc,omitempty"`
+	// Delta.history that came with the cursor, 32 bytes; empty for none.
+	History []byte `protobuf:"bytes,19,opt,name=history,proto3" json:"history,omitempty"`
+	// Delta.mac that came with the cursor, 32 bytes; empty for none. Sent together with history.
+	Mac []byte `protobuf:"bytes,20,opt,name=mac,proto3" json:"mac,omitempty"`
 	// Words: encodings of packed chunks that the device takes ("deflate"). None: snapshots come unpacked.
 	Unpacks       []string `protobuf:"bytes,26,rep,name=unpacks,proto3" json:"unpacks,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -622,6 +626,20 @@ func (x *Hello) GetHlc() uint64 {
 		return x.Hlc
 	}
 	return 0
+}
+
+func (x *Hello) GetHistory() []byte {
+	if x != nil {
+		return x.History
+	}
+	return nil
+}
+
+func (x *Hello) GetMac() []byte {
+	if x != nil {
+		return x.Mac
+	}
+	return nil
 }
 
 func (x *Hello) GetUnpacks() []string {
@@ -1205,7 +1223,11 @@ type Changeset struct {
 	// n of the quarantined changeset that this one retries; 0 for none.
 	Replaces int64 `protobuf:"varint,11,opt,name=replaces,proto3" json:"replaces,omitempty"`
 	// In order; a row at most once.
-	Changes       []*Change `protobuf:"bytes,12,rep,name=changes,proto3" json:"changes,omitempty"`
+	Changes []*Change `protobuf:"bytes,12,rep,name=changes,proto3" json:"changes,omitempty"`
+	// Rows that a restored centre lacks, as this replica held them. The centre parks it for a supervisor.
+	Salvage bool `protobuf:"varint,13,opt,name=salvage,proto3" json:"salvage,omitempty"`
+	// A hole: changeset n is no longer on the device; this is its hash, 32 bytes. Only device, n and prev stand beside it.
+	Gone          []byte `protobuf:"bytes,14,opt,name=gone,proto3" json:"gone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1320,6 +1342,20 @@ func (x *Changeset) GetReplaces() int64 {
 func (x *Changeset) GetChanges() []*Change {
 	if x != nil {
 		return x.Changes
+	}
+	return nil
+}
+
+func (x *Changeset) GetSalvage() bool {
+	if x != nil {
+		return x.Salvage
+	}
+	return false
+}
+
+func (x *Changeset) GetGone() []byte {
+	if x != nil {
+		return x.Gone
 	}
 	return nil
 }
@@ -2245,6 +2281,10 @@ type Delta struct {
 	LastN int64 `protobuf:"varint,11,opt,name=last_n,json=lastN,proto3" json:"last_n,omitempty"`
 	// Done: the county's hybrid logical clock.
 	Hlc uint64 `protobuf:"fixed64,12,opt,name=hlc,proto3" json:"hlc,omitempty"`
+	// Done: hash of the history entry at to, 32 bytes; empty before the first.
+	History []byte `protobuf:"bytes,13,opt,name=history,proto3" json:"history,omitempty"`
+	// Done: proves to and history to the centre itself, 32 bytes; opaque to the device.
+	Mac []byte `protobuf:"bytes,14,opt,name=mac,proto3" json:"mac,omitempty"`
 	// Instead of items: a chunk of a snapshot, packed as its manifest says. It unpacks to a message DeltaItems.
 	Packed []byte `protobuf:"bytes,15,opt,name=packed,proto3" json:"packed,omitempty"`
 	// Id of that snapshot.
@@ -2369,6 +2409,20 @@ func (x *Delta) GetHlc() uint64 {
 		return x.Hlc
 	}
 	return 0
+}
+
+func (x *Delta) GetHistory() []byte {
+	if x != nil {
+		return x.History
+	}
+	return nil
+}
+
+func (x *Delta) GetMac() []byte {
+	if x != nil {
+		return x.Mac
+	}
+	return nil
 }
 
 func (x *Delta) GetPacked() []byte {
@@ -3081,7 +3135,7 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x04seen\x18\a \x01(\v2\x11.doorstep.v1.SeenH\x00R\x04seen\x12-\n" +
 	"\x06notice\x18\b \x01(\v2\x13.doorstep.v1.NoticeH\x00R\x06notice\x123\n" +
 	"\bmanifest\x18\x0e \x01(\v2\x15.doorstep.v1.ManifestH\x00R\bmanifestB\t\n" +
-	"\amessageJ\x04\b\t\x10\x0eJ\x04\b\x0f\x10\x15\"\xeb\x03\n" +
+	"\amessageJ\x04\b\t\x10\x0eJ\x04\b\x0f\x10\x15\"\x97\x04\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12\x10\n" +
@@ -3103,7 +3157,9 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x04boot\x18\x10 \x01(\tR\x04boot\x12\x12\n" +
 	"\x04mono\x18\x11 \x01(\x12R\x04mono\x12\x10\n" +
 	"\x03hlc\x18\x12 \x01(\x06R\x03hlc\x12\x18\n" +
-	"\aunpacks\x18\x1a \x03(\tR\aunpacksJ\x04\b\x13\x10\x1aJ\x04\b\x1b\x10)\"\x80\x01\n" +
+	"\ahistory\x18\x13 \x01(\fR\ahistory\x12\x10\n" +
+	"\x03mac\x18\x14 \x01(\fR\x03mac\x12\x18\n" +
+	"\aunpacks\x18\x1a \x03(\tR\aunpacksJ\x04\b\x15\x10\x1aJ\x04\b\x1b\x10)\"\x80\x01\n" +
 	"\vStagedScope\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12+\n" +
 	"\x05after\x18\x02 \x01(\v2\x15.doorstep.v1.PositionR\x05after\x12\x1a\n" +
@@ -3146,7 +3202,7 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x04Push\x126\n" +
 	"\n" +
 	"changesets\x18\x01 \x03(\v2\x16.doorstep.v1.ChangesetR\n" +
-	"changesets\"\xae\x02\n" +
+	"changesets\"\xdc\x02\n" +
 	"\tChangeset\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\f\n" +
 	"\x01n\x18\x02 \x01(\x03R\x01n\x12\x12\n" +
@@ -3160,7 +3216,9 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\aforeign\x18\n" +
 	" \x01(\bR\aforeign\x12\x1a\n" +
 	"\breplaces\x18\v \x01(\x03R\breplaces\x12-\n" +
-	"\achanges\x18\f \x03(\v2\x13.doorstep.v1.ChangeR\achangesJ\x04\b\r\x10\x1f\"\xdb\x01\n" +
+	"\achanges\x18\f \x03(\v2\x13.doorstep.v1.ChangeR\achanges\x12\x18\n" +
+	"\asalvage\x18\r \x01(\bR\asalvage\x12\x12\n" +
+	"\x04gone\x18\x0e \x01(\fR\x04goneJ\x04\b\x0f\x10\x1f\"\xdb\x01\n" +
 	"\x06Change\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x10\n" +
 	"\x03row\x18\x02 \x01(\tR\x03row\x12\x1f\n" +
@@ -3219,7 +3277,7 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\tR\x05table\x12\x10\n" +
 	"\x03row\x18\x03 \x01(\tR\x03row\x12\x12\n" +
-	"\x04cell\x18\x04 \x01(\tR\x04cell\"\xf2\x03\n" +
+	"\x04cell\x18\x04 \x01(\tR\x04cell\"\x98\x04\n" +
 	"\x05Delta\x12\x12\n" +
 	"\x04view\x18\x01 \x01(\tR\x04view\x12%\n" +
 	"\x04from\x18\x02 \x01(\v2\x11.doorstep.v1.BaseR\x04from\x12\x14\n" +
@@ -3233,11 +3291,13 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x02to\x18\n" +
 	" \x01(\v2\x11.doorstep.v1.BaseR\x02to\x12\x15\n" +
 	"\x06last_n\x18\v \x01(\x03R\x05lastN\x12\x10\n" +
-	"\x03hlc\x18\f \x01(\x06R\x03hlc\x12\x16\n" +
+	"\x03hlc\x18\f \x01(\x06R\x03hlc\x12\x18\n" +
+	"\ahistory\x18\r \x01(\fR\ahistory\x12\x10\n" +
+	"\x03mac\x18\x0e \x01(\fR\x03mac\x12\x16\n" +
 	"\x06packed\x18\x0f \x01(\fR\x06packed\x12\x1a\n" +
 	"\bsnapshot\x18\x10 \x01(\tR\bsnapshot\x12\x14\n" +
 	"\x05chunk\x18\x11 \x01(\x05R\x05chunk\x12\x12\n" +
-	"\x04read\x18\x12 \x01(\x03R\x04readJ\x04\b\r\x10\x0fJ\x04\b\x13\x10\x1f\":\n" +
+	"\x04read\x18\x12 \x01(\x03R\x04readJ\x04\b\x13\x10\x1f\":\n" +
 	"\n" +
 	"DeltaItems\x12,\n" +
 	"\x05items\x18\x01 \x03(\v2\x16.doorstep.v1.DeltaItemR\x05items\"\xb7\x01\n" +

@@ -102,6 +102,7 @@ func helloToWire(h *se.Hello) *Hello {
 		LastN: h.LastN, LastHash: hashToWire(h.LastHash), Acked: h.Acked, Inbox: h.Inbox,
 		Wall: h.Wall, Boot: h.Boot, Mono: h.Mono, Hlc: uint64(h.HLC),
 		Unpacks: h.Unpacks,
+		History: hashToWire(h.History), Mac: hashToWire(h.MAC),
 	}
 }
 
@@ -127,6 +128,8 @@ func helloFromWire(p *Hello) (session.Message, error) {
 		Mono:        p.GetMono(),
 		HLC:         hlc.Timestamp(p.GetHlc()),
 		Unpacks:     c.names("unpacks", p.GetUnpacks()),
+		History:     c.hash("history", p.GetHistory()),
+		MAC:         c.hash("mac", p.GetMac()),
 	}
 	if h.Acked > h.LastN {
 		c.fail("acked", "is above lastN; no verdict can be here for what was not made")

@@ -106,11 +106,14 @@ var (
 		return c
 	})
 	changeset = rapid.Custom(func(t *rapid.T) *se.Changeset {
+		if rapid.IntRange(0, 9).Draw(t, "hole") == 0 {
+			return &se.Changeset{Device: uuid.Draw(t, "device"), N: number.Draw(t, "n")/2 + 1, Prev: hash.Draw(t, "prev"), Gone: se.Hash{1}}
+		}
 		return &se.Changeset{
 			Device: uuid.Draw(t, "device"), N: number.Draw(t, "n")/2 + 1, Prev: hash.Draw(t, "prev"), HLC: stamp.Draw(t, "hlc"),
 			Wall: anyInt.Draw(t, "wall"), Boot: maybe.Draw(t, "boot"), Mono: anyInt.Draw(t, "mono"),
 			Schema: rapid.IntRange(0, math.MaxInt32).Draw(t, "schema"), Author: maybe.Draw(t, "author"),
-			Foreign: rapid.Bool().Draw(t, "foreign"), Replaces: number.Draw(t, "replaces"), Changes: list(change, 0, 4).Draw(t, "changes"),
+			Foreign: rapid.Bool().Draw(t, "foreign"), Salvage: rapid.Bool().Draw(t, "salvage"), Replaces: number.Draw(t, "replaces"), Changes: list(change, 0, 4).Draw(t, "changes"),
 		}
 	})
 	conflict = rapid.Custom(func(t *rapid.T) se.ConflictRef {

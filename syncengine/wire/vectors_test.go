@@ -125,6 +125,8 @@ func changesets() (names []string, list []*se.Changeset) {
 	add("decide: set", se.Changeset{Changes: []se.Change{{Table: "t", Row: rowX, Op: se.OpDecide, Decide: &se.Decision{
 		Conflict: "17-2", Choice: se.ChoiceSet, Values: []schema.Value{schema.Text("x"), schema.Null()},
 	}}}})
+	add("salvage: rows that a restored centre lacks", se.Changeset{Salvage: true, Changes: []se.Change{{Table: "t", Row: rowX, Op: se.OpInsert}}})
+	add("a hole", se.Changeset{N: 2, Prev: se.Hash{1}, Gone: se.Hash{2}})
 	return names, list
 }
 

@@ -46,8 +46,8 @@ var Bugs = []Bug{
 	},
 	{
 		Name: "base ignored", File: "syncengine/merge.go",
-		Old: `	return s.From > 0 && in.Base.covers(s.Epoch, s.From) && (s.To == 0 || s.To > in.Base.Seq)`,
-		New: `	return false`,
+		Old: `	return !part && s.From > 0 && in.Base.Epoch > 0 && s.From <= seq && (s.To == 0 || s.To > seq)`,
+		New: `	return part && s.From > seq && false`,
 	},
 	{
 		Name: "HLC not raised on receive", File: "syncengine/hlc/hlc.go",

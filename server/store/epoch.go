@@ -1,0 +1,44 @@
+package store
+
+import (
+	"fmt"
+
+	"github.com/doorstep-sync/doorstep/syncengine"
+)
+
+// HistoryHash implements syncengine.ReadTx.
+func (t *readTx) HistoryHash(seq int64) (h syncengine.Hash, ok bool, err error) {
+	ok, err = t.one(func(r row) error { h = toHash(r.blob(0)); return nil },
+		`SELECT hash FROM history WHERE county = $1 AND seq = $2`, t.s.county, seq)
+	return h, ok, err
+}
+
+// Restores implements syncengine.ReadTx. It is read once in a transaction.
+func (t *readTx) Restores() (out []syncengine.Restore, err error) {
+	if t.restores == nil {
+		t.restores = []syncengine.Restore{}
+		err = t.query(func(r row) error {
+			t.restores = append(t.restores, syncengine.Restore{
+				Epoch: r.int(0), Ended: r.int(1), Last: r.int(2), Head: r.int(3), At: r.int(4), Cause: syncengine.Cause(r.str(5)),
+				Confirmed: r.int(6), By: r.str(7),
+			})
+			return nil
+		}, `SELECT epoch, ended, last, head, at, cause, confirmed, confirmed_by FROM epoch_begun WHERE county = $1 ORDER BY epoch`, t.s.county)
+		if err != nil {
+			t.restores = nil
+			return nil, fmt.Errorf("read epochs: %w", err)
+		}
+	}
+	return append([]syncengine.Restore(nil), t.restores...), nil
+}
+
+// PutRestore implements syncengine.Tx.
+func (t *tx) PutRestore(r syncengine.Restore) error {
+	t.restores = nil
+	t.undo = append(t.undo, func() { t.restores = nil })
+	return t.exec(`INSERT INTO epoch_begun (county, epoch, ended, last, head, at, cause, confirmed, confirmed_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (county, epoch) DO UPDATE SET ended = excluded.ended, last = excluded.last, head = excluded.head, at = excluded.at,
+		cause = excluded.cause, confirmed = excluded.confirmed, confirmed_by = excluded.confirmed_by`,
+		t.s.county, r.Epoch, r.Ended, r.Last, r.Head, r.At, string(r.Cause), r.Confirmed, r.By)
+}

@@ -1,0 +1,122 @@
+package syncengine
+
+import "fmt"
+
+// Claim is what a copied replica tells of its past: the hash of its own changeset n.
+type Claim struct {
+	N    int64
+	Hash Hash
+}
+
+// Forked is what a copy becomes.
+type Forked struct {
+	Device   string
+	Fork     int64     // n up to which the parent's changesets are the copy's own past; its own begin after it
+	Hash     Hash      // of that changeset
+	Verdicts []Verdict // on the claims up to the fork, in order of n
+}
+
+// maxForkVerdicts bounds what one answer carries; it is far above what an outbox holds.
+const maxForkVerdicts = 100_000
+
+// Fork makes a device of a copy of parent's replica. The fork is the greatest claim whose hash is that of what the
+// centre has: hashes are chained, so everything before it is the same too. The copy goes on numbering where the fork
+// is, under its own name: no number of its journal changes, and nothing of either copy is lost. Asked again for the
+// same device it gives the same answer.
+func (e *Engine) Fork(tx Tx, parent, device string, claims []Claim, inbox int64) (out Forked, err error) {
+	out.Device = device
+	from, err := tx.Device(parent)
+	if err != nil {
+		return out, fmt.Errorf("read device: %w", err)
+	}
+	dev, err := tx.Device(device)
+	if err != nil {
+		return out, fmt.Errorf("read device: %w", err)
+	}
+	var list []Verdict
+	for _, c := range claims {
+		if from == nil || c.N > from.LastN || len(list) >= maxForkVerdicts {
+			break
+		}
+		if c.N == from.Fork && from.Parent != "" && c.N > 0 {
+			continue // the copy was made before its own parent wrote anything
+		}
+		v, err := tx.Verdict(parent, c.N)
+		if err != nil {
+			return out, fmt.Errorf("read verdict: %w", err)
+		}
+		if v == nil || v.Hash != c.Hash {
+			break
+		}
+		list = append(list, *v)
+	}
+	switch {
+	case dev != nil: // asked again: the first answer was lost
+		out.Fork = dev.Fork
+	case len(list) > 0:
+		out.Fork = list[len(list)-1].N
+	case from != nil:
+		out.Fork = from.Fork
+	}
+	if out.Hash, err = e.forkHash(tx, from, out.Fork); err != nil {
+		return out, err
+	}
+	for _, v := range list {
+		if v.N <= out.Fork {
+			out.Verdicts = append(out.Verdicts, v)
+		}
+	}
+	if dev != nil {
+		return out, nil
+	}
+	dev = &Device{ID: device, LastN: out.Fork, Hash: out.Hash, Parent: parent, Fork: out.Fork}
+	if from != nil {
+		dev.At, dev.Inbox = from.At, from.Inbox
+		if err := copyInbox(tx, parent, device, inbox); err != nil {
+			return out, err
+		}
+	}
+	if err := tx.PutDevice(dev); err != nil {
+		return out, fmt.Errorf("put device: %w", err)
+	}
+	return out, nil
+}
+
+// forkHash gives the hash of the parent's changeset n, which may be one of its own parent's.
+func (e *Engine) forkHash(tx Tx, from *Device, n int64) (Hash, error) {
+	for i := 0; from != nil && n > 0 && i < maxParents; i++ {
+		if from.LastN == n {
+			return from.Hash, nil
+		}
+		v, err := tx.Verdict(from.ID, n)
+		if err != nil {
+			return Hash{}, fmt.Errorf("read verdict: %w", err)
+		}
+		if v != nil {
+			return v.Hash, nil
+		}
+		if from.Parent == "" {
+			break
+		}
+		if from, err = tx.Device(from.Parent); err != nil {
+			return Hash{}, fmt.Errorf("read device: %w", err)
+		}
+	}
+	return Hash{}, nil
+}
+
+// copyInbox gives a copy what its parent was told since the copy was made: it concerns the work of both.
+func copyInbox(tx Tx, parent, device string, after int64) error {
+	for {
+		list, err := tx.Inbox(parent, after, 500)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for _, m := range list {
+			after, m.Device = m.Number, device
+			if err := tx.PutMessage(m); err != nil {
+				return fmt.Errorf("put message: %w", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,34 @@
+package memstore
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/doorstep-sync/doorstep/syncengine"
+)
+
+func (t *readTx) HistoryHash(seq int64) (h syncengine.Hash, ok bool, err error) {
+	list := t.state.history
+	i := sort.Search(len(list), func(i int) bool { return list[i].Seq >= seq })
+	if i == len(list) || list[i].Seq != seq {
+		return h, false, nil
+	}
+	return list[i].Hash, true, nil
+}
+
+func (t *readTx) Restores() ([]syncengine.Restore, error) { return slices.Clone(t.state.restores), nil }
+
+func (t *tx) PutRestore(r syncengine.Restore) error {
+	old := t.state.restores
+	list := slices.Clone(old)
+	i := slices.IndexFunc(list, func(x syncengine.Restore) bool { return x.Epoch == r.Epoch })
+	if i < 0 {
+		list = append(list, r)
+		slices.SortFunc(list, func(a, b syncengine.Restore) int { return int(a.Epoch - b.Epoch) })
+	} else {
+		list[i] = r
+	}
+	t.state.restores = list
+	t.undo = append(t.undo, func() { t.state.restores = old })
+	return nil
+}

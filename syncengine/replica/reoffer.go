@@ -1,0 +1,168 @@
+package replica
+
+import (
+	"fmt"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+)
+
+// reoffer makes void what a centre of an ended epoch said about changesets that the centre does not have any more: they
+// are in the outbox again, with their old bases. What the device no longer has is offered as a hole, so that the numbers
+// go on. The overlay comes back with the snapshot, when the centre's rows no longer hold what they did.
+func reoffer(tx Tx, ctl *Control, w *se.Welcome) error {
+	if w.Epoch > ctl.Met {
+		ctl.Met, ctl.MetN = w.Epoch, w.LastN
+	}
+	for n := w.LastN + 1; n <= ctl.LastN; n++ {
+		v, err := tx.Verdict(n)
+		if err != nil {
+			return err
+		}
+		if v == nil || v.Epoch >= w.Epoch {
+			continue // not judged yet, or judged on another connection since this Welcome was made
+		}
+		cs, err := bodyOf(tx, ctl.Device, n)
+		if err != nil {
+			return err
+		}
+		if err := tx.Offer(cs); err != nil {
+			return fmt.Errorf("offer changeset %d again: %w", n, err)
+		}
+		ctl.Acked, ctl.Reoffer = min(ctl.Acked, n-1), true
+	}
+	return nil
+}
+
+// bodyOf gives changeset n, or the hole that it left.
+func bodyOf(tx Tx, device string, n int64) (*se.Changeset, error) {
+	cs, err := tx.Sealed(n)
+	if err != nil || cs != nil {
+		return cs, err
+	}
+	cs, err = tx.Body(n)
+	if err != nil || cs != nil {
+		return cs, err
+	}
+	hole := &se.Changeset{Device: device, N: n}
+	if hole.Gone, err = tx.HashOf(n); err != nil {
+		return nil, err
+	}
+	if n > 1 {
+		hole.Prev, err = tx.HashOf(n - 1)
+	}
+	if err == nil && hole.Gone.IsZero() {
+		err = fmt.Errorf("bug: changeset %d is neither in the outbox nor filed", n)
+	}
+	return hole, err
+}
+
+// repend lays offered changesets over the rows again that a snapshot brought: those that the snapshot does not contain
+// and that are not refused.
+func (a *applier) repend(ctl *Control, epoch int64) error {
+	for n := a.lastN + 1; n <= ctl.LastN; n++ {
+		v, err := a.tx.Verdict(n)
+		if err != nil {
+			return err
+		}
+		if v != nil && (!v.Kind.Effective() || v.Epoch < epoch) {
+			continue
+		}
+		cs, err := bodyOf(a.tx, ctl.Device, n)
+		if err != nil {
+			return err
+		}
+		if cs.Salvage {
+			continue
+		}
+		for _, c := range cs.Changes {
+			if err := a.repair(n, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *applier) repair(n int64, c se.Change) error {
+	t := a.schema.Table(c.Table)
+	if t == nil {
+		return nil
+	}
+	pending, err := a.tx.Pending(t, c.Row)
+	if err != nil {
+		return err
+	}
+	for _, p := range pending {
+		if p.N == n {
+			return nil
+		}
+	}
+	if _, err := a.target(t, c.Row); err != nil {
+		return err
+	}
+	return a.tx.PutPending(Pending{N: n, Change: c})
+}
+
+// Reidentify makes a copied replica the device that the centre made of it. What lies after the fork is chained anew
+// under the new name and keeps its numbers; what lies before is the parent's and keeps its verdicts.
+func Reidentify(tx Tx, s *schema.Schema, clock Clock, f *se.Forked) error {
+	if _, err := FileVerdicts(tx, s, clock, f.Verdicts); err != nil {
+		return err
+	}
+	ctl, err := tx.Control()
+	if err != nil {
+		return err
+	}
+	if f.Fork > ctl.LastN {
+		return fmt.Errorf("replica: the centre's fork %d is beyond the newest changeset %d", f.Fork, ctl.LastN)
+	}
+	prev := f.Hash
+	for n := f.Fork + 1; n <= ctl.LastN; n++ {
+		old, err := bodyOf(tx, ctl.Device, n)
+		if err != nil {
+			return err
+		}
+		v, err := tx.Verdict(n)
+		if err != nil {
+			return err
+		}
+		ctl.Reoffer = ctl.Reoffer || v != nil
+		cs := *old
+		cs.Device, cs.Prev = f.Device, prev
+		if err := tx.Offer(&cs); err != nil {
+			return fmt.Errorf("chain changeset %d anew: %w", n, err)
+		}
+		prev = cs.Hash()
+	}
+	if ctl.Reoffer {
+		ctl.View = ""
+	}
+	ctl.Device, ctl.Hash, ctl.Acked = f.Device, prev, min(ctl.Acked, f.Fork)
+	return tx.PutControl(ctl)
+}
+
+// Claims tells what a copy knows of its own past, for the centre to find the fork: the hashes of the newest changeset
+// with a verdict and of everything after it.
+func Claims(tx Tx) ([]se.Claim, error) {
+	ctl, err := tx.Control()
+	if err != nil {
+		return nil, err
+	}
+	var out []se.Claim
+	for n := max(ctl.Acked, 1); n <= ctl.LastN; n++ {
+		h, err := tx.HashOf(n)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, se.Claim{N: n, Hash: h})
+	}
+	return out, nil
+}
+
+// Prove puts the proof that came with the cursor into a Hello.
+func Prove(h *se.Hello, ctl *Control) {
+	if ctl.ProofAt == ctl.Base() {
+		h.History, h.MAC = ctl.History, ctl.MAC
+	}
+}
