@@ -18,7 +18,7 @@ func (g *ingest) admit() error {
 		first = &cs.Changes[0]
 	}
 	switch {
-	case cs.Author != g.views.principal.Account:
+	case cs.Author != g.views.principal.Account && !g.supervised:
 		return reject(CodeWrongAuthor, first, "", "")
 	case len(cs.Changes) > limits.MaxChanges:
 		return reject(CodeTooLarge, first, "", "changes")
@@ -78,7 +78,7 @@ func (g *ingest) retry(first *Change) error {
 	if q == nil || q.Closed {
 		return reject(CodeHandled, first, "", "")
 	}
-	q.Closed = true
+	q.Closed, q.Ready, q.Outcome, q.Seq, q.By = true, false, SettledRetried, g.seq, g.cs.Author
 	return g.tx.PutQuarantined(q)
 }
 

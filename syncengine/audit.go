@@ -88,9 +88,13 @@ func (g *ingest) auditDecisions() error {
 		if c.Op != OpDecide || c.Decide == nil {
 			continue
 		}
-		what := AuditWhat(map[string]any{
+		facts := map[string]any{
 			"n": g.cs.N, "seq": g.seq, "conflict": c.Decide.Conflict, "choice": string(c.Decide.Choice), "record": c.Table, "row": string(c.Row),
-		})
+		}
+		if q := c.Decide.Quarantined; q != (WriteID{}) {
+			facts["of_device"], facts["of_n"] = q.Device, q.N
+		}
+		what := AuditWhat(facts)
 		if err := g.tx.AppendAudit(AuditEvent{At: g.sub.Now, Kind: AuditDecision, Who: g.cs.Author, Device: g.cs.Device, What: what}); err != nil {
 			return err
 		}

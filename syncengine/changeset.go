@@ -95,7 +95,7 @@ type CellWrite struct {
 // Operation tells whether the write is an operation (add, union) rather than a value.
 func (w CellWrite) Operation() bool { return w.Values == nil }
 
-// Choice is what a supervisor decides about a conflict.
+// Choice is what a supervisor decides about a conflict, or about a quarantined changeset.
 type Choice string
 
 // The choices. Which of them fit depends on the kind of the conflict.
@@ -105,9 +105,14 @@ const (
 	ChoiceSet      Choice = "set"      // a value given with the decision replaces what stands
 	ChoiceBoth     Choice = "both"     // duplicate: these are different things, both stay
 	ChoiceRenumber Choice = "renumber" // workflow: the step named is numbered after the case's last step
+	ChoiceRelease  Choice = "release"  // quarantine: the parked changeset takes effect now, on the supervisor's authority
+	ChoiceDismiss  Choice = "dismiss"  // quarantine: it will not take effect
+	ChoiceMerge    Choice = "merge"    // duplicate: these are one thing; the rows named become the survivor
+	ChoiceSplit    Choice = "split"    // duplicate that was merged: the merge was wrong, the rows named come back
 )
 
 // Decision is a supervisor's choice on a conflict. Candidates that joined after his screen was read stay open.
+// On a quarantined changeset it names that instead.
 type Decision struct {
 	Conflict string // id
 	Choice   Choice
@@ -115,6 +120,23 @@ type Decision struct {
 	Take     WriteID        // take, renumber: the candidate chosen
 	Values   []schema.Value // set: the cell's columns in order
 	Reason   string
+
+	Quarantined WriteID // release, dismiss: the changeset; then Conflict is ""
+	Survivor    RowID   // merge: the row that stays
+	Retired     []RowID // merge: the rows that become it; split: the ones to come back
+	Picks       []Pick  // merge: cells in which the value of another row than the survivor is kept
+}
+
+// Pick says which row's value a cell keeps in a merge.
+type Pick struct {
+	Cell string
+	Row  RowID
+}
+
+// extended tells whether a decision has more than the first release knew. Its canonical bytes say so: those of all
+// others are what they always were.
+func (d *Decision) extended() bool {
+	return d.Quarantined != WriteID{} || d.Survivor != "" || len(d.Retired)+len(d.Picks) > 0
 }
 
 // WriteID names a write: the changeset it came in.
@@ -217,7 +239,11 @@ func (b *canon) change(c *Change) {
 			b.values(w.Values)
 		}
 	}
-	b.flag(c.Decide != nil)
+	if c.Decide != nil && c.Decide.extended() {
+		*b = append(*b, 2)
+	} else {
+		b.flag(c.Decide != nil)
+	}
 	if d := c.Decide; d != nil {
 		b.str(d.Conflict)
 		b.str(string(d.Choice))
@@ -228,5 +254,18 @@ func (b *canon) change(c *Change) {
 		b.id(d.Take)
 		b.values(d.Values)
 		b.str(d.Reason)
+		if d.extended() {
+			b.id(d.Quarantined)
+			b.str(string(d.Survivor))
+			b.num(int64(len(d.Retired)))
+			for _, r := range d.Retired {
+				b.str(string(r))
+			}
+			b.num(int64(len(d.Picks)))
+			for _, p := range d.Picks {
+				b.str(p.Cell)
+				b.str(string(p.Row))
+			}
+		}
 	}
 }

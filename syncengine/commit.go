@@ -62,7 +62,8 @@ func (e *Engine) commit(store Store, group []Submission) ([]Result, error) {
 				return fmt.Errorf("ingest changeset %d: %w", sub.Changeset.N, err)
 			}
 		}
-		return nil
+		_, err := e.retryReady(tx)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -91,8 +92,14 @@ func (e *Engine) quarantine(store Store, sub Submission) (Verdict, error) {
 			return ErrGap
 		}
 		dev.LastN, dev.Hash = cs.N, v.Hash
+		q := &Quarantined{Device: cs.Device, N: cs.N, Changeset: cs, Verdict: v, Received: sub.Now, At: sub.Now, Suspect: true}
+		if p, err := tx.Principal(cs.Device); err != nil {
+			return err
+		} else if p != nil && len(p.Grants) > 0 {
+			q.Scope = p.Grants[0].Scope
+		}
 		return errors.Join(
-			tx.PutQuarantined(&Quarantined{Device: cs.Device, N: cs.N, Changeset: cs, Verdict: v, Received: sub.Now}),
+			tx.PutQuarantined(q),
 			tx.PutDevice(dev), tx.PutVerdict(cs.Device, v), auditRefusal(tx, cs, &v, sub.Now),
 		)
 	})

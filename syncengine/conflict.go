@@ -9,6 +9,10 @@ const (
 	ConflictDelete    ConflictKind = "delete"    // a deleted row was written concurrently, or later by a stale device
 	ConflictDuplicate ConflictKind = "duplicate" // rows with the same natural key
 	ConflictWorkflow  ConflictKind = "workflow"  // steps of a case that did not follow its last one
+
+	// AboutQuarantine is no kind of conflict: messages about a quarantined changeset name the record that it was refused
+	// for under it.
+	AboutQuarantine ConflictKind = "quarantine"
 )
 
 // ConflictKey names what a conflict is about. At most one conflict with a key is open at a time.
@@ -82,6 +86,8 @@ type Message struct {
 	Conflict ConflictRef
 	Author   string // the other account concerned
 	Choice   Choice // decided
+	N        int64  // released, dismissed: which of the device's changesets
+	Reason   string // dismissed: why, in the supervisor's words
 }
 
 // MessageKind is what a message says.
@@ -92,6 +98,9 @@ const (
 	MessageConflict MessageKind = "conflict" // your write is in a conflict that somebody else's changeset opened or widened
 	MessageDecided  MessageKind = "decided"  // a conflict you are in was decided
 	MessageEnded    MessageKind = "ended"    // a conflict you are in ended without a decision: written anew, or gone
+
+	MessageReleased  MessageKind = "released"  // a parked changeset of yours took effect after all
+	MessageDismissed MessageKind = "dismissed" // a supervisor closed a refused changeset of yours
 )
 
 // Entry is the history of one accepted changeset: a log, one append each, chained by hash.

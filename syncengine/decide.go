@@ -14,6 +14,9 @@ func (g *ingest) decide(i int, c *Change) error {
 	if d == nil {
 		return reject(CodeBadDecision, c, "", "missing")
 	}
+	if d.Quarantined != (WriteID{}) {
+		return g.decideQuarantined(i, c, d)
+	}
 	con, err := g.tx.Conflict(d.Conflict)
 	if err != nil {
 		return fmt.Errorf("read conflict: %w", err)

@@ -73,13 +73,10 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 			return Verdict{}, err
 		}
 		v.Kind, v.Reason = refused.kind, &refused.reason
-		err = errors.Join(
-			tx.PutQuarantined(&Quarantined{Device: cs.Device, N: cs.N, Changeset: cs, Verdict: v, Received: sub.Now}),
-			auditRefusal(tx, cs, &v, sub.Now),
-		)
+		err = errors.Join(g.quarantine(v), auditRefusal(tx, cs, &v, sub.Now))
 	case err == nil:
 		v.Kind, v.Seq, v.Conflicts = g.kind(), g.seq, g.conflicts
-		err = errors.Join(g.record(&head), g.auditDecisions())
+		err = errors.Join(g.recordAll(&head), g.auditDecisions())
 	}
 	if err != nil {
 		return Verdict{}, err
@@ -135,7 +132,15 @@ type ingest struct {
 	byKey     map[string]*sharedKey
 	late      []*lateSteps // steps that did not follow the last one, by case
 	lateBy    map[ConflictKey]*lateSteps
-	followed  int // rows moved after another
+	followed  int     // rows moved after another
+	arrived   []RowID // rows that are there now, or somewhere else than before
+
+	again      bool         // a quarantined changeset that is tried again: its device is not being answered
+	supervised bool         // it takes effect on a supervisor's authority, not by its author's rights
+	skip       map[int]bool // changes that its device overtook
+	parked     *Quarantined // it
+	by         string       // who released it
+	released   []*ingest    // quarantined changesets that this decision lets take effect
 }
 
 // run applies the changes. It is a savepoint's body: any error undoes all of it.
@@ -155,6 +160,9 @@ func (g *ingest) run() (err error) {
 		return g.salvage()
 	}
 	for i := range g.cs.Changes {
+		if g.skip[i] {
+			continue
+		}
 		if err := g.change(i); err != nil {
 			return err
 		}
@@ -170,7 +178,7 @@ func (g *ingest) run() (err error) {
 			return err
 		}
 	}
-	return nil
+	return g.afterwards()
 }
 
 func (g *ingest) change(i int) error {
@@ -239,8 +247,12 @@ func (g *ingest) kind() VerdictKind {
 
 // record appends the history entry and moves the head.
 func (g *ingest) record(head *Head) error {
+	cs := g.cs
+	if g.parked != nil {
+		cs = g.parked.Changeset // as it was made; what was left out has no outcome
+	}
 	entry := Entry{
-		Seq: g.seq, Epoch: g.epoch, Changeset: g.cs, Author: g.cs.Author, At: g.at, Received: g.sub.Now,
+		Seq: g.seq, Epoch: g.epoch, Changeset: cs, Author: g.cs.Author, At: g.at, Received: g.sub.Now,
 		Suspect: g.suspect, Outcomes: g.outcomes, Prev: head.History,
 	}
 	entry.Hash = entry.Chain(g.cs.Hash())

@@ -57,7 +57,7 @@ func (g *ingest) setCandidates(key ConflictKey, row *Row, list []Candidate, mine
 		con = &Conflict{ID: g.conflictID(), Key: key, Opened: g.seq}
 	}
 	same := con.Opened != g.seq && sameCandidates(con.Candidates, list) && con.Scope == row.Scope && con.Door == row.Door
-	if mine {
+	if mine && !g.again {
 		g.refer(ConflictRef{con.ID, key})
 		if !slices.Contains(con.Told, g.cs.Device) {
 			con.Told, same = append(con.Told, g.cs.Device), false
@@ -113,7 +113,7 @@ func (g *ingest) tell(con *Conflict, other string) error {
 			continue
 		}
 		con.Told = append(con.Told, device)
-		if device == g.cs.Device {
+		if device == g.cs.Device && !g.again {
 			g.refer(ConflictRef{con.ID, con.Key})
 			continue
 		}

@@ -248,6 +248,9 @@ func (g *ingest) save(t *schema.Table, row, before *Row) error {
 	if err := g.tx.PutRow(row); err != nil {
 		return fmt.Errorf("put row of %s: %w", t.Name, err)
 	}
+	if before == nil {
+		g.arrived = append(g.arrived, row.ID)
+	}
 	if moved {
 		if err := g.followers(t, row); err != nil {
 			return err
@@ -288,6 +291,7 @@ func (g *ingest) central(row *Row, i int, values []schema.Value) {
 // move notes that a row leaves its scope or door, for replicas that showed it there.
 func (g *ingest) move(row *Row) error {
 	row.Seq = g.seq
+	g.arrived = append(g.arrived, row.ID)
 	m := Move{Table: row.Table, ID: row.ID, Seq: g.seq, Scope: row.Scope, Door: row.Door, Author: row.Author}
 	if err := g.tx.PutMove(m); err != nil {
 		return fmt.Errorf("put move: %w", err)

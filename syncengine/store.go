@@ -46,6 +46,12 @@ type ReadTx interface {
 	Refused(device string) (Usage, error)
 	// ScopeRows counts the live rows of a scope.
 	ScopeRows(scope string) (int64, error)
+	// Parked lists a device's open parked changesets with n > after, in order, at most limit.
+	Parked(device string, after int64, limit int) ([]int64, error)
+	// ParkedOn lists a device's open parked changesets that change a row, in order of n.
+	ParkedOn(device, table string, id RowID) ([]int64, error)
+	// Ready lists open parked changesets that are to be tried again, in order of device and n, at most limit.
+	Ready(limit int) ([]WriteID, error)
 	// Principal gives what a device's person is and may do now, from the centre's own rows.
 	Principal(device string) (*Principal, error)
 	// Changed lists what changed in a scope after the position, in order of (Seq, Key), at most limit items.
@@ -81,6 +87,8 @@ type Tx interface {
 	Revive(table string, id RowID) error
 	PutVerdict(device string, v Verdict) error
 	PutQuarantined(*Quarantined) error
+	// MarkReady marks open parked changesets that await one of the ids as ready.
+	MarkReady(ids []RowID) error
 	PutConflict(*Conflict) error
 	PutStep(table string, caseID RowID, s Step) error
 	PutMove(Move) error

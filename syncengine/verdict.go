@@ -71,14 +71,54 @@ type Reason struct {
 	Current []schema.Value // what the centre shows in that cell now, for the eyes; nil if the person may not see it
 }
 
-// Quarantined is a rejected or parked changeset, whole.
+// Quarantined is a rejected or parked changeset, whole. Its verdict stands for ever; what becomes of it later is told by
+// Outcome, to its author by message and, where it took effect, by delta.
 type Quarantined struct {
 	Device    string
 	N         int64
 	Changeset *Changeset
 	Verdict   Verdict
-	Received  int64 // centre's clock, ms
-	Closed    bool  // retried, released or dismissed
+	Received  int64  // centre's clock, ms
+	At        int64  // effective time, as judged when it came
+	Suspect   bool   // its clock was suspect
+	Scope     string // whose supervisors see it: where what it was refused for belongs, as far as that is known
+	Awaits    RowID  // parked: the id it waits for now, "" for none
+	Ready     bool   // what it waits for may be there: it is tried in this commit or one of the next
+	Present   *Reason
+	Overtaken []Overtaken
+	Closed    bool
+	Outcome   Settlement
+	Seq       int64  // of the county's order at which it ended
+	By        string // account that retried, released or dismissed it; "" if it was released by itself
+	Why       string // the reason given
+}
+
+// Settlement is how a quarantined changeset ended. The first of them is the only one.
+type Settlement string
+
+// The settlements.
+const (
+	SettledNot       Settlement = ""
+	SettledRetried   Settlement = "retried"   // its device sent another in its place
+	SettledReleased  Settlement = "released"  // it took effect, by a supervisor's word or because what it awaited came
+	SettledDismissed Settlement = "dismissed" // a supervisor decided that it will not take effect
+)
+
+// Overtaken is what the device of a parked changeset wrote again with a later n that took effect. A release leaves it
+// out: it would undo what its own author did since.
+type Overtaken struct {
+	Table    string
+	Row      RowID
+	Cell     string   // CellRow: the row as a whole, which was deleted since, or lives since
+	Elements []string // of a set, those that were added or removed since; nil for the whole cell
+}
+
+// Reason is why it waits now: the verdict's, unless it was tried again since.
+func (q *Quarantined) Reason() *Reason {
+	if q.Present != nil {
+		return q.Present
+	}
+	return q.Verdict.Reason
 }
 
 // Size is the changeset's canonical bytes: what it counts for in Usage.

@@ -98,6 +98,10 @@ func (a *app) printImport(r *restclient.ImportReport) {
 			if f.Column != nil {
 				where = " " + clean(*f.Column)
 			}
+			if f.Line == 0 { // about the file as a whole
+				fmt.Fprintln(a.Out, clean(f.Message))
+				continue
+			}
 			a.print("import_line", f.Line, where, clean(f.Message))
 		}
 	}

@@ -27,6 +27,8 @@ type rejectedDoc struct {
 	Message string        `json:"message"` // what happened and what to do
 	Filed   string        `json:"filed"`
 	Handled bool          `json:"handled"`
+	Outcome string        `json:"outcome,omitempty"` // how it ended at the centre: released, dismissed
+	Why     string        `json:"reason,omitempty"`  // the supervisor's reason
 	Changes []refusedText `json:"changes"`
 }
 
@@ -104,7 +106,7 @@ func (a *app) rejectedHint(list []device.Rejection) {
 }
 
 func (a *app) rejectedDoc(s *schema.Schema, x *device.Rejection) rejectedDoc {
-	d := rejectedDoc{x.N, x.Kind.String(), string(x.Reason.Code), x.Reason.Rule, x.Reason.Table, x.Reason.Row, x.Reason.Column, x.In(a.lang), stamp(x.Filed), x.Handled, []refusedText{}}
+	d := rejectedDoc{x.N, x.Kind.String(), string(x.Reason.Code), x.Reason.Rule, x.Reason.Table, x.Reason.Row, x.Reason.Column, x.In(a.lang), stamp(x.Filed), x.Handled, string(x.Outcome), x.Why, []refusedText{}}
 	for _, c := range x.Changeset.Changes {
 		w := refusedText{Table: c.Table, Row: c.Row, Op: c.Op.String(), Values: map[string]any{}}
 		if t := s.Table(c.Table); t != nil {
@@ -127,6 +129,9 @@ func (a *app) rejectedText(s *schema.Schema, x *device.Rejection) {
 	mark, note := string(device.MarkRefused), ""
 	if x.Handled {
 		mark, note = "✓", "  "+a.say("rejected_handled")
+	}
+	if x.Outcome != "" {
+		note = strings.TrimRight("  "+a.known("settled.", string(x.Outcome))+" "+clean(x.Why), " ")
 	}
 	fmt.Fprintf(a.Out, "%s %d  %s  %s%s\n", mark, x.N, a.say("verdict."+x.Kind.String()), a.when(x.Filed), note)
 	fmt.Fprintf(a.Out, "  %s\n", x.In(a.lang))

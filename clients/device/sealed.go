@@ -156,8 +156,17 @@ func (p *port) Stage(d *se.Delta) error {
 // ClearStaged forgets them.
 func (p *port) ClearStaged() error { return p.exec(`DELETE FROM ds_staged`) }
 
-// PutMessage keeps a message of the inbox.
+// PutMessage keeps a message of the inbox. One that says how a refused changeset ended takes it off the person's hands.
 func (p *port) PutMessage(m se.Message) error {
+	if m.Kind == se.MessageReleased || m.Kind == se.MessageDismissed {
+		if err := p.exec(`INSERT INTO ds_settled(n, outcome, reason, author, seq) VALUES(?, ?, ?, ?, ?) ON CONFLICT(n) DO NOTHING`,
+			m.N, string(m.Kind), m.Reason, m.Author, m.Seq); err != nil {
+			return err
+		}
+		if err := p.exec(`UPDATE ds_quarantine SET handled = 1 WHERE n = ?`, m.N); err != nil {
+			return err
+		}
+	}
 	return p.exec(`INSERT INTO ds_inbox(number, kind, seq, id, about, tbl, row, cell, author, choice, wall) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		m.Number, string(m.Kind), m.Seq, m.Conflict.ID, string(m.Conflict.Key.Kind), m.Conflict.Key.Table, string(m.Conflict.Key.Row),
 		m.Conflict.Key.Cell, m.Author, string(m.Choice), p.wall)

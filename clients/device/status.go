@@ -88,7 +88,7 @@ func readConflicts(ctx context.Context, q querier) ([]Conflict, error) {
 	rows, err := q.QueryContext(ctx, `
 		SELECT 0, n, '', id, kind, tbl, row, cell, '', '' FROM ds_conflict_ref
 		UNION ALL
-		SELECT 1, number, kind, id, about, tbl, row, cell, author, choice FROM ds_inbox
+		SELECT 1, number, kind, id, about, tbl, row, cell, author, choice FROM ds_inbox WHERE about <> 'quarantine'
 		ORDER BY 1, 2`)
 	if err != nil {
 		return nil, fmt.Errorf("read conflicts: %w", err)
@@ -174,6 +174,8 @@ type Rejection struct {
 	Filed     int64        // ms by this device's clock
 	Handled   bool
 	Changeset *se.Changeset // what the person wrote
+	Outcome   se.Settlement // how it ended at the centre, as far as this device was told
+	Why       string        // the supervisor's reason
 }
 
 // In gives the sentence in a language ("zh-CN", "en").
@@ -181,15 +183,16 @@ func (x *Rejection) In(lang string) string { return x.Label.In(lang) }
 
 // Rejected lists what the centre refused, the newest first; with handled, also what was dealt with.
 func (r *Replica) Rejected(ctx context.Context, handled bool) ([]Rejection, error) {
-	rows, err := r.read.QueryContext(ctx, `SELECT q.n, q.body, q.filed, q.handled, j.kind, coalesce(j.code, ''), j.tbl, j.row, j.col, j.rule, j.current, j.hash
-		FROM ds_quarantine q JOIN ds_journal j ON j.n = q.n WHERE q.handled = 0 OR ? ORDER BY q.n DESC`, handled)
+	rows, err := r.read.QueryContext(ctx, `SELECT q.n, q.body, q.filed, q.handled, j.kind, coalesce(j.code, ''), j.tbl, j.row, j.col, j.rule, j.current, j.hash,
+		coalesce(s.outcome, ''), coalesce(s.reason, '')
+		FROM ds_quarantine q JOIN ds_journal j ON j.n = q.n LEFT JOIN ds_settled s ON s.n = q.n WHERE q.handled = 0 OR ? ORDER BY q.n DESC`, handled)
 	if err != nil {
 		return nil, storage(err)
 	}
 	list, err := collect(rows, func() (x Rejection, err error) {
 		var body, current, hash []byte
 		why := &x.Reason
-		if err := rows.Scan(&x.N, &body, &x.Filed, &x.Handled, &x.Kind, &why.Code, &why.Table, &why.Row, &why.Column, &why.Rule, &current, &hash); err != nil {
+		if err := rows.Scan(&x.N, &body, &x.Filed, &x.Handled, &x.Kind, &why.Code, &why.Table, &why.Row, &why.Column, &why.Rule, &current, &hash, &x.Outcome, &x.Why); err != nil {
 			return x, err
 		}
 		if current != nil {

@@ -20,6 +20,7 @@ const applicationID = 0x444f4f52
 // ds_inbox      what the centre told this device
 // ds_kept       what the centre shows and the replica's declarations do not know: cells of rows, whole rows
 // ds_evolution  the rest of the control row that is about versions: see replica.Control
+// ds_settled    how refused changesets ended at the centre: released, dismissed
 // ds_notice     what the centre said about the connection last time, such as that the clock is wrong
 const engineTables = `
 CREATE TABLE IF NOT EXISTS ds_format(
@@ -83,6 +84,13 @@ CREATE TABLE IF NOT EXISTS ds_quarantine(
   body BLOB NOT NULL,
   filed INTEGER NOT NULL,
   handled INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS ds_settled(
+  n INTEGER PRIMARY KEY,
+  outcome TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  author TEXT NOT NULL,
+  seq INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS ds_touched(
   tbl TEXT NOT NULL,

@@ -111,6 +111,45 @@ func (e DecidedVerdict) Valid() bool {
 	}
 }
 
+// Defines values for ExportedChangesetOutcome.
+const (
+	ExportedChangesetOutcomeDismissed ExportedChangesetOutcome = "dismissed"
+	ExportedChangesetOutcomeReleased  ExportedChangesetOutcome = "released"
+	ExportedChangesetOutcomeRetried   ExportedChangesetOutcome = "retried"
+)
+
+// Valid indicates whether the value is a known member of the ExportedChangesetOutcome enum.
+func (e ExportedChangesetOutcome) Valid() bool {
+	switch e {
+	case ExportedChangesetOutcomeDismissed:
+		return true
+	case ExportedChangesetOutcomeReleased:
+		return true
+	case ExportedChangesetOutcomeRetried:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportedChangesetVerdict.
+const (
+	ExportedChangesetVerdictParked   ExportedChangesetVerdict = "parked"
+	ExportedChangesetVerdictRejected ExportedChangesetVerdict = "rejected"
+)
+
+// Valid indicates whether the value is a known member of the ExportedChangesetVerdict enum.
+func (e ExportedChangesetVerdict) Valid() bool {
+	switch e {
+	case ExportedChangesetVerdictParked:
+		return true
+	case ExportedChangesetVerdictRejected:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HistoryWriteFate.
 const (
 	HistoryWriteFateCandidate HistoryWriteFate = "candidate"
@@ -180,6 +219,144 @@ func (e HistoryWriteOperation) Valid() bool {
 	case HistoryWriteOperationInsert:
 		return true
 	case HistoryWriteOperationUpdate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuarantineDecideInputBodyChoice.
+const (
+	Dismiss QuarantineDecideInputBodyChoice = "dismiss"
+	Release QuarantineDecideInputBodyChoice = "release"
+)
+
+// Valid indicates whether the value is a known member of the QuarantineDecideInputBodyChoice enum.
+func (e QuarantineDecideInputBodyChoice) Valid() bool {
+	switch e {
+	case Dismiss:
+		return true
+	case Release:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuarantinedOutcome.
+const (
+	QuarantinedOutcomeDismissed QuarantinedOutcome = "dismissed"
+	QuarantinedOutcomeReleased  QuarantinedOutcome = "released"
+	QuarantinedOutcomeRetried   QuarantinedOutcome = "retried"
+)
+
+// Valid indicates whether the value is a known member of the QuarantinedOutcome enum.
+func (e QuarantinedOutcome) Valid() bool {
+	switch e {
+	case QuarantinedOutcomeDismissed:
+		return true
+	case QuarantinedOutcomeReleased:
+		return true
+	case QuarantinedOutcomeRetried:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuarantinedVerdict.
+const (
+	QuarantinedVerdictParked   QuarantinedVerdict = "parked"
+	QuarantinedVerdictRejected QuarantinedVerdict = "rejected"
+)
+
+// Valid indicates whether the value is a known member of the QuarantinedVerdict enum.
+func (e QuarantinedVerdict) Valid() bool {
+	switch e {
+	case QuarantinedVerdictParked:
+		return true
+	case QuarantinedVerdictRejected:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuarantinedChangeOp.
+const (
+	QuarantinedChangeOpDecide QuarantinedChangeOp = "decide"
+	QuarantinedChangeOpDelete QuarantinedChangeOp = "delete"
+	QuarantinedChangeOpInsert QuarantinedChangeOp = "insert"
+	QuarantinedChangeOpUpdate QuarantinedChangeOp = "update"
+)
+
+// Valid indicates whether the value is a known member of the QuarantinedChangeOp enum.
+func (e QuarantinedChangeOp) Valid() bool {
+	switch e {
+	case QuarantinedChangeOpDecide:
+		return true
+	case QuarantinedChangeOpDelete:
+		return true
+	case QuarantinedChangeOpInsert:
+		return true
+	case QuarantinedChangeOpUpdate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuarantinedHeadOutcome.
+const (
+	QuarantinedHeadOutcomeDismissed QuarantinedHeadOutcome = "dismissed"
+	QuarantinedHeadOutcomeReleased  QuarantinedHeadOutcome = "released"
+	QuarantinedHeadOutcomeRetried   QuarantinedHeadOutcome = "retried"
+)
+
+// Valid indicates whether the value is a known member of the QuarantinedHeadOutcome enum.
+func (e QuarantinedHeadOutcome) Valid() bool {
+	switch e {
+	case QuarantinedHeadOutcomeDismissed:
+		return true
+	case QuarantinedHeadOutcomeReleased:
+		return true
+	case QuarantinedHeadOutcomeRetried:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuarantinedHeadVerdict.
+const (
+	QuarantinedHeadVerdictParked   QuarantinedHeadVerdict = "parked"
+	QuarantinedHeadVerdictRejected QuarantinedHeadVerdict = "rejected"
+)
+
+// Valid indicates whether the value is a known member of the QuarantinedHeadVerdict enum.
+func (e QuarantinedHeadVerdict) Valid() bool {
+	switch e {
+	case QuarantinedHeadVerdictParked:
+		return true
+	case QuarantinedHeadVerdictRejected:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SettledOutcome.
+const (
+	SettledOutcomeDismissed SettledOutcome = "dismissed"
+	SettledOutcomeReleased  SettledOutcome = "released"
+)
+
+// Valid indicates whether the value is a known member of the SettledOutcome enum.
+func (e SettledOutcome) Valid() bool {
+	switch e {
+	case SettledOutcomeDismissed:
+		return true
+	case SettledOutcomeReleased:
 		return true
 	default:
 		return false
@@ -290,16 +467,16 @@ func (e UnitDetailLevel) Valid() bool {
 
 // Defines values for ConflictListParamsStatus.
 const (
-	Closed ConflictListParamsStatus = "closed"
-	Open   ConflictListParamsStatus = "open"
+	ConflictListParamsStatusClosed ConflictListParamsStatus = "closed"
+	ConflictListParamsStatusOpen   ConflictListParamsStatus = "open"
 )
 
 // Valid indicates whether the value is a known member of the ConflictListParamsStatus enum.
 func (e ConflictListParamsStatus) Valid() bool {
 	switch e {
-	case Closed:
+	case ConflictListParamsStatusClosed:
 		return true
-	case Open:
+	case ConflictListParamsStatusOpen:
 		return true
 	default:
 		return false
@@ -330,6 +507,45 @@ func (e OrgListParamsLevel) Valid() bool {
 	case OrgListParamsLevelProvince:
 		return true
 	case OrgListParamsLevelStreet:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuarantineListParamsStatus.
+const (
+	QuarantineListParamsStatusClosed QuarantineListParamsStatus = "closed"
+	QuarantineListParamsStatusOpen   QuarantineListParamsStatus = "open"
+)
+
+// Valid indicates whether the value is a known member of the QuarantineListParamsStatus enum.
+func (e QuarantineListParamsStatus) Valid() bool {
+	switch e {
+	case QuarantineListParamsStatusClosed:
+		return true
+	case QuarantineListParamsStatusOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuarantineListParamsKind.
+const (
+	QuarantineListParamsKindAll      QuarantineListParamsKind = "all"
+	QuarantineListParamsKindParked   QuarantineListParamsKind = "parked"
+	QuarantineListParamsKindRejected QuarantineListParamsKind = "rejected"
+)
+
+// Valid indicates whether the value is a known member of the QuarantineListParamsKind enum.
+func (e QuarantineListParamsKind) Valid() bool {
+	switch e {
+	case QuarantineListParamsKindAll:
+		return true
+	case QuarantineListParamsKindParked:
+		return true
+	case QuarantineListParamsKindRejected:
 		return true
 	default:
 		return false
@@ -711,6 +927,83 @@ type ErrorModel struct {
 	Type *string `json:"type,omitempty"`
 }
 
+// ExportedCell defines model for ExportedCell.
+type ExportedCell struct {
+	Add  interface{} `json:"add,omitempty"`
+	Base string      `json:"base"`
+	Cell string      `json:"cell"`
+	In   *[]string   `json:"in,omitempty"`
+	Out  *[]string   `json:"out,omitempty"`
+
+	// Values By column; ciphertext in base64.
+	Values *map[string]interface{} `json:"values,omitempty"`
+}
+
+// ExportedChange defines model for ExportedChange.
+type ExportedChange struct {
+	// Base epoch:seq that its author had seen; of a deletion.
+	Base   string         `json:"base"`
+	Cells  []ExportedCell `json:"cells"`
+	Op     string         `json:"op"`
+	Record string         `json:"record"`
+	Row    string         `json:"row"`
+}
+
+// ExportedChangeset defines model for ExportedChangeset.
+type ExportedChangeset struct {
+	// Author Account.
+	Author     string           `json:"author"`
+	AuthorName *string          `json:"author_name,omitempty"`
+	Changes    []ExportedChange `json:"changes"`
+
+	// Code Why it waits now.
+	Code        string  `json:"code"`
+	Column      *string `json:"column,omitempty"`
+	Device      string  `json:"device"`
+	DeviceLabel *string `json:"device_label,omitempty"`
+
+	// EffectiveAt When it was written, by the corrected clock of the device.
+	EffectiveAt *time.Time `json:"effective_at,omitempty"`
+
+	// EndedBy Absent if it was released by itself when what it waited for came.
+	EndedBy *string `json:"ended_by,omitempty"`
+
+	// FirstCode Why it was refused when it came, if that is another reason.
+	FirstCode *string `json:"first_code,omitempty"`
+
+	// Hash Of the changeset, hexadecimal.
+	Hash    string                    `json:"hash"`
+	N       int64                     `json:"n"`
+	Open    bool                      `json:"open"`
+	Outcome *ExportedChangesetOutcome `json:"outcome,omitempty"`
+
+	// Reason Why it was released or dismissed.
+	Reason     *string    `json:"reason,omitempty"`
+	ReceivedAt *time.Time `json:"received_at,omitempty"`
+
+	// Record Record type that it was refused for.
+	Record      *string `json:"record,omitempty"`
+	RecordCount int64   `json:"record_count"`
+	RecordLabel *string `json:"record_label,omitempty"`
+	Row         *string `json:"row,omitempty"`
+
+	// Rule awaits: the id waited for.
+	Rule      *string                  `json:"rule,omitempty"`
+	Schema    int64                    `json:"schema"`
+	Scope     string                   `json:"scope"`
+	ScopeName string                   `json:"scope_name"`
+	Verdict   ExportedChangesetVerdict `json:"verdict"`
+
+	// Wall Raw wall clock of the device, ms since 1970 UTC.
+	Wall int64 `json:"wall"`
+}
+
+// ExportedChangesetOutcome defines model for ExportedChangeset.Outcome.
+type ExportedChangesetOutcome string
+
+// ExportedChangesetVerdict defines model for ExportedChangeset.Verdict.
+type ExportedChangesetVerdict string
+
 // Finding defines model for Finding.
 type Finding struct {
 	// Code For programs.
@@ -853,6 +1146,130 @@ type PasswordInputBody struct {
 	Password string `json:"password"`
 }
 
+// QuarantineDecideInputBody defines model for QuarantineDecideInputBody.
+type QuarantineDecideInputBody struct {
+	// Choice release: the parked changeset takes effect now, as its author made it, on your authority. dismiss: it will not take effect.
+	Choice QuarantineDecideInputBodyChoice `json:"choice"`
+
+	// Reason Its author reads it. Required to dismiss.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// QuarantineDecideInputBodyChoice release: the parked changeset takes effect now, as its author made it, on your authority. dismiss: it will not take effect.
+type QuarantineDecideInputBodyChoice string
+
+// QuarantineListBodyBody defines model for QuarantineListBodyBody.
+type QuarantineListBodyBody struct {
+	// Next Give it as after to go on; absent at the end.
+	Next        *string           `json:"next,omitempty"`
+	Quarantined []QuarantinedHead `json:"quarantined"`
+}
+
+// Quarantined defines model for Quarantined.
+type Quarantined struct {
+	AuthorName *string             `json:"author_name,omitempty"`
+	Changes    []QuarantinedChange `json:"changes"`
+
+	// Code Why it waits now.
+	Code        string  `json:"code"`
+	Column      *string `json:"column,omitempty"`
+	Device      string  `json:"device"`
+	DeviceLabel *string `json:"device_label,omitempty"`
+
+	// EffectiveAt When it was written, by the corrected clock of the device.
+	EffectiveAt *time.Time `json:"effective_at,omitempty"`
+
+	// EndedBy Absent if it was released by itself when what it waited for came.
+	EndedBy *string `json:"ended_by,omitempty"`
+
+	// FirstCode Why it was refused when it came, if that is another reason.
+	FirstCode  *string             `json:"first_code,omitempty"`
+	MayDismiss bool                `json:"may_dismiss"`
+	MayRelease bool                `json:"may_release"`
+	N          int64               `json:"n"`
+	Open       bool                `json:"open"`
+	Outcome    *QuarantinedOutcome `json:"outcome,omitempty"`
+
+	// Reason Why it was released or dismissed.
+	Reason     *string    `json:"reason,omitempty"`
+	ReceivedAt *time.Time `json:"received_at,omitempty"`
+
+	// Record Record type that it was refused for.
+	Record      *string `json:"record,omitempty"`
+	RecordCount int64   `json:"record_count"`
+	RecordLabel *string `json:"record_label,omitempty"`
+	Row         *string `json:"row,omitempty"`
+
+	// Rule awaits: the id waited for.
+	Rule      *string            `json:"rule,omitempty"`
+	Scope     string             `json:"scope"`
+	ScopeName string             `json:"scope_name"`
+	Verdict   QuarantinedVerdict `json:"verdict"`
+}
+
+// QuarantinedOutcome defines model for Quarantined.Outcome.
+type QuarantinedOutcome string
+
+// QuarantinedVerdict defines model for Quarantined.Verdict.
+type QuarantinedVerdict string
+
+// QuarantinedChange defines model for QuarantinedChange.
+type QuarantinedChange struct {
+	Op          QuarantinedChangeOp `json:"op"`
+	Record      string              `json:"record"`
+	RecordLabel string              `json:"record_label"`
+	Row         string              `json:"row"`
+	Values      []Value             `json:"values"`
+}
+
+// QuarantinedChangeOp defines model for QuarantinedChange.Op.
+type QuarantinedChangeOp string
+
+// QuarantinedHead defines model for QuarantinedHead.
+type QuarantinedHead struct {
+	AuthorName *string `json:"author_name,omitempty"`
+
+	// Code Why it waits now.
+	Code        string  `json:"code"`
+	Column      *string `json:"column,omitempty"`
+	Device      string  `json:"device"`
+	DeviceLabel *string `json:"device_label,omitempty"`
+
+	// EffectiveAt When it was written, by the corrected clock of the device.
+	EffectiveAt *time.Time `json:"effective_at,omitempty"`
+
+	// EndedBy Absent if it was released by itself when what it waited for came.
+	EndedBy *string `json:"ended_by,omitempty"`
+
+	// FirstCode Why it was refused when it came, if that is another reason.
+	FirstCode *string                 `json:"first_code,omitempty"`
+	N         int64                   `json:"n"`
+	Open      bool                    `json:"open"`
+	Outcome   *QuarantinedHeadOutcome `json:"outcome,omitempty"`
+
+	// Reason Why it was released or dismissed.
+	Reason     *string    `json:"reason,omitempty"`
+	ReceivedAt *time.Time `json:"received_at,omitempty"`
+
+	// Record Record type that it was refused for.
+	Record      *string `json:"record,omitempty"`
+	RecordCount int64   `json:"record_count"`
+	RecordLabel *string `json:"record_label,omitempty"`
+	Row         *string `json:"row,omitempty"`
+
+	// Rule awaits: the id waited for.
+	Rule      *string                `json:"rule,omitempty"`
+	Scope     string                 `json:"scope"`
+	ScopeName string                 `json:"scope_name"`
+	Verdict   QuarantinedHeadVerdict `json:"verdict"`
+}
+
+// QuarantinedHeadOutcome defines model for QuarantinedHead.Outcome.
+type QuarantinedHeadOutcome string
+
+// QuarantinedHeadVerdict defines model for QuarantinedHead.Verdict.
+type QuarantinedHeadVerdict string
+
 // RecordDoc defines model for RecordDoc.
 type RecordDoc struct {
 	Columns []ColumnDoc `json:"columns"`
@@ -894,6 +1311,17 @@ type SetPasswordInputBody struct {
 	// Password 10 to 128 characters.
 	Password string `json:"password"`
 }
+
+// Settled defines model for Settled.
+type Settled struct {
+	Outcome SettledOutcome `json:"outcome"`
+
+	// Seq At which it took effect, or was closed.
+	Seq int64 `json:"seq"`
+}
+
+// SettledOutcome defines model for Settled.Outcome.
+type SettledOutcome string
 
 // Side defines model for Side.
 type Side struct {
@@ -1101,6 +1529,25 @@ type OrgImportParams struct {
 	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 }
 
+// QuarantineListParams defines parameters for QuarantineList.
+type QuarantineListParams struct {
+	Status *QuarantineListParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+	Kind   *QuarantineListParamsKind   `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Scope Only in this unit and below it.
+	Scope *string `form:"scope,omitempty" json:"scope,omitempty"`
+
+	// After As next of the page before.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// QuarantineListParamsStatus defines parameters for QuarantineList.
+type QuarantineListParamsStatus string
+
+// QuarantineListParamsKind defines parameters for QuarantineList.
+type QuarantineListParamsKind string
+
 // StaffingParams defines parameters for Staffing.
 type StaffingParams struct {
 	// Scope Only grids of this unit and below it.
@@ -1136,6 +1583,9 @@ type LoginJSONRequestBody = LoginInputBody
 
 // ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
 type ChangePasswordJSONRequestBody = PasswordInputBody
+
+// QuarantineDecideJSONRequestBody defines body for QuarantineDecide for application/json ContentType.
+type QuarantineDecideJSONRequestBody = QuarantineDecideInputBody
 
 // TokenJSONRequestBody defines body for Token for application/json ContentType.
 type TokenJSONRequestBody = TokenInputBody
@@ -1435,6 +1885,35 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/org/{code} (the `OrgShow` operationId).
 	OrgShow(ctx context.Context, code string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// QuarantineList List refused changesets in my units
+	//
+	// Corresponds with GET /v1/quarantine (the `QuarantineList` operationId).
+	QuarantineList(ctx context.Context, params *QuarantineListParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// QuarantineShow Show a refused changeset
+	//
+	// Corresponds with GET /v1/quarantine/{device}/{n} (the `QuarantineShow` operationId).
+	QuarantineShow(ctx context.Context, device string, n int64, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// QuarantineDecideWithBody Release or dismiss a refused changeset
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/quarantine/{device}/{n}/decision (the `QuarantineDecide` operationId).
+	QuarantineDecideWithBody(ctx context.Context, device string, n int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// QuarantineDecide Release or dismiss a refused changeset
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/quarantine/{device}/{n}/decision (the `QuarantineDecide` operationId).
+	QuarantineDecide(ctx context.Context, device string, n int64, body QuarantineDecideJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// QuarantineExport Give a refused changeset whole
+	//
+	// Corresponds with GET /v1/quarantine/{device}/{n}/export (the `QuarantineExport` operationId).
+	QuarantineExport(ctx context.Context, device string, n int64, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Schema Labels of record types, columns, codes and roles
 	//
@@ -2034,6 +2513,85 @@ func (c *Client) OrgImportWithBody(ctx context.Context, params *OrgImportParams,
 // Corresponds with GET /v1/org/{code} (the `OrgShow` operationId).
 func (c *Client) OrgShow(ctx context.Context, code string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewOrgShowRequest(c.Server, code)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// QuarantineList List refused changesets in my units
+//
+// Corresponds with GET /v1/quarantine (the `QuarantineList` operationId).
+func (c *Client) QuarantineList(ctx context.Context, params *QuarantineListParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewQuarantineListRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// QuarantineShow Show a refused changeset
+//
+// Corresponds with GET /v1/quarantine/{device}/{n} (the `QuarantineShow` operationId).
+func (c *Client) QuarantineShow(ctx context.Context, device string, n int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewQuarantineShowRequest(c.Server, device, n)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// QuarantineDecideWithBody Release or dismiss a refused changeset
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/quarantine/{device}/{n}/decision (the `QuarantineDecide` operationId).
+func (c *Client) QuarantineDecideWithBody(ctx context.Context, device string, n int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewQuarantineDecideRequestWithBody(c.Server, device, n, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// QuarantineDecide Release or dismiss a refused changeset
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/quarantine/{device}/{n}/decision (the `QuarantineDecide` operationId).
+func (c *Client) QuarantineDecide(ctx context.Context, device string, n int64, body QuarantineDecideJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewQuarantineDecideRequest(c.Server, device, n, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// QuarantineExport Give a refused changeset whole
+//
+// Corresponds with GET /v1/quarantine/{device}/{n}/export (the `QuarantineExport` operationId).
+func (c *Client) QuarantineExport(ctx context.Context, device string, n int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewQuarantineExportRequest(c.Server, device, n)
 	if err != nil {
 		return nil, err
 	}
@@ -3388,6 +3946,244 @@ func NewOrgShowRequest(server string, code string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewQuarantineListRequest constructs an http.Request for the QuarantineList method
+func NewQuarantineListRequest(server string, params *QuarantineListParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/quarantine")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Status != nil {
+
+			if queryFrag, err := styleParam("status", *params.Status, false); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Kind != nil {
+
+			if queryFrag, err := styleParam("kind", *params.Kind, false); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Scope != nil {
+
+			if queryFrag, err := styleParam("scope", *params.Scope, false); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := styleParam("after", *params.After, false); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := styleParam("limit", *params.Limit, false); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewQuarantineShowRequest constructs an http.Request for the QuarantineShow method
+func NewQuarantineShowRequest(server string, device string, n int64) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = styleParam("device", device, true)
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = styleParam("n", n, true)
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/quarantine/%s/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewQuarantineDecideRequest calls the generic QuarantineDecide builder with application/json body
+func NewQuarantineDecideRequest(server string, device string, n int64, body QuarantineDecideJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewQuarantineDecideRequestWithBody(server, device, n, "application/json", bodyReader)
+}
+
+// NewQuarantineDecideRequestWithBody constructs an http.Request for the QuarantineDecide method, with any body, and a specified content type
+func NewQuarantineDecideRequestWithBody(server string, device string, n int64, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = styleParam("device", device, true)
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = styleParam("n", n, true)
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/quarantine/%s/%s/decision", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewQuarantineExportRequest constructs an http.Request for the QuarantineExport method
+func NewQuarantineExportRequest(server string, device string, n int64) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = styleParam("device", device, true)
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = styleParam("n", n, true)
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/quarantine/%s/%s/export", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewSchemaRequest constructs an http.Request for the Schema method
 func NewSchemaRequest(server string) (*http.Request, error) {
 	var err error
@@ -3837,6 +4633,41 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/org/{code} (the `OrgShow` operationId).
 	OrgShowWithResponse(ctx context.Context, code string, reqEditors ...RequestEditorFn) (*OrgShowResponse, error)
+
+	// QuarantineListWithResponse List refused changesets in my units
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/quarantine (the `QuarantineList` operationId).
+	QuarantineListWithResponse(ctx context.Context, params *QuarantineListParams, reqEditors ...RequestEditorFn) (*QuarantineListResponse, error)
+
+	// QuarantineShowWithResponse Show a refused changeset
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/quarantine/{device}/{n} (the `QuarantineShow` operationId).
+	QuarantineShowWithResponse(ctx context.Context, device string, n int64, reqEditors ...RequestEditorFn) (*QuarantineShowResponse, error)
+
+	// QuarantineDecideWithBodyWithResponse Release or dismiss a refused changeset
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/quarantine/{device}/{n}/decision (the `QuarantineDecide` operationId).
+	QuarantineDecideWithBodyWithResponse(ctx context.Context, device string, n int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*QuarantineDecideResponse, error)
+
+	// QuarantineDecideWithResponse Release or dismiss a refused changeset
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/quarantine/{device}/{n}/decision (the `QuarantineDecide` operationId).
+	QuarantineDecideWithResponse(ctx context.Context, device string, n int64, body QuarantineDecideJSONRequestBody, reqEditors ...RequestEditorFn) (*QuarantineDecideResponse, error)
+
+	// QuarantineExportWithResponse Give a refused changeset whole
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/quarantine/{device}/{n}/export (the `QuarantineExport` operationId).
+	QuarantineExportWithResponse(ctx context.Context, device string, n int64, reqEditors ...RequestEditorFn) (*QuarantineExportResponse, error)
 
 	// SchemaWithResponse Labels of record types, columns, codes and roles
 	//
@@ -5081,6 +5912,198 @@ func (r OrgShowResponse) ContentType() string {
 	return ""
 }
 
+type QuarantineListResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *QuarantineListBodyBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r QuarantineListResponse) GetJSON200() *QuarantineListBodyBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r QuarantineListResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r QuarantineListResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r QuarantineListResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r QuarantineListResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r QuarantineListResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type QuarantineShowResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Quarantined
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r QuarantineShowResponse) GetJSON200() *Quarantined {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r QuarantineShowResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r QuarantineShowResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r QuarantineShowResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r QuarantineShowResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r QuarantineShowResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type QuarantineDecideResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Settled
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r QuarantineDecideResponse) GetJSON200() *Settled {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r QuarantineDecideResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r QuarantineDecideResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r QuarantineDecideResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r QuarantineDecideResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r QuarantineDecideResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type QuarantineExportResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ExportedChangeset
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r QuarantineExportResponse) GetJSON200() *ExportedChangeset {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r QuarantineExportResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r QuarantineExportResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r QuarantineExportResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r QuarantineExportResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r QuarantineExportResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type SchemaResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5726,6 +6749,71 @@ func (c *ClientWithResponses) OrgShowWithResponse(ctx context.Context, code stri
 		return nil, err
 	}
 	return ParseOrgShowResponse(rsp)
+}
+
+// QuarantineListWithResponse List refused changesets in my units
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/quarantine (the `QuarantineList` operationId).
+func (c *ClientWithResponses) QuarantineListWithResponse(ctx context.Context, params *QuarantineListParams, reqEditors ...RequestEditorFn) (*QuarantineListResponse, error) {
+	rsp, err := c.QuarantineList(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseQuarantineListResponse(rsp)
+}
+
+// QuarantineShowWithResponse Show a refused changeset
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/quarantine/{device}/{n} (the `QuarantineShow` operationId).
+func (c *ClientWithResponses) QuarantineShowWithResponse(ctx context.Context, device string, n int64, reqEditors ...RequestEditorFn) (*QuarantineShowResponse, error) {
+	rsp, err := c.QuarantineShow(ctx, device, n, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseQuarantineShowResponse(rsp)
+}
+
+// QuarantineDecideWithBodyWithResponse Release or dismiss a refused changeset
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/quarantine/{device}/{n}/decision (the `QuarantineDecide` operationId).
+func (c *ClientWithResponses) QuarantineDecideWithBodyWithResponse(ctx context.Context, device string, n int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*QuarantineDecideResponse, error) {
+	rsp, err := c.QuarantineDecideWithBody(ctx, device, n, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseQuarantineDecideResponse(rsp)
+}
+
+// QuarantineDecideWithResponse Release or dismiss a refused changeset
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/quarantine/{device}/{n}/decision (the `QuarantineDecide` operationId).
+func (c *ClientWithResponses) QuarantineDecideWithResponse(ctx context.Context, device string, n int64, body QuarantineDecideJSONRequestBody, reqEditors ...RequestEditorFn) (*QuarantineDecideResponse, error) {
+	rsp, err := c.QuarantineDecide(ctx, device, n, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseQuarantineDecideResponse(rsp)
+}
+
+// QuarantineExportWithResponse Give a refused changeset whole
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/quarantine/{device}/{n}/export (the `QuarantineExport` operationId).
+func (c *ClientWithResponses) QuarantineExportWithResponse(ctx context.Context, device string, n int64, reqEditors ...RequestEditorFn) (*QuarantineExportResponse, error) {
+	rsp, err := c.QuarantineExport(ctx, device, n, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseQuarantineExportResponse(rsp)
 }
 
 // SchemaWithResponse Labels of record types, columns, codes and roles
@@ -6620,6 +7708,138 @@ func ParseOrgShowResponse(rsp *http.Response) (*OrgShowResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest UnitDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseQuarantineListResponse parses an HTTP response from a QuarantineListWithResponse call
+func ParseQuarantineListResponse(rsp *http.Response) (*QuarantineListResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &QuarantineListResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest QuarantineListBodyBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseQuarantineShowResponse parses an HTTP response from a QuarantineShowWithResponse call
+func ParseQuarantineShowResponse(rsp *http.Response) (*QuarantineShowResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &QuarantineShowResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Quarantined
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseQuarantineDecideResponse parses an HTTP response from a QuarantineDecideWithResponse call
+func ParseQuarantineDecideResponse(rsp *http.Response) (*QuarantineDecideResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &QuarantineDecideResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Settled
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseQuarantineExportResponse parses an HTTP response from a QuarantineExportWithResponse call
+func ParseQuarantineExportResponse(rsp *http.Response) (*QuarantineExportResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &QuarantineExportResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ExportedChangeset
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -43,6 +43,9 @@ type Queue interface {
 	// Conflicts gives the ids of conflicts in these scopes, open or closed ones, in the order they opened, at most
 	// limit after the id after ("" = from the start).
 	Conflicts(ctx context.Context, scopes []string, open bool, after string, limit int) ([]string, error)
+	// Quarantine gives refused changesets that belong to these scopes, open or closed ones, of one kind or (0) both, in
+	// the order they came, at most limit after one (zero = from the start).
+	Quarantine(ctx context.Context, scopes []string, open bool, kind syncengine.VerdictKind, after syncengine.WriteID, limit int) ([]syncengine.WriteID, error)
 }
 
 // Config is what the API needs. All but Revoked must be set, but to write the OpenAPI document only Version is looked at.
@@ -108,6 +111,7 @@ func New(c Config) *API {
 	a.schemaRoutes()
 	a.conflictRoutes()
 	a.historyRoutes()
+	a.quarantineRoutes()
 	return a
 }
 

@@ -101,19 +101,9 @@ func (a *API) conflicts(ctx context.Context, in *conflictsInput) (*conflictsBody
 	if err != nil {
 		return nil, err
 	}
-	scopes, err := a.Directory.ConsoleScopes(ctx, r)
+	scopes, err := a.consoleScopes(ctx, r, in.Scope)
 	if err != nil {
 		return nil, err
-	}
-	if in.Scope != "" {
-		below, err := a.Directory.Below(ctx, in.Scope)
-		if err != nil {
-			return nil, err
-		}
-		scopes = slices.DeleteFunc(scopes, func(s string) bool { return !slices.Contains(below, s) })
-		if len(scopes) == 0 { // one answer for what is not there and what is not his
-			return nil, messages.Refuse(messages.NoUnitOfYours, in.Scope)
-		}
 	}
 	ids, err := a.Queue.Conflicts(ctx, scopes, in.Status == "open", in.After, in.Limit+1)
 	if err != nil {
@@ -140,6 +130,25 @@ func (a *API) conflicts(ctx context.Context, in *conflictsInput) (*conflictsBody
 		out.Body.Conflicts = append(out.Body.Conflicts, head)
 	}
 	return &out, nil
+}
+
+// consoleScopes lists the units in which the person works at the centre, or those of them in a unit and below it.
+func (a *API) consoleScopes(ctx context.Context, r directory.Rights, within string) ([]string, error) {
+	scopes, err := a.Directory.ConsoleScopes(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if within != "" {
+		below, err := a.Directory.Below(ctx, within)
+		if err != nil {
+			return nil, err
+		}
+		scopes = slices.DeleteFunc(scopes, func(s string) bool { return !slices.Contains(below, s) })
+		if len(scopes) == 0 { // one answer for what is not there and what is not his
+			return nil, messages.Refuse(messages.NoUnitOfYours, within)
+		}
+	}
+	return scopes, nil
 }
 
 func (a *API) conflict(ctx context.Context, in *conflictInput) (*struct{ Body Conflict }, error) {

@@ -42,6 +42,7 @@ type Centre struct {
 	store  syncengine.Store
 	opts   Options
 	queue  chan *request
+	more   chan struct{} // capacity 1: commits have left something over
 	stop   chan struct{}
 	done   chan struct{}
 
@@ -63,7 +64,7 @@ func New(engine *syncengine.Engine, store syncengine.Store, opts Options) *Centr
 	}
 	c := &Centre{
 		engine: engine, store: store, opts: opts,
-		queue: make(chan *request), stop: make(chan struct{}), done: make(chan struct{}),
+		queue: make(chan *request), more: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 		building: make(chan struct{}, 1),
 	}
 	go c.commit()
@@ -130,6 +131,7 @@ func (c *Centre) Welcome(h syncengine.Hello) (*syncengine.Welcome, error) {
 // nobody.
 func (c *Centre) commit() {
 	defer close(c.done)
+	c.leftOver() // by the process before
 	var left *request
 	for {
 		group := []*request{left}
@@ -137,6 +139,9 @@ func (c *Centre) commit() {
 			select {
 			case r := <-c.queue:
 				group[0] = r
+			case <-c.more:
+				c.tend()
+				continue
 			case <-c.stop:
 				return
 			}
@@ -209,4 +214,28 @@ func (c *Centre) run(group []*request) {
 	if moved && c.opts.Bell != nil {
 		c.opts.Bell.Ring()
 	}
+	c.leftOver()
+}
+
+// leftOver notes whether commits have left something over, such as parked changesets that may take effect now.
+func (c *Centre) leftOver() {
+	left := false
+	if err := c.store.View(func(tx syncengine.ReadTx) (err error) { left, err = c.engine.Left(tx); return err }); err != nil || !left {
+		return // what is left waits for the next commit
+	}
+	select {
+	case c.more <- struct{}{}:
+	default:
+	}
+}
+
+// tend does some of what was left over, between the groups of others.
+func (c *Centre) tend() {
+	if _, err := c.engine.Tend(c.store); err != nil {
+		return // the store cannot write now: the next commit comes back to it
+	}
+	if c.opts.Bell != nil {
+		c.opts.Bell.Ring()
+	}
+	c.leftOver()
 }

@@ -40,6 +40,7 @@ const (
 	NoConflict     Key = "conflict_not_found"
 	NoRecord       Key = "record_not_found"
 	NoColumn       Key = "column_not_found"
+	NoQuarantined  Key = "quarantined_not_found"
 	NoRole         Key = "role_unknown"
 	RoleNoDoors    Key = "role_has_no_doors"
 	BadDoor        Key = "door_invalid"
@@ -64,6 +65,12 @@ const (
 	MaskedForYou     Key = "masked_for_you"
 	DecisionRefused  Key = "decision_refused"
 	DecisionParked   Key = "decision_parked"
+	QuarantineClosed Key = "quarantined_closed"
+	NotReleasable    Key = "not_releasable"
+	ReasonMissing    Key = "reason_missing"
+	ReleaseFirst     Key = "release_first"
+	ReleaseRefused   Key = "release_refused"
+	ExportMasked     Key = "export_masked"
 	StaffTooFew      Key = "staffing_too_few"
 	StaffTooMany     Key = "staffing_too_many"
 	ImportHasErrors  Key = "import_has_errors"
@@ -115,6 +122,7 @@ var catalogue = map[Key]entry{
 	NoConflict:     {NotFound, "没有这个冲突。", "There is no such conflict."},
 	NoRecord:       {NotFound, "没有这条记录，或者它不在您能看到的范围内。请核对编号。", "There is no such record, or it is not in your view; check the id."},
 	NoColumn:       {Invalid, "没有字段“%v”。请核对拼写。", "There is no column %q; check the spelling."},
+	NoQuarantined:  {NotFound, "没有这个被拒或暂存的变更集。", "There is no such refused changeset."},
 	NoRole:         {Invalid, "没有“%[1]v”这个角色。可用：%[2]v。", "There is no role %[1]q. There are: %[2]v."},
 	RoleNoDoors:    {Invalid, "角色“%v”不分户，请不要给出户号。", "The role %q looks after no doors; leave doors empty."},
 	BadDoor:        {Invalid, "户号“%v”无效：应为住房记录的编号（36 个字符的 UUID）。", "The door %q is invalid: it must be the id of a dwelling, a UUID of 36 characters."},
@@ -139,6 +147,12 @@ var catalogue = map[Key]entry{
 	MaskedForYou:     {Denied, "这个冲突有您看不到的内容，不能由您决定。", "This conflict holds what you may not see, so you cannot decide it."},
 	DecisionRefused:  {Conflict, "决定没有生效（%v）。请重新打开这个冲突再决定。", "The decision had no effect (%v). Open the conflict again and decide then."},
 	DecisionParked:   {Conflict, "决定已搁置（%v），暂未生效。", "The decision is parked (%v) and has had no effect yet."},
+	QuarantineClosed: {Conflict, "这个变更集已经处理过了（重发、采纳或驳回，以先者为准）。请刷新。", "This changeset has been dealt with already: of retry, release and dismissal the first counts. Refresh."},
+	NotReleasable:    {Conflict, "被拒绝的变更集内容有误，不能采纳；可以驳回或导出，由填写人改正后重发。", "A rejected changeset is wrong as it is and cannot be released. Dismiss or export it; its author may correct and send it again."},
+	ReasonMissing:    {Invalid, "驳回时请写明理由，填写人会看到。", "Give a reason to dismiss it; its author reads it."},
+	ReleaseFirst:     {Conflict, "它依赖同一设备较早的第 %v 个变更集，请先采纳那一个。", "It depends on an earlier changeset of the same device, number %v; release that one first."},
+	ReleaseRefused:   {Conflict, "现在还不能采纳：“%[1]v”不符合要求（%[2]v）。请先处理好这一点，或导出后另行登记。", "It cannot be released now: %[1]q does not fit (%[2]v). Put that right first, or export it and enter it anew."},
+	ExportMasked:     {Denied, "其中有您看不到的内容，不能由您导出。", "It holds what you may not see, so you cannot export it."},
 	StaffTooFew:      {KindText, "户数 %[1]d，少于 %[2]d–%[3]d 户的配比，可考虑合并网格。", "%[1]d households: fewer than %[2]d–%[3]d; consider merging grids."},
 	StaffTooMany:     {KindText, "户数 %[1]d，多于 %[2]d–%[3]d 户的配比，应考虑拆分网格或增员。", "%[1]d households: more than %[2]d–%[3]d; consider splitting the grid or adding staff."},
 	ImportHasErrors:  {Invalid, "文件有 %d 处错误，没有导入任何内容。请改正后重新导入。", "The file has %d errors and nothing was imported. Correct them and import again."},

@@ -21,6 +21,7 @@ const (
 	formatSpecial   = 0x22 // a changeset that is salvage or a hole
 	formatVerdict   = 0x31
 	formatConflict  = 0x41
+	formatWaiting   = 0x51
 )
 
 // maxSymbols bounds the tables of names and writes seen in one blob: they are searched one by one.

@@ -81,7 +81,7 @@ func (e *enc) change(c *syncengine.Change) {
 	e.b = append(e.b, byte(c.Op))
 	e.base(c.Base)
 	e.cellWrites(c.Cells)
-	e.bool(c.Decide != nil)
+	e.b = append(e.b, decideForm(c.Decide))
 	if d := c.Decide; d != nil {
 		e.str(d.Conflict)
 		e.sym(string(d.Choice))
@@ -92,16 +92,53 @@ func (e *enc) change(c *syncengine.Change) {
 		e.id(d.Take)
 		e.values(d.Values)
 		e.str(d.Reason)
+		if decideForm(d) == decideMore {
+			e.id(d.Quarantined)
+			e.str(string(d.Survivor))
+			e.rowIDs(d.Retired)
+			e.count(len(d.Picks), d.Picks == nil)
+			for _, p := range d.Picks {
+				e.sym(p.Cell)
+				e.str(string(p.Row))
+			}
+		}
 	}
 }
+
+// decideMore marks a decision with what the first release did not know.
+const decideMore = 2
+
+func decideForm(d *syncengine.Decision) byte {
+	switch {
+	case d == nil:
+		return 0
+	case d.Quarantined == syncengine.WriteID{} && d.Survivor == "" && d.Retired == nil && d.Picks == nil:
+		return 1
+	}
+	return decideMore
+}
+
+func (e *enc) rowIDs(ids []syncengine.RowID) {
+	e.count(len(ids), ids == nil)
+	for _, id := range ids {
+		e.str(string(id))
+	}
+}
+
+func (d *dec) rowID() syncengine.RowID { return syncengine.RowID(d.str()) }
 
 func (d *dec) change() syncengine.Change {
 	c := syncengine.Change{
 		Table: d.sym(), Row: syncengine.RowID(d.str()), Op: syncengine.Op(d.byte()), Base: d.base(), Cells: d.cellWrites(),
 	}
-	if d.bool() {
+	if form := d.byte(); form != 0 {
 		c.Decide = &syncengine.Decision{
 			Conflict: d.str(), Choice: syncengine.Choice(d.sym()), Shown: list(d, (*dec).id), Take: d.id(), Values: d.values(), Reason: d.str(),
+		}
+		if form == decideMore {
+			x := c.Decide
+			x.Quarantined, x.Survivor, x.Retired = d.id(), d.rowID(), list(d, (*dec).rowID)
+			x.Picks = list(d, func(d *dec) syncengine.Pick { return syncengine.Pick{Cell: d.sym(), Row: d.rowID()} })
 		}
 	}
 	return c
@@ -137,12 +174,7 @@ func encodeVerdict(v *syncengine.Verdict) []byte {
 	e := newEnc(formatVerdict)
 	e.bool(v.Reason != nil)
 	if r := v.Reason; r != nil {
-		e.sym(string(r.Code))
-		e.sym(r.Table)
-		e.str(string(r.Row))
-		e.sym(r.Column)
-		e.str(r.Rule)
-		e.values(r.Current)
+		e.reason(r)
 	}
 	e.count(len(v.Conflicts), v.Conflicts == nil)
 	for i := range v.Conflicts {
@@ -157,12 +189,25 @@ func decodeVerdict(b []byte, v *syncengine.Verdict) error {
 	}
 	d := newDec(b, formatVerdict)
 	if d.bool() {
-		v.Reason = &syncengine.Reason{
-			Code: syncengine.Code(d.sym()), Table: d.sym(), Row: syncengine.RowID(d.str()), Column: d.sym(), Rule: d.str(), Current: d.values(),
-		}
+		v.Reason = d.reason()
 	}
 	v.Conflicts = list(d, (*dec).conflictRef)
 	return d.end()
+}
+
+func (e *enc) reason(r *syncengine.Reason) {
+	e.sym(string(r.Code))
+	e.sym(r.Table)
+	e.str(string(r.Row))
+	e.sym(r.Column)
+	e.str(r.Rule)
+	e.values(r.Current)
+}
+
+func (d *dec) reason() *syncengine.Reason {
+	return &syncengine.Reason{
+		Code: syncengine.Code(d.sym()), Table: d.sym(), Row: syncengine.RowID(d.str()), Column: d.sym(), Rule: d.str(), Current: d.values(),
+	}
 }
 
 func (e *enc) conflictRef(c *syncengine.ConflictRef) {

@@ -75,10 +75,10 @@ func (t *readTx) Inbox(device string, after int64, limit int) (out []syncengine.
 			Conflict: syncengine.ConflictRef{ID: r.str(3), Key: syncengine.ConflictKey{
 				Kind: syncengine.ConflictKind(r.str(4)), Table: r.str(5), Row: syncengine.RowID(r.str(6)), Cell: r.str(7),
 			}},
-			Author: r.str(8), Choice: syncengine.Choice(r.str(9)),
+			Author: r.str(8), Choice: syncengine.Choice(r.str(9)), N: r.int(10), Reason: r.str(11),
 		})
 		return nil
-	}, `SELECT number, kind, seq, conflict, ckind, tbl, row_id, cell, author, choice FROM inbox
+	}, `SELECT number, kind, seq, conflict, ckind, tbl, row_id, cell, author, choice, n, reason FROM inbox
 		WHERE county = $1 AND device = $2 AND number > $3 ORDER BY number LIMIT $4`, t.s.county, device, after, int64(max(limit, 0)))
 	return out, err
 }
@@ -86,12 +86,12 @@ func (t *readTx) Inbox(device string, after int64, limit int) (out []syncengine.
 // PutMessage implements syncengine.Tx.
 func (t *tx) PutMessage(m syncengine.Message) error {
 	k := m.Conflict.Key
-	return t.exec(`INSERT INTO inbox (county, device, number, kind, seq, conflict, ckind, tbl, row_id, cell, author, choice)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+	return t.exec(`INSERT INTO inbox (county, device, number, kind, seq, conflict, ckind, tbl, row_id, cell, author, choice, n, reason)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (county, device, number) DO UPDATE SET kind = excluded.kind, seq = excluded.seq, conflict = excluded.conflict,
 		ckind = excluded.ckind, tbl = excluded.tbl, row_id = excluded.row_id, cell = excluded.cell, author = excluded.author,
-		choice = excluded.choice`,
-		t.s.county, m.Device, m.Number, string(m.Kind), m.Seq, m.Conflict.ID, string(k.Kind), k.Table, string(k.Row), k.Cell, m.Author, string(m.Choice))
+		choice = excluded.choice, n = excluded.n, reason = excluded.reason`,
+		t.s.county, m.Device, m.Number, string(m.Kind), m.Seq, m.Conflict.ID, string(k.Kind), k.Table, string(k.Row), k.Cell, m.Author, string(m.Choice), m.N, m.Reason)
 }
 
 // History implements syncengine.ReadTx.

@@ -91,7 +91,10 @@ func (s *Store) open(path string, o options) (err error) {
 	if err := s.migrate(); err != nil {
 		return err
 	}
-	return s.WithTx(background, s.prepare)
+	if err := s.WithTx(background, s.prepare); err != nil {
+		return err
+	}
+	return s.completeQuarantine()
 }
 
 // dsn makes a URI of the path; SQLite would read ?, # and % in it.

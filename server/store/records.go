@@ -66,68 +66,6 @@ func (t *tx) PutVerdict(device string, v syncengine.Verdict) error {
 		t.s.county, device, v.N, v.Hash[:], int64(v.Kind), v.Epoch, v.Seq, nullable(encodeVerdict(&v)))
 }
 
-// Quarantined implements syncengine.ReadTx.
-func (t *readTx) Quarantined(device string, n int64) (out *syncengine.Quarantined, err error) {
-	_, err = t.one(func(r row) (err error) {
-		out = &syncengine.Quarantined{Device: device, N: n, Received: r.int(0), Closed: r.bool(1)}
-		if out.Changeset, _, err = decodeChangeset(r.blob(2)); err != nil {
-			return fmt.Errorf("read quarantined changeset %d: %w", n, err)
-		}
-		out.Verdict, err = toVerdict(r, 3)
-		return err
-	}, `SELECT received, closed, body, verdict_n, hash, kind, epoch, seq, detail FROM quarantine WHERE county = $1 AND device = $2 AND n = $3`,
-		t.s.county, device, n)
-	return out, err
-}
-
-// PutQuarantined implements syncengine.Tx.
-func (t *tx) PutQuarantined(q *syncengine.Quarantined) error {
-	code := ""
-	if q.Verdict.Reason != nil {
-		code = string(q.Verdict.Reason.Code)
-	}
-	v := &q.Verdict
-	if err := t.exec(`INSERT INTO quarantine (county, device, n, received, closed, verdict_n, hash, kind, epoch, seq, code, detail, body, bytes)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-		ON CONFLICT (county, device, n) DO UPDATE SET received = excluded.received, closed = excluded.closed,
-		verdict_n = excluded.verdict_n, hash = excluded.hash, kind = excluded.kind, epoch = excluded.epoch, seq = excluded.seq,
-		code = excluded.code, detail = excluded.detail, body = excluded.body, bytes = excluded.bytes`,
-		t.s.county, q.Device, q.N, q.Received, toInt(q.Closed), v.N, v.Hash[:], int64(v.Kind), v.Epoch, v.Seq, code,
-		nullable(encodeVerdict(v)), encodeChangeset(q.Changeset, nil), q.Size()); err != nil {
-		return fmt.Errorf("quarantine changeset %d: %w", q.N, err)
-	}
-	return t.putAwaited(q)
-}
-
-// putAwaited keeps which rows an open quarantined changeset would have created.
-func (t *tx) putAwaited(q *syncengine.Quarantined) error {
-	if err := t.exec(`DELETE FROM quarantine_row WHERE county = $1 AND device = $2 AND n = $3`, t.s.county, q.Device, q.N); err != nil {
-		return fmt.Errorf("quarantine rows of changeset %d: %w", q.N, err)
-	}
-	if q.Closed || q.Changeset == nil {
-		return nil
-	}
-	for i := range q.Changeset.Changes {
-		c := &q.Changeset.Changes[i]
-		if c.Op != syncengine.OpInsert {
-			continue
-		}
-		if err := t.exec(`INSERT INTO quarantine_row (county, tbl, id, device, n) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (county, tbl, id, device, n) DO NOTHING`, t.s.county, c.Table, string(c.Row), q.Device, q.N); err != nil {
-			return fmt.Errorf("quarantine rows of changeset %d: %w", q.N, err)
-		}
-	}
-	return nil
-}
-
-// AwaitedRow implements syncengine.ReadTx.
-func (t *readTx) AwaitedRow(table string, id syncengine.RowID) (out *syncengine.WriteID, err error) {
-	_, err = t.one(func(r row) error { out = &syncengine.WriteID{Device: r.str(0), N: r.int(1)}; return nil },
-		`SELECT device, n FROM quarantine_row WHERE county = $1 AND tbl = $2 AND id = $3 ORDER BY device, n LIMIT 1`,
-		t.s.county, table, string(id))
-	return out, err
-}
-
 // LastStep implements syncengine.ReadTx.
 func (t *readTx) LastStep(table string, caseID syncengine.RowID) (out *syncengine.Step, err error) {
 	_, err = t.one(func(r row) error {

@@ -40,10 +40,15 @@ func copyVerdict(v *syncengine.Verdict) *syncengine.Verdict {
 	c := copyOf(v)
 	if c != nil {
 		c.Conflicts = slices.Clone(v.Conflicts)
-		c.Reason = copyOf(v.Reason)
-		if c.Reason != nil {
-			c.Reason.Current = slices.Clone(v.Reason.Current)
-		}
+		c.Reason = copyReason(v.Reason)
+	}
+	return c
+}
+
+func copyReason(r *syncengine.Reason) *syncengine.Reason {
+	c := copyOf(r)
+	if c != nil {
+		c.Current = slices.Clone(r.Current)
 	}
 	return c
 }
@@ -53,6 +58,11 @@ func copyQuarantined(q *syncengine.Quarantined) *syncengine.Quarantined {
 	if c != nil {
 		c.Changeset = copyChangeset(q.Changeset)
 		c.Verdict = *copyVerdict(&q.Verdict)
+		c.Present = copyReason(q.Present)
+		c.Overtaken = slices.Clone(q.Overtaken)
+		for i := range c.Overtaken {
+			c.Overtaken[i].Elements = slices.Clone(c.Overtaken[i].Elements)
+		}
 	}
 	return c
 }
@@ -70,6 +80,8 @@ func copyChangeset(cs *syncengine.Changeset) *syncengine.Changeset {
 		if ch.Decide != nil {
 			ch.Decide.Shown = slices.Clone(ch.Decide.Shown)
 			ch.Decide.Values = slices.Clone(ch.Decide.Values)
+			ch.Decide.Retired = slices.Clone(ch.Decide.Retired)
+			ch.Decide.Picks = slices.Clone(ch.Decide.Picks)
 		}
 	}
 	return c

@@ -138,6 +138,27 @@ func (t *readTx) AwaitedRow(table string, id syncengine.RowID) (*syncengine.Writ
 	return &first, nil
 }
 
+func (t *readTx) Parked(device string, after int64, limit int) ([]int64, error) {
+	list := t.state.parked.lists[device]
+	from := sort.Search(len(list), func(i int) bool { return list[i] > after })
+	return slices.Clone(list[from:min(len(list), from+max(limit, 0))]), nil
+}
+
+func (t *readTx) ParkedOn(device, table string, id syncengine.RowID) ([]int64, error) {
+	var out []int64
+	for _, w := range t.state.parkedOn.lists[rowKey{table, id}] {
+		if w.Device == device {
+			out = append(out, w.N)
+		}
+	}
+	return out, nil
+}
+
+func (t *readTx) Ready(limit int) ([]syncengine.WriteID, error) {
+	list := t.state.ready.lists[struct{}{}]
+	return slices.Clone(list[:min(len(list), max(limit, 0))]), nil
+}
+
 func (t *readTx) Principal(device string) (*syncengine.Principal, error) {
 	return t.store.principal(device), nil
 }

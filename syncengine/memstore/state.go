@@ -17,6 +17,10 @@ type state struct {
 	verdicts  map[syncengine.WriteID]*syncengine.Verdict
 	quar      map[syncengine.WriteID]*syncengine.Quarantined
 	awaited   sorted[rowKey, syncengine.WriteID] // rows that open quarantined changesets would have created
+	parked    sorted[string, int64]              // n of open parked changesets by device
+	parkedOn  sorted[rowKey, syncengine.WriteID] // open parked changesets by the rows they change
+	waiting   sorted[syncengine.RowID, syncengine.WriteID]
+	ready     sorted[struct{}, syncengine.WriteID]
 	conflicts map[string]*syncengine.Conflict
 	byKey     sorted[syncengine.ConflictKey, string] // ids of conflicts
 	steps     sorted[rowKey, syncengine.Step]
@@ -48,6 +52,10 @@ func newState(s *schema.Schema) *state {
 		refused:   map[string]syncengine.Usage{},
 		rowLog:    map[rowKey][]*syncengine.Entry{},
 		awaited:   newSorted[rowKey](compareWriteID),
+		parked:    newSorted[string](cmp.Compare[int64]),
+		parkedOn:  newSorted[rowKey](compareWriteID),
+		waiting:   newSorted[syncengine.RowID](compareWriteID),
+		ready:     newSorted[struct{}](compareWriteID),
 		byKey:     newSorted[syncengine.ConflictKey](strings.Compare),
 		steps:     newSorted[rowKey](func(a, b syncengine.Step) int { return cmp.Compare(a.Number, b.Number) }),
 		moves:     newSorted[rowKey](compareMove),

@@ -84,9 +84,53 @@ func (t *tx) PutQuarantined(q *syncengine.Quarantined) error {
 	t.use(t.state.quar[id], -1)
 	t.use(q, 1)
 	eachAwaited(t.state.quar[id], func(k rowKey) { t.state.awaited.remove(t, k, id) })
+	t.indexParked(t.state.quar[id], false)
 	c := copyQuarantined(q)
 	put(t, t.state.quar, id, c)
 	eachAwaited(c, func(k rowKey) { t.state.awaited.add(t, k, id) })
+	t.indexParked(c, true)
+	return nil
+}
+
+// indexParked puts an open parked changeset into the indexes, or takes it out.
+func (t *tx) indexParked(q *syncengine.Quarantined, in bool) {
+	if q == nil || q.Closed || q.Verdict.Kind != syncengine.Parked {
+		return
+	}
+	id, st := syncengine.WriteID{Device: q.Device, N: q.N}, t.state
+	index(t, st.parked, q.Device, q.N, in)
+	if q.Changeset != nil {
+		for i := range q.Changeset.Changes {
+			c := &q.Changeset.Changes[i]
+			index(t, st.parkedOn, rowKey{c.Table, c.Row}, id, in)
+		}
+	}
+	if q.Awaits != "" {
+		index(t, st.waiting, q.Awaits, id, in)
+	}
+	if q.Ready {
+		index(t, st.ready, struct{}{}, id, in)
+	}
+}
+
+func index[K comparable, V any](t *tx, s sorted[K, V], k K, v V, in bool) {
+	if in {
+		s.add(t, k, v)
+	} else {
+		s.remove(t, k, v)
+	}
+}
+
+func (t *tx) MarkReady(ids []syncengine.RowID) error {
+	for _, id := range ids {
+		for _, w := range slices.Clone(t.state.waiting.lists[id]) {
+			q := copyQuarantined(t.state.quar[w])
+			q.Ready = true
+			if err := t.PutQuarantined(q); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

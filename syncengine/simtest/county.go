@@ -18,6 +18,7 @@ type set struct {
 	verdict *se.Verdict
 	at      int64 // effective time
 	filed   bool  // the verdict is durable on the device
+	seq     int64 // at which it took effect: by its verdict, or by a later release
 }
 
 // change is what a set did to one row.

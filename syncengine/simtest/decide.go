@@ -16,6 +16,10 @@ func (m *model) decide(seq int64, s *set, o *oracle) {
 			continue
 		}
 		d := ch.decide
+		if d.Quarantined != (se.WriteID{}) {
+			m.count("decided quarantine: " + string(d.Choice))
+			continue // see quarantined and releasedAt
+		}
 		con := o.conflicts[d.Conflict]
 		if con == nil {
 			m.bad("P6", "%v decided conflict %s, which nobody opened", s.id, d.Conflict)

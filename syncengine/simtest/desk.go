@@ -18,6 +18,7 @@ type desk struct {
 	hash se.Hash
 	hlc  hlc.Clock
 	sent *se.Changeset // without a verdict yet
+	tray tray
 }
 
 func newDesk(w *World, id string) *desk {
@@ -30,6 +31,22 @@ func newDesk(w *World, id string) *desk {
 }
 
 func (d *desk) begin() { d.w.after(d.w.between(500, 6000), d.work) }
+
+// offer makes a decision the desk's next changeset and sends it.
+func (d *desk) offer(c se.Change, base int64) {
+	d.n++
+	cs := &se.Changeset{
+		Device: d.id, N: d.n, Prev: d.hash, HLC: d.hlc.Now(d.w.now), Wall: d.w.now, Schema: d.w.schema.Version, Author: "zhang",
+		Changes: []se.Change{c},
+	}
+	d.hash, d.sent = cs.Hash(), cs
+	o := d.w.oracle.devices[d.id]
+	o.lastN = d.n
+	o.sets = append(o.sets, &set{id: cs.ID(), changes: []change{{op: se.OpDecide, decide: c.Decide, base: base}}})
+	d.w.commits++
+	d.w.trace("decide", d.n)
+	d.send()
+}
 
 func (d *desk) work() {
 	if d.w.idle {
@@ -97,18 +114,9 @@ func (d *desk) decide(con *se.Conflict, head se.Head) {
 	if dec.Choice == se.ChoiceSet {
 		dec.Values = d.value(con.Key)
 	}
-	d.n++
-	cs := &se.Changeset{
-		Device: d.id, N: d.n, Prev: d.hash, HLC: d.hlc.Now(d.w.now), Wall: d.w.now, Schema: d.w.schema.Version, Author: "zhang",
-		Changes: []se.Change{{Table: con.Key.Table, Row: con.Key.Row, Op: se.OpDecide, Base: se.Base{Epoch: head.Epoch, Seq: head.Seq}, Decide: dec}},
-	}
-	d.hash, d.sent = cs.Hash(), cs
-	o := d.w.oracle.devices[d.id]
-	o.lastN = d.n
-	o.sets = append(o.sets, &set{id: cs.ID(), changes: []change{{op: se.OpDecide, decide: dec, base: head.Seq}}})
-	d.w.commits++
-	d.w.trace("decide", d.n)
-	d.send()
+	d.offer(se.Change{
+		Table: con.Key.Table, Row: con.Key.Row, Op: se.OpDecide, Base: se.Base{Epoch: head.Epoch, Seq: head.Seq}, Decide: dec,
+	}, head.Seq)
 }
 
 // value makes a value of the supervisor's own for a cell.

@@ -217,7 +217,7 @@ func (o *oracle) told(d *watch, tx replica.Tx) {
 		switch {
 		case v == nil:
 			o.bad("P7", "%v has no verdict on its device", s.id)
-		case !v.Kind.Effective() && (!o.quarant[s.id] || v.Reason == nil):
+		case !v.Kind.Effective() && (o.quarant[s.id] == nil || v.Reason == nil):
 			o.bad("P7", "%v was refused, but is not in both quarantines with its reason", s.id)
 		}
 	}
@@ -238,7 +238,7 @@ func (o *oracle) account() {
 		}
 	}
 	rest := sums["written"]
-	for _, f := range []string{"stands", "superseded", "converged", "combined", "loser", "dismissed", "refused"} {
+	for _, f := range []string{"stands", "superseded", "converged", "combined", "loser", "dismissed", "refused", "overtaken"} {
 		rest -= sums[f]
 	}
 	if rest != 0 {
@@ -250,7 +250,7 @@ func (o *oracle) fate(s *set, w *write) string {
 	switch {
 	case s.verdict == nil:
 		return "no verdict"
-	case !s.verdict.Kind.Effective():
+	case !s.verdict.Kind.Effective() && s.seq == 0:
 		return "refused"
 	case w.fate == "combined, outlived":
 		return "combined"

@@ -27,8 +27,8 @@ type oracle struct {
 	openBy    map[se.ConflictKey]string
 	verdicts  map[se.WriteID]se.Verdict // committed
 	entries   map[se.WriteID]int64
-	quarant   map[se.WriteID]bool
-	audits    []audited                           // what the audit log must tell, in order
+	audits    []audited // what the audit log must tell, in order
+	quarant   map[se.WriteID]*se.Quarantined
 	views     map[string]map[string]*se.Principal // device, view id
 	tokens    map[string][]replica.RowKey
 	tokenOf   map[replica.RowKey]string
@@ -87,7 +87,7 @@ func newOracle(w *World) *oracle {
 		w: w, schema: w.schema, devices: map[string]*watch{}, changed: map[int64][]replica.RowKey{},
 		versions: map[replica.RowKey][]version{}, stamps: map[int64]hlc.Timestamp{}, conflicts: map[string]*se.Conflict{},
 		openBy: map[se.ConflictKey]string{}, verdicts: map[se.WriteID]se.Verdict{}, entries: map[se.WriteID]int64{},
-		quarant: map[se.WriteID]bool{}, views: map[string]map[string]*se.Principal{}, tokens: map[string][]replica.RowKey{},
+		quarant: map[se.WriteID]*se.Quarantined{}, views: map[string]map[string]*se.Principal{}, tokens: map[string][]replica.RowKey{},
 		tokenOf: map[replica.RowKey]string{}, lastAt: map[string]int64{}, apart: map[[2]se.RowID]bool{},
 	}
 	o.model = &model{

@@ -19,8 +19,8 @@ func (o *oracle) committed(r *record) {
 		o.bad("P2", "the head went from %d to %d with %d history entries", o.head.Seq, r.head.Seq, len(r.history))
 	}
 	o.head = r.head
-	for _, q := range r.quarant {
-		o.quarant[q] = true
+	for i := range r.quarant {
+		o.quarantined(&r.quarant[i])
 	}
 	for _, j := range r.verdicts {
 		o.judge(j)
@@ -70,7 +70,7 @@ func (o *oracle) judge(j judged) {
 		o.w.count("refused " + string(v.Reason.Code))
 	}
 	o.expected(s, &v)
-	if !v.Kind.Effective() && !o.quarant[id] {
+	if !v.Kind.Effective() && o.quarant[id] == nil {
 		o.bad("P7", "%v was refused, but is not in quarantine", id)
 	}
 	o.w.trace("verdict", int64(d.node.i), v.N, int64(v.Kind), v.Seq)
@@ -92,7 +92,7 @@ func (o *oracle) explained(s *set, v *se.Verdict) bool {
 	case se.CodeMissing:
 		return v.Reason.Column == schema.ColScope // a foreign program left it out, and what the row refers to went meanwhile
 	case se.CodeInternal:
-		return o.w.store.poison[s.id]
+		return o.w.store.poison[s.id] || len(s.changes) > 0 && s.changes[0].decide != nil && o.w.store.poison[s.changes[0].decide.Quarantined]
 	case se.CodeBadStep:
 		return s.steps
 	case se.CodeBadDecision:
@@ -119,6 +119,10 @@ func (o *oracle) accepted(e *se.Entry) {
 	}
 	o.entries[id] = e.Seq
 	v, ok := o.verdicts[id]
+	if ok && !v.Kind.Effective() {
+		o.releasedAt(e)
+		return
+	}
 	if !ok || v.Seq != e.Seq || !v.Kind.Effective() {
 		o.bad("P7", "%v is in history at %d, its verdict is %v at %d", id, e.Seq, v.Kind, v.Seq)
 		return
@@ -140,6 +144,7 @@ func (o *oracle) accepted(e *se.Entry) {
 	for i := range s.changes {
 		o.learnToken(&s.changes[i])
 	}
+	s.seq = e.Seq
 }
 
 func (o *oracle) learnToken(ch *change) {

@@ -169,7 +169,7 @@ func project(t *schema.Table, p *se.Principal, row *se.Row, now int64) replica.I
 	}
 	for _, g := range p.Grants {
 		view := t.Views[g.Role]
-		if g.Scope != row.Scope || view == nil {
+		if g.Scope != row.Scope || view == nil || !g.Active(now) {
 			continue
 		}
 		switch {

@@ -14,6 +14,7 @@ func (w *World) rest() {
 	}
 	w.calm = true
 	w.centre.arm = nil
+	w.home()
 	for _, n := range w.nodes {
 		n.arm, n.slowUntil, n.online = nil, 0, true
 		for _, c := range append([]*conn(nil), n.conns...) {

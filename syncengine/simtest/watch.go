@@ -21,7 +21,7 @@ type record struct {
 	rows      []replica.RowKey
 	conflicts []*se.Conflict
 	verdicts  []judged
-	quarant   []se.WriteID
+	quarant   []se.Quarantined
 	history   []se.Entry
 	messages  []se.Message
 	head      se.Head
@@ -90,7 +90,7 @@ func (t *watchedTx) PutVerdict(device string, v se.Verdict) error {
 }
 
 func (t *watchedTx) PutQuarantined(q *se.Quarantined) error {
-	t.r.quarant = append(t.r.quarant, se.WriteID{Device: q.Device, N: q.N})
+	t.r.quarant = append(t.r.quarant, *q)
 	return t.Tx.PutQuarantined(q)
 }
 

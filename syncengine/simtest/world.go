@@ -175,6 +175,8 @@ func (w *World) live() {
 		n.begin()
 	}
 	w.desk.begin()
+	w.desk.beginTray()
+	w.lend(w.stream("lend"))
 	w.misfortune()
 	for limit := w.now + 4*3600_000; w.commits < w.opts.Commits && w.now < limit && !w.failed(); {
 		w.until(w.now + 1000)

@@ -84,6 +84,74 @@ func testAwaited(t *testing.T, open func(t *testing.T) Opened) {
 	view(t, o.Store, func(tx syncengine.ReadTx) { require.Equal(t, &syncengine.WriteID{Device: "dev-2", N: 3}, who(tx, 1)) })
 }
 
+func testParked(t *testing.T, open func(t *testing.T) Opened) {
+	o := open(t)
+	q := func(device string, n int64, awaits int, kind syncengine.VerdictKind, rows ...int) *syncengine.Quarantined {
+		cs := &syncengine.Changeset{Device: device, N: n}
+		for _, r := range rows {
+			cs.Changes = append(cs.Changes, syncengine.Change{Table: "person", Row: id(r), Op: syncengine.OpUpdate})
+		}
+		x := &syncengine.Quarantined{Device: device, N: n, Changeset: cs, Verdict: syncengine.Verdict{N: n, Kind: kind}}
+		if awaits > 0 {
+			x.Awaits = id(awaits)
+		}
+		return x
+	}
+	parked := func(tx syncengine.ReadTx, device string, after int64, limit int) []int64 {
+		list, err := tx.Parked(device, after, limit)
+		require.NoError(t, err)
+		return list
+	}
+	on := func(tx syncengine.ReadTx, device string, row int) []int64 {
+		list, err := tx.ParkedOn(device, "person", id(row))
+		require.NoError(t, err)
+		return list
+	}
+	ready := func(tx syncengine.ReadTx, limit int) (out []int64) {
+		list, err := tx.Ready(limit)
+		require.NoError(t, err)
+		for _, w := range list {
+			out = append(out, w.N)
+		}
+		return out
+	}
+	update(t, o.Store, func(tx syncengine.Tx) {
+		require.NoError(t, tx.MarkReady([]syncengine.RowID{id(1)}))
+		for _, x := range []*syncengine.Quarantined{
+			q("dev-1", 10, 1, syncengine.Parked, 5), q("dev-1", 9, 2, syncengine.Parked, 5, 6), q("dev-1", 8, 1, syncengine.Rejected, 5),
+			q("dev-2", 1, 1, syncengine.Parked, 5), q("dev-2", 2, 0, syncengine.Parked, 6),
+		} {
+			require.NoError(t, tx.PutQuarantined(x))
+		}
+		require.Equal(t, []int64{9, 10}, parked(tx, "dev-1", 0, 9))
+		require.Equal(t, []int64{9}, parked(tx, "dev-1", 0, 1))
+		require.Equal(t, []int64{10}, parked(tx, "dev-1", 9, 9))
+		require.Equal(t, []int64{9, 10}, on(tx, "dev-1", 5))
+		require.Equal(t, []int64{2}, on(tx, "dev-2", 6))
+		require.Empty(t, ready(tx, 9))
+		require.NoError(t, tx.MarkReady([]syncengine.RowID{id(1), id(4)}))
+		require.Equal(t, []int64{10, 1}, ready(tx, 9), "by device, then n; what is rejected is never ready")
+		require.Equal(t, []int64{10}, ready(tx, 1))
+	})
+	update(t, o.Store, func(tx syncengine.Tx) {
+		x, err := tx.Quarantined("dev-1", 10)
+		require.NoError(t, err)
+		require.True(t, x.Ready)
+		x.Closed, x.Outcome = true, syncengine.SettledReleased
+		require.NoError(t, tx.PutQuarantined(x))
+		require.Equal(t, []int64{9}, parked(tx, "dev-1", 0, 9))
+		require.Equal(t, []int64{9}, on(tx, "dev-1", 5))
+		require.Equal(t, []int64{1}, ready(tx, 9))
+		require.Error(t, tx.Savepoint(func() error {
+			require.NoError(t, tx.MarkReady([]syncengine.RowID{id(2)}))
+			require.Equal(t, []int64{9, 1}, ready(tx, 9))
+			return errOurs
+		}))
+		require.Equal(t, []int64{1}, ready(tx, 9), "undone with its savepoint")
+	})
+	view(t, o.Store, func(tx syncengine.ReadTx) { require.Equal(t, []int64{1}, ready(tx, 9)) })
+}
+
 func testSteps(t *testing.T, open func(t *testing.T) Opened) {
 	o := open(t)
 	step := func(n int64) syncengine.Step { return syncengine.Step{Row: id(int(n)), Number: n, State: "s"} }

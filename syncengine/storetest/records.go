@@ -98,7 +98,7 @@ func kinds() []kind {
 			func(tx syncengine.ReadTx) (*syncengine.Move, error) { return first(tx.Moves("person", id(1), 0)) }),
 		kindOf("Message", func(v int) *syncengine.Message {
 			return &syncengine.Message{Device: "dev-1", Number: 4, Kind: syncengine.MessageDecided, Seq: int64(v),
-				Conflict: syncengine.ConflictRef{ID: "9-1", Key: conflictKey}, Author: "acc-2", Choice: syncengine.ChoiceKeep}
+				Conflict: syncengine.ConflictRef{ID: "9-1", Key: conflictKey}, Author: "acc-2", Choice: syncengine.ChoiceKeep, N: 5, Reason: "重复"}
 		}, func(tx syncengine.Tx, m *syncengine.Message) error { return tx.PutMessage(*m) },
 			func(tx syncengine.ReadTx) (*syncengine.Message, error) { return first(tx.Inbox("dev-1", 0, 9)) }),
 		history, audit,
@@ -168,12 +168,22 @@ func changeset(v int) *syncengine.Changeset {
 				Conflict: "9-1", Choice: syncengine.ChoiceTake, Shown: []syncengine.WriteID{{Device: "dev-2", N: 4}},
 				Take: syncengine.WriteID{Device: "dev-2", N: 4}, Values: one, Reason: "because\x00of",
 			}},
+			{Table: "place", Row: id(3), Op: syncengine.OpDecide, Decide: &syncengine.Decision{
+				Choice: syncengine.ChoiceRelease, Quarantined: syncengine.WriteID{Device: "dev-2", N: 5}, Survivor: id(1),
+				Retired: []syncengine.RowID{id(2), id(4)}, Picks: []syncengine.Pick{{Cell: "name", Row: id(2)}},
+			}},
 		},
 	}
 }
 
 func quarantined(v int) *syncengine.Quarantined {
-	return &syncengine.Quarantined{Device: "dev-1", N: 7, Changeset: changeset(v), Verdict: *verdict(1), Received: int64(v)}
+	return &syncengine.Quarantined{
+		Device: "dev-1", N: 7, Changeset: changeset(v), Verdict: *verdict(1), Received: int64(v), At: -4, Suspect: v%2 == 1, Scope: "g1",
+		Awaits: id(6), Ready: v%2 == 0, Present: verdict(1).Reason, Outcome: syncengine.SettledDismissed, Seq: 12, By: "acc-3", Why: "重复",
+		Overtaken: []syncengine.Overtaken{
+			{Table: "person", Row: id(8), Cell: "name"}, {Table: "person", Row: id(8), Cell: "tags", Elements: []string{"a", ""}}, {Table: "place", Row: id(9)},
+		},
+	}
 }
 
 func conflict(v int) *syncengine.Conflict {

@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(t *testing.T) Opened) {
 		{"Moves", testMoves},
 		{"Conflicts", testConflicts},
 		{"AwaitedRow", testAwaited},
+		{"Parked", testParked},
 		{"Steps", testSteps},
 		{"Inbox", testInbox},
 		{"History", testHistory},

@@ -167,6 +167,16 @@ func decisionToWire(d *se.Decision) *Decision {
 	if d.Take != (se.WriteID{}) {
 		p.Take = &WriteID{Device: d.Take.Device, N: d.Take.N}
 	}
+	if d.Quarantined != (se.WriteID{}) {
+		p.Quarantined = &WriteID{Device: d.Quarantined.Device, N: d.Quarantined.N}
+	}
+	p.Survivor = string(d.Survivor)
+	for _, r := range d.Retired {
+		p.Retired = append(p.Retired, string(r))
+	}
+	for _, x := range d.Picks {
+		p.Picks = append(p.Picks, &Pick{Cell: x.Cell, Row: string(x.Row)})
+	}
 	for _, w := range d.Shown {
 		p.Shown = append(p.Shown, &WriteID{Device: w.Device, N: w.N})
 	}
@@ -179,11 +189,18 @@ func decisionFromWire(p *Decision) (*se.Decision, error) {
 	}
 	var c checks
 	d := &se.Decision{
-		Conflict: c.name("conflict", p.GetConflict()),
+		Conflict: c.text("conflict", p.GetConflict(), maxName),
 		Choice:   se.Choice(c.name("choice", p.GetChoice())),
 		Values:   c.values("values", p.GetValues()),
 		Reason:   c.text("reason", p.GetReason(), maxText),
 	}
+	if q := p.GetQuarantined(); q != nil {
+		d.Quarantined = se.WriteID{Device: c.name("quarantined.device", q.GetDevice()), N: c.atLeast("quarantined.n", q.GetN(), 1)}
+	}
+	if (d.Conflict == "") == (d.Quarantined == se.WriteID{}) {
+		c.fail("conflict", "or quarantined must be given, and not both")
+	}
+	c.rows(p, d)
 	if t := p.GetTake(); t != nil {
 		d.Take = se.WriteID{Device: c.name("take.device", t.GetDevice()), N: c.atLeast("take.n", t.GetN(), 1)}
 	}
@@ -196,4 +213,17 @@ func decisionFromWire(p *Decision) (*se.Decision, error) {
 		d.Shown = append(d.Shown, id)
 	}
 	return d, c.err
+}
+
+// rows reads which rows a merge or a split is about.
+func (c *checks) rows(p *Decision, d *se.Decision) {
+	if p.GetSurvivor() != "" {
+		d.Survivor = se.RowID(c.uuid("survivor", p.GetSurvivor()))
+	}
+	for i, r := range p.GetRetired() {
+		d.Retired = append(d.Retired, se.RowID(c.uuid(item("retired", i), r)))
+	}
+	for i, x := range p.GetPicks() {
+		d.Picks = append(d.Picks, se.Pick{Cell: c.name(item("picks", i)+".cell", x.GetCell()), Row: se.RowID(c.uuid(item("picks", i)+".row", x.GetRow()))})
+	}
 }

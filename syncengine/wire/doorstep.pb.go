@@ -1746,9 +1746,9 @@ func (*Value_RawText) isValue_Kind() {}
 // Decision is a supervisor's choice on a conflict.
 type Decision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Id of the conflict.
+	// Id of the conflict; empty in a decision on a quarantined changeset.
 	Conflict string `protobuf:"bytes,1,opt,name=conflict,proto3" json:"conflict,omitempty"`
-	// Word: keep, take, set, both, renumber.
+	// Word: keep, take, set, both, renumber, merge, split; on a quarantined changeset: release, dismiss.
 	Choice string `protobuf:"bytes,2,opt,name=choice,proto3" json:"choice,omitempty"`
 	// The candidates that the screen showed.
 	Shown []*WriteID `protobuf:"bytes,3,rep,name=shown,proto3" json:"shown,omitempty"`
@@ -1757,7 +1757,15 @@ type Decision struct {
 	// Set: the values of the cell's columns.
 	Values []*Value `protobuf:"bytes,5,rep,name=values,proto3" json:"values,omitempty"`
 	// Why, for the record.
-	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Release and dismiss: the quarantined changeset.
+	Quarantined *WriteID `protobuf:"bytes,7,opt,name=quarantined,proto3" json:"quarantined,omitempty"`
+	// Merge: id of the row that stays.
+	Survivor string `protobuf:"bytes,8,opt,name=survivor,proto3" json:"survivor,omitempty"`
+	// Merge: ids of the rows that become it; split: of the rows that come back.
+	Retired []string `protobuf:"bytes,9,rep,name=retired,proto3" json:"retired,omitempty"`
+	// Merge: cells that keep the value of another row than the survivor.
+	Picks         []*Pick `protobuf:"bytes,10,rep,name=picks,proto3" json:"picks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1834,6 +1842,88 @@ func (x *Decision) GetReason() string {
 	return ""
 }
 
+func (x *Decision) GetQuarantined() *WriteID {
+	if x != nil {
+		return x.Quarantined
+	}
+	return nil
+}
+
+func (x *Decision) GetSurvivor() string {
+	if x != nil {
+		return x.Survivor
+	}
+	return ""
+}
+
+func (x *Decision) GetRetired() []string {
+	if x != nil {
+		return x.Retired
+	}
+	return nil
+}
+
+func (x *Decision) GetPicks() []*Pick {
+	if x != nil {
+		return x.Picks
+	}
+	return nil
+}
+
+// Which row's value a cell keeps in a merge.
+type Pick struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Cell  string                 `protobuf:"bytes,1,opt,name=cell,proto3" json:"cell,omitempty"`
+	// Id of the row.
+	Row           string `protobuf:"bytes,2,opt,name=row,proto3" json:"row,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pick) Reset() {
+	*x = Pick{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pick) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pick) ProtoMessage() {}
+
+func (x *Pick) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pick.ProtoReflect.Descriptor instead.
+func (*Pick) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Pick) GetCell() string {
+	if x != nil {
+		return x.Cell
+	}
+	return ""
+}
+
+func (x *Pick) GetRow() string {
+	if x != nil {
+		return x.Row
+	}
+	return ""
+}
+
 // WriteID names a write by the changeset that it came in.
 type WriteID struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1847,7 +1937,7 @@ type WriteID struct {
 
 func (x *WriteID) Reset() {
 	*x = WriteID{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[15]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1859,7 +1949,7 @@ func (x *WriteID) String() string {
 func (*WriteID) ProtoMessage() {}
 
 func (x *WriteID) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[15]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1872,7 +1962,7 @@ func (x *WriteID) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteID.ProtoReflect.Descriptor instead.
 func (*WriteID) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{15}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WriteID) GetDevice() string {
@@ -1900,7 +1990,7 @@ type Verdicts struct {
 
 func (x *Verdicts) Reset() {
 	*x = Verdicts{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[16]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +2002,7 @@ func (x *Verdicts) String() string {
 func (*Verdicts) ProtoMessage() {}
 
 func (x *Verdicts) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[16]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +2015,7 @@ func (x *Verdicts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdicts.ProtoReflect.Descriptor instead.
 func (*Verdicts) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{16}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Verdicts) GetVerdicts() []*Verdict {
@@ -1958,7 +2048,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[17]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1970,7 +2060,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[17]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1983,7 +2073,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{17}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Verdict) GetN() int64 {
@@ -2056,7 +2146,7 @@ type Reason struct {
 
 func (x *Reason) Reset() {
 	*x = Reason{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[18]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2068,7 +2158,7 @@ func (x *Reason) String() string {
 func (*Reason) ProtoMessage() {}
 
 func (x *Reason) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[18]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2081,7 +2171,7 @@ func (x *Reason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reason.ProtoReflect.Descriptor instead.
 func (*Reason) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{18}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Reason) GetCode() string {
@@ -2139,7 +2229,7 @@ type ConflictRef struct {
 
 func (x *ConflictRef) Reset() {
 	*x = ConflictRef{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[19]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2151,7 +2241,7 @@ func (x *ConflictRef) String() string {
 func (*ConflictRef) ProtoMessage() {}
 
 func (x *ConflictRef) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[19]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2164,7 +2254,7 @@ func (x *ConflictRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConflictRef.ProtoReflect.Descriptor instead.
 func (*ConflictRef) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{19}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ConflictRef) GetId() string {
@@ -2198,7 +2288,7 @@ type ConflictKey struct {
 
 func (x *ConflictKey) Reset() {
 	*x = ConflictKey{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[20]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2210,7 +2300,7 @@ func (x *ConflictKey) String() string {
 func (*ConflictKey) ProtoMessage() {}
 
 func (x *ConflictKey) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[20]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2223,7 +2313,7 @@ func (x *ConflictKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConflictKey.ProtoReflect.Descriptor instead.
 func (*ConflictKey) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{20}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ConflictKey) GetKind() string {
@@ -2299,7 +2389,7 @@ type Delta struct {
 
 func (x *Delta) Reset() {
 	*x = Delta{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[21]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2311,7 +2401,7 @@ func (x *Delta) String() string {
 func (*Delta) ProtoMessage() {}
 
 func (x *Delta) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[21]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2324,7 +2414,7 @@ func (x *Delta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delta.ProtoReflect.Descriptor instead.
 func (*Delta) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{21}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Delta) GetView() string {
@@ -2464,7 +2554,7 @@ type DeltaItems struct {
 
 func (x *DeltaItems) Reset() {
 	*x = DeltaItems{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2476,7 +2566,7 @@ func (x *DeltaItems) String() string {
 func (*DeltaItems) ProtoMessage() {}
 
 func (x *DeltaItems) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2489,7 +2579,7 @@ func (x *DeltaItems) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeltaItems.ProtoReflect.Descriptor instead.
 func (*DeltaItems) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{22}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DeltaItems) GetItems() []*DeltaItem {
@@ -2523,7 +2613,7 @@ type Manifest struct {
 
 func (x *Manifest) Reset() {
 	*x = Manifest{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2535,7 +2625,7 @@ func (x *Manifest) String() string {
 func (*Manifest) ProtoMessage() {}
 
 func (x *Manifest) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2548,7 +2638,7 @@ func (x *Manifest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Manifest.ProtoReflect.Descriptor instead.
 func (*Manifest) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{23}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Manifest) GetId() string {
@@ -2617,7 +2707,7 @@ type ChunkSum struct {
 
 func (x *ChunkSum) Reset() {
 	*x = ChunkSum{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2629,7 +2719,7 @@ func (x *ChunkSum) String() string {
 func (*ChunkSum) ProtoMessage() {}
 
 func (x *ChunkSum) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2642,7 +2732,7 @@ func (x *ChunkSum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChunkSum.ProtoReflect.Descriptor instead.
 func (*ChunkSum) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{24}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ChunkSum) GetHash() []byte {
@@ -2694,7 +2784,7 @@ type DeltaItem struct {
 
 func (x *DeltaItem) Reset() {
 	*x = DeltaItem{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2706,7 +2796,7 @@ func (x *DeltaItem) String() string {
 func (*DeltaItem) ProtoMessage() {}
 
 func (x *DeltaItem) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2719,7 +2809,7 @@ func (x *DeltaItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeltaItem.ProtoReflect.Descriptor instead.
 func (*DeltaItem) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{25}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DeltaItem) GetSeq() int64 {
@@ -2777,7 +2867,7 @@ type CellValue struct {
 
 func (x *CellValue) Reset() {
 	*x = CellValue{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2789,7 +2879,7 @@ func (x *CellValue) String() string {
 func (*CellValue) ProtoMessage() {}
 
 func (x *CellValue) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2802,7 +2892,7 @@ func (x *CellValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CellValue.ProtoReflect.Descriptor instead.
 func (*CellValue) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{26}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CellValue) GetCell() string {
@@ -2830,7 +2920,7 @@ type Inbox struct {
 
 func (x *Inbox) Reset() {
 	*x = Inbox{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2842,7 +2932,7 @@ func (x *Inbox) String() string {
 func (*Inbox) ProtoMessage() {}
 
 func (x *Inbox) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2855,7 +2945,7 @@ func (x *Inbox) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inbox.ProtoReflect.Descriptor instead.
 func (*Inbox) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{27}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Inbox) GetMessages() []*InboxMessage {
@@ -2872,7 +2962,7 @@ type InboxMessage struct {
 	Device string `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
 	// 1, 2, 3 ... per device.
 	Number int64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
-	// Word: conflict, decided.
+	// Word: conflict, decided, ended, released, dismissed.
 	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Seq at which it was written.
 	Seq int64 `protobuf:"varint,4,opt,name=seq,proto3" json:"seq,omitempty"`
@@ -2881,14 +2971,16 @@ type InboxMessage struct {
 	// The other account concerned.
 	Author string `protobuf:"bytes,6,opt,name=author,proto3" json:"author,omitempty"`
 	// Decided: word for what was chosen.
-	Choice        string `protobuf:"bytes,7,opt,name=choice,proto3" json:"choice,omitempty"`
+	Choice string `protobuf:"bytes,7,opt,name=choice,proto3" json:"choice,omitempty"`
+	// Released and dismissed: what became of one of the device's changesets.
+	Settled       *Settled `protobuf:"bytes,8,opt,name=settled,proto3" json:"settled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2900,7 +2992,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2913,7 +3005,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{28}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *InboxMessage) GetDevice() string {
@@ -2965,6 +3057,68 @@ func (x *InboxMessage) GetChoice() string {
 	return ""
 }
 
+func (x *InboxMessage) GetSettled() *Settled {
+	if x != nil {
+		return x.Settled
+	}
+	return nil
+}
+
+// How a refused changeset ended.
+type Settled struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number.
+	N int64 `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`
+	// Why, in the words of who decided.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Settled) Reset() {
+	*x = Settled{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Settled) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Settled) ProtoMessage() {}
+
+func (x *Settled) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Settled.ProtoReflect.Descriptor instead.
+func (*Settled) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Settled) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *Settled) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // Seen tells how far the device has durably come. It is also its credit.
 type Seen struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2986,7 +3140,7 @@ type Seen struct {
 
 func (x *Seen) Reset() {
 	*x = Seen{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2998,7 +3152,7 @@ func (x *Seen) String() string {
 func (*Seen) ProtoMessage() {}
 
 func (x *Seen) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3011,7 +3165,7 @@ func (x *Seen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seen.ProtoReflect.Descriptor instead.
 func (*Seen) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{29}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Seen) GetFrames() int64 {
@@ -3071,7 +3225,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3083,7 +3237,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3096,7 +3250,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{30}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Notice) GetCode() string {
@@ -3242,14 +3396,22 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x04text\x18\x04 \x01(\tH\x00R\x04text\x12\x14\n" +
 	"\x04blob\x18\x05 \x01(\fH\x00R\x04blob\x12\x1b\n" +
 	"\braw_text\x18\x06 \x01(\fH\x00R\arawTextB\x06\n" +
-	"\x04kindJ\x04\b\a\x10\x10\"\xde\x01\n" +
+	"\x04kindJ\x04\b\a\x10\x10\"\xf5\x02\n" +
 	"\bDecision\x12\x1a\n" +
 	"\bconflict\x18\x01 \x01(\tR\bconflict\x12\x16\n" +
 	"\x06choice\x18\x02 \x01(\tR\x06choice\x12*\n" +
 	"\x05shown\x18\x03 \x03(\v2\x14.doorstep.v1.WriteIDR\x05shown\x12(\n" +
 	"\x04take\x18\x04 \x01(\v2\x14.doorstep.v1.WriteIDR\x04take\x12*\n" +
 	"\x06values\x18\x05 \x03(\v2\x12.doorstep.v1.ValueR\x06values\x12\x16\n" +
-	"\x06reason\x18\x06 \x01(\tR\x06reasonJ\x04\b\a\x10\x10\"/\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x126\n" +
+	"\vquarantined\x18\a \x01(\v2\x14.doorstep.v1.WriteIDR\vquarantined\x12\x1a\n" +
+	"\bsurvivor\x18\b \x01(\tR\bsurvivor\x12\x18\n" +
+	"\aretired\x18\t \x03(\tR\aretired\x12'\n" +
+	"\x05picks\x18\n" +
+	" \x03(\v2\x11.doorstep.v1.PickR\x05picksJ\x04\b\v\x10\x10\"2\n" +
+	"\x04Pick\x12\x12\n" +
+	"\x04cell\x18\x01 \x01(\tR\x04cell\x12\x10\n" +
+	"\x03row\x18\x02 \x01(\tR\x03rowJ\x04\b\x03\x10\x10\"/\n" +
 	"\aWriteID\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\f\n" +
 	"\x01n\x18\x02 \x01(\x03R\x01n\"<\n" +
@@ -3325,7 +3487,7 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x04cell\x18\x01 \x01(\tR\x04cell\x12*\n" +
 	"\x06values\x18\x02 \x03(\v2\x12.doorstep.v1.ValueR\x06values\">\n" +
 	"\x05Inbox\x125\n" +
-	"\bmessages\x18\x01 \x03(\v2\x19.doorstep.v1.InboxMessageR\bmessages\"\xd0\x01\n" +
+	"\bmessages\x18\x01 \x03(\v2\x19.doorstep.v1.InboxMessageR\bmessages\"\x80\x02\n" +
 	"\fInboxMessage\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x03R\x06number\x12\x12\n" +
@@ -3333,7 +3495,11 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x03seq\x18\x04 \x01(\x03R\x03seq\x124\n" +
 	"\bconflict\x18\x05 \x01(\v2\x18.doorstep.v1.ConflictRefR\bconflict\x12\x16\n" +
 	"\x06author\x18\x06 \x01(\tR\x06author\x12\x16\n" +
-	"\x06choice\x18\a \x01(\tR\x06choiceJ\x04\b\b\x10\x15\"\x92\x01\n" +
+	"\x06choice\x18\a \x01(\tR\x06choice\x12.\n" +
+	"\asettled\x18\b \x01(\v2\x14.doorstep.v1.SettledR\asettledJ\x04\b\t\x10\x15\"5\n" +
+	"\aSettled\x12\f\n" +
+	"\x01n\x18\x01 \x01(\x03R\x01n\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reasonJ\x04\b\x03\x10\x10\"\x92\x01\n" +
 	"\x04Seen\x12\x16\n" +
 	"\x06frames\x18\x01 \x01(\x03R\x06frames\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x03R\x05epoch\x12\x16\n" +
@@ -3377,7 +3543,7 @@ func file_syncengine_wire_doorstep_proto_rawDescGZIP() []byte {
 }
 
 var file_syncengine_wire_doorstep_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_syncengine_wire_doorstep_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_syncengine_wire_doorstep_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_syncengine_wire_doorstep_proto_goTypes = []any{
 	(Op)(0),              // 0: doorstep.v1.Op
 	(VerdictKind)(0),     // 1: doorstep.v1.VerdictKind
@@ -3397,33 +3563,35 @@ var file_syncengine_wire_doorstep_proto_goTypes = []any{
 	(*Operation)(nil),    // 15: doorstep.v1.Operation
 	(*Value)(nil),        // 16: doorstep.v1.Value
 	(*Decision)(nil),     // 17: doorstep.v1.Decision
-	(*WriteID)(nil),      // 18: doorstep.v1.WriteID
-	(*Verdicts)(nil),     // 19: doorstep.v1.Verdicts
-	(*Verdict)(nil),      // 20: doorstep.v1.Verdict
-	(*Reason)(nil),       // 21: doorstep.v1.Reason
-	(*ConflictRef)(nil),  // 22: doorstep.v1.ConflictRef
-	(*ConflictKey)(nil),  // 23: doorstep.v1.ConflictKey
-	(*Delta)(nil),        // 24: doorstep.v1.Delta
-	(*DeltaItems)(nil),   // 25: doorstep.v1.DeltaItems
-	(*Manifest)(nil),     // 26: doorstep.v1.Manifest
-	(*ChunkSum)(nil),     // 27: doorstep.v1.ChunkSum
-	(*DeltaItem)(nil),    // 28: doorstep.v1.DeltaItem
-	(*CellValue)(nil),    // 29: doorstep.v1.CellValue
-	(*Inbox)(nil),        // 30: doorstep.v1.Inbox
-	(*InboxMessage)(nil), // 31: doorstep.v1.InboxMessage
-	(*Seen)(nil),         // 32: doorstep.v1.Seen
-	(*Notice)(nil),       // 33: doorstep.v1.Notice
+	(*Pick)(nil),         // 18: doorstep.v1.Pick
+	(*WriteID)(nil),      // 19: doorstep.v1.WriteID
+	(*Verdicts)(nil),     // 20: doorstep.v1.Verdicts
+	(*Verdict)(nil),      // 21: doorstep.v1.Verdict
+	(*Reason)(nil),       // 22: doorstep.v1.Reason
+	(*ConflictRef)(nil),  // 23: doorstep.v1.ConflictRef
+	(*ConflictKey)(nil),  // 24: doorstep.v1.ConflictKey
+	(*Delta)(nil),        // 25: doorstep.v1.Delta
+	(*DeltaItems)(nil),   // 26: doorstep.v1.DeltaItems
+	(*Manifest)(nil),     // 27: doorstep.v1.Manifest
+	(*ChunkSum)(nil),     // 28: doorstep.v1.ChunkSum
+	(*DeltaItem)(nil),    // 29: doorstep.v1.DeltaItem
+	(*CellValue)(nil),    // 30: doorstep.v1.CellValue
+	(*Inbox)(nil),        // 31: doorstep.v1.Inbox
+	(*InboxMessage)(nil), // 32: doorstep.v1.InboxMessage
+	(*Settled)(nil),      // 33: doorstep.v1.Settled
+	(*Seen)(nil),         // 34: doorstep.v1.Seen
+	(*Notice)(nil),       // 35: doorstep.v1.Notice
 }
 var file_syncengine_wire_doorstep_proto_depIdxs = []int32{
 	4,  // 0: doorstep.v1.Envelope.hello:type_name -> doorstep.v1.Hello
 	8,  // 1: doorstep.v1.Envelope.welcome:type_name -> doorstep.v1.Welcome
 	11, // 2: doorstep.v1.Envelope.push:type_name -> doorstep.v1.Push
-	19, // 3: doorstep.v1.Envelope.verdicts:type_name -> doorstep.v1.Verdicts
-	24, // 4: doorstep.v1.Envelope.delta:type_name -> doorstep.v1.Delta
-	30, // 5: doorstep.v1.Envelope.inbox:type_name -> doorstep.v1.Inbox
-	32, // 6: doorstep.v1.Envelope.seen:type_name -> doorstep.v1.Seen
-	33, // 7: doorstep.v1.Envelope.notice:type_name -> doorstep.v1.Notice
-	26, // 8: doorstep.v1.Envelope.manifest:type_name -> doorstep.v1.Manifest
+	20, // 3: doorstep.v1.Envelope.verdicts:type_name -> doorstep.v1.Verdicts
+	25, // 4: doorstep.v1.Envelope.delta:type_name -> doorstep.v1.Delta
+	31, // 5: doorstep.v1.Envelope.inbox:type_name -> doorstep.v1.Inbox
+	34, // 6: doorstep.v1.Envelope.seen:type_name -> doorstep.v1.Seen
+	35, // 7: doorstep.v1.Envelope.notice:type_name -> doorstep.v1.Notice
+	27, // 8: doorstep.v1.Envelope.manifest:type_name -> doorstep.v1.Manifest
 	5,  // 9: doorstep.v1.Hello.staged:type_name -> doorstep.v1.StagedScope
 	6,  // 10: doorstep.v1.StagedScope.after:type_name -> doorstep.v1.Position
 	9,  // 11: doorstep.v1.Welcome.grants:type_name -> doorstep.v1.Grant
@@ -3438,33 +3606,36 @@ var file_syncengine_wire_doorstep_proto_depIdxs = []int32{
 	16, // 20: doorstep.v1.CellWrite.values:type_name -> doorstep.v1.Value
 	15, // 21: doorstep.v1.CellWrite.operation:type_name -> doorstep.v1.Operation
 	16, // 22: doorstep.v1.Operation.add:type_name -> doorstep.v1.Value
-	18, // 23: doorstep.v1.Decision.shown:type_name -> doorstep.v1.WriteID
-	18, // 24: doorstep.v1.Decision.take:type_name -> doorstep.v1.WriteID
+	19, // 23: doorstep.v1.Decision.shown:type_name -> doorstep.v1.WriteID
+	19, // 24: doorstep.v1.Decision.take:type_name -> doorstep.v1.WriteID
 	16, // 25: doorstep.v1.Decision.values:type_name -> doorstep.v1.Value
-	20, // 26: doorstep.v1.Verdicts.verdicts:type_name -> doorstep.v1.Verdict
-	1,  // 27: doorstep.v1.Verdict.kind:type_name -> doorstep.v1.VerdictKind
-	21, // 28: doorstep.v1.Verdict.reason:type_name -> doorstep.v1.Reason
-	22, // 29: doorstep.v1.Verdict.conflicts:type_name -> doorstep.v1.ConflictRef
-	16, // 30: doorstep.v1.Reason.current:type_name -> doorstep.v1.Value
-	23, // 31: doorstep.v1.ConflictRef.key:type_name -> doorstep.v1.ConflictKey
-	7,  // 32: doorstep.v1.Delta.from:type_name -> doorstep.v1.Base
-	28, // 33: doorstep.v1.Delta.items:type_name -> doorstep.v1.DeltaItem
-	6,  // 34: doorstep.v1.Delta.start:type_name -> doorstep.v1.Position
-	6,  // 35: doorstep.v1.Delta.after:type_name -> doorstep.v1.Position
-	5,  // 36: doorstep.v1.Delta.scopes:type_name -> doorstep.v1.StagedScope
-	7,  // 37: doorstep.v1.Delta.to:type_name -> doorstep.v1.Base
-	28, // 38: doorstep.v1.DeltaItems.items:type_name -> doorstep.v1.DeltaItem
-	27, // 39: doorstep.v1.Manifest.chunks:type_name -> doorstep.v1.ChunkSum
-	2,  // 40: doorstep.v1.DeltaItem.kind:type_name -> doorstep.v1.DeltaKind
-	29, // 41: doorstep.v1.DeltaItem.cells:type_name -> doorstep.v1.CellValue
-	16, // 42: doorstep.v1.CellValue.values:type_name -> doorstep.v1.Value
-	31, // 43: doorstep.v1.Inbox.messages:type_name -> doorstep.v1.InboxMessage
-	22, // 44: doorstep.v1.InboxMessage.conflict:type_name -> doorstep.v1.ConflictRef
-	45, // [45:45] is the sub-list for method output_type
-	45, // [45:45] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	19, // 26: doorstep.v1.Decision.quarantined:type_name -> doorstep.v1.WriteID
+	18, // 27: doorstep.v1.Decision.picks:type_name -> doorstep.v1.Pick
+	21, // 28: doorstep.v1.Verdicts.verdicts:type_name -> doorstep.v1.Verdict
+	1,  // 29: doorstep.v1.Verdict.kind:type_name -> doorstep.v1.VerdictKind
+	22, // 30: doorstep.v1.Verdict.reason:type_name -> doorstep.v1.Reason
+	23, // 31: doorstep.v1.Verdict.conflicts:type_name -> doorstep.v1.ConflictRef
+	16, // 32: doorstep.v1.Reason.current:type_name -> doorstep.v1.Value
+	24, // 33: doorstep.v1.ConflictRef.key:type_name -> doorstep.v1.ConflictKey
+	7,  // 34: doorstep.v1.Delta.from:type_name -> doorstep.v1.Base
+	29, // 35: doorstep.v1.Delta.items:type_name -> doorstep.v1.DeltaItem
+	6,  // 36: doorstep.v1.Delta.start:type_name -> doorstep.v1.Position
+	6,  // 37: doorstep.v1.Delta.after:type_name -> doorstep.v1.Position
+	5,  // 38: doorstep.v1.Delta.scopes:type_name -> doorstep.v1.StagedScope
+	7,  // 39: doorstep.v1.Delta.to:type_name -> doorstep.v1.Base
+	29, // 40: doorstep.v1.DeltaItems.items:type_name -> doorstep.v1.DeltaItem
+	28, // 41: doorstep.v1.Manifest.chunks:type_name -> doorstep.v1.ChunkSum
+	2,  // 42: doorstep.v1.DeltaItem.kind:type_name -> doorstep.v1.DeltaKind
+	30, // 43: doorstep.v1.DeltaItem.cells:type_name -> doorstep.v1.CellValue
+	16, // 44: doorstep.v1.CellValue.values:type_name -> doorstep.v1.Value
+	32, // 45: doorstep.v1.Inbox.messages:type_name -> doorstep.v1.InboxMessage
+	23, // 46: doorstep.v1.InboxMessage.conflict:type_name -> doorstep.v1.ConflictRef
+	33, // 47: doorstep.v1.InboxMessage.settled:type_name -> doorstep.v1.Settled
+	48, // [48:48] is the sub-list for method output_type
+	48, // [48:48] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_syncengine_wire_doorstep_proto_init() }
@@ -3497,7 +3668,7 @@ func file_syncengine_wire_doorstep_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_syncengine_wire_doorstep_proto_rawDesc), len(file_syncengine_wire_doorstep_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   31,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

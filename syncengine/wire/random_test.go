@@ -78,6 +78,15 @@ var (
 		if rapid.Bool().Draw(t, "take") {
 			d.Take = writeID.Draw(t, "take")
 		}
+		switch rapid.IntRange(0, 3).Draw(t, "more") {
+		case 0:
+			d.Conflict, d.Choice, d.Quarantined = "", se.ChoiceRelease, writeID.Draw(t, "quarantined")
+		case 1:
+			d.Choice, d.Survivor = se.ChoiceMerge, se.RowID(uuid.Draw(t, "survivor"))
+			row := rapid.Custom(func(t *rapid.T) se.RowID { return se.RowID(uuid.Draw(t, "row")) })
+			d.Retired = list(row, 0, 3).Draw(t, "retired")
+			d.Picks = list(rapid.Custom(func(t *rapid.T) se.Pick { return se.Pick{Cell: name.Draw(t, "cell"), Row: row.Draw(t, "row")} }), 0, 2).Draw(t, "picks")
+		}
 		return d
 	})
 	cellWrite = rapid.Custom(func(t *rapid.T) se.CellWrite {
@@ -188,10 +197,14 @@ var (
 			return &session.Delta{Delta: d}
 		case 5:
 			return &session.Inbox{Messages: list(rapid.Custom(func(t *rapid.T) se.Message {
-				return se.Message{
+				m := se.Message{
 					Device: uuid.Draw(t, "device"), Number: number.Draw(t, "number")/2 + 1, Kind: se.MessageDecided,
 					Seq: number.Draw(t, "seq"), Conflict: conflict.Draw(t, "conflict"), Author: maybe.Draw(t, "author"), Choice: se.ChoiceBoth,
 				}
+				if rapid.Bool().Draw(t, "settled") {
+					m.Kind, m.N, m.Reason = se.MessageDismissed, number.Draw(t, "n")/2+1, text.Draw(t, "reason")
+				}
+				return m
 			}), 0, 3).Draw(t, "messages")}
 		case 7:
 			return &session.Manifest{Manifest: se.Manifest{

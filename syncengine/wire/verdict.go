@@ -110,10 +110,14 @@ func conflictFromWire(p *ConflictRef) (se.ConflictRef, error) {
 func inboxToWire(list []se.Message) *Inbox {
 	p := &Inbox{}
 	for _, m := range list {
-		p.Messages = append(p.Messages, &InboxMessage{
+		x := &InboxMessage{
 			Device: m.Device, Number: m.Number, Kind: string(m.Kind), Seq: m.Seq,
 			Conflict: conflictToWire(m.Conflict), Author: m.Author, Choice: string(m.Choice),
-		})
+		}
+		if m.N != 0 {
+			x.Settled = &Settled{N: m.N, Reason: m.Reason}
+		}
+		p.Messages = append(p.Messages, x)
 	}
 	return p
 }
@@ -125,7 +129,13 @@ func inboxFromWire(p *Inbox) (session.Message, error) {
 		var of checks
 		ref, err := conflictFromWire(x.GetConflict())
 		of.in("conflict", err)
+		var n int64
+		if s := x.GetSettled(); s != nil {
+			n = of.atLeast("settled.n", s.GetN(), 1)
+		}
 		m.Messages = append(m.Messages, se.Message{
+			N:        n,
+			Reason:   of.text("settled.reason", x.GetSettled().GetReason(), maxText),
 			Device:   of.text("device", x.GetDevice(), maxName),
 			Number:   of.atLeast("number", x.GetNumber(), 1),
 			Kind:     se.MessageKind(of.name("kind", x.GetKind())),
