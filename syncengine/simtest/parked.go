@@ -210,3 +210,22 @@ func (w *World) home() {
 	}
 	w.centre.ring()
 }
+
+// refersToDismissed tells whether a set refers to a row of a changeset that a supervisor dismissed: it never will be.
+func (o *oracle) refersToDismissed(s *set) bool {
+	for _, q := range o.quarant {
+		if q.Outcome != se.SettledDismissed {
+			continue
+		}
+		for _, made := range q.Changeset.Changes {
+			for i := range s.changes {
+				for _, w := range s.changes[i].cells {
+					if made.Op == se.OpInsert && len(w.vals) == 1 && w.vals[0].Str() == string(made.Row) {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}
