@@ -155,6 +155,9 @@ func (g *ingest) decideDelete(i int, c *Change, t *schema.Table, con *Conflict) 
 	if len(edit) == 0 || dead == nil {
 		return reject(CodeBadDecision, c, "", "candidate")
 	}
+	if dead.Bare() {
+		return reject(CodeBadDecision, c, "", "forgotten") // nothing is left to restore: it must be entered anew
+	}
 	was, row := CopyRow(dead.Row), dead.Row
 	row.Inserted, row.Seq = g.seq, g.seq
 	for k, def := range t.Cells {

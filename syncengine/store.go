@@ -60,6 +60,10 @@ type ReadTx interface {
 	Moves(table string, id RowID, after int64) ([]Move, error)
 	// Inbox lists messages to a device after a number, oldest first.
 	Inbox(device string, after int64, limit int) ([]Message, error)
+	// Devices lists devices with id > after, in order of id, at most limit.
+	Devices(after string, limit int) ([]Device, error)
+	// OldDead lists dead ids that died at or below a seq and whose content is not forgotten, in order, after a place.
+	OldDead(upTo int64, after DeadAt, limit int) ([]DeadAt, error)
 	// History lists entries with seq > after in order, at most limit.
 	History(after int64, limit int) ([]Entry, error)
 	// RowHistory lists the entries that name a row (Entry.Rows) with seq < before, all for 0, newest first, at most limit.
@@ -98,6 +102,13 @@ type Tx interface {
 	AppendAudit(AuditEvent) error
 	// PutRestore keeps the beginning of an epoch.
 	PutRestore(Restore) error
+
+	// StripDead forgets what a dead row held: see Dead.Strip. The id stays dead.
+	StripDead(table string, id RowID) error
+	// PruneMoves forgets moves at or below a seq, the oldest first, at most limit, and tells how many.
+	PruneMoves(upTo int64, limit int) (int, error)
+	// PruneInbox forgets messages to a device up to a number, the oldest first, at most limit, and tells how many.
+	PruneInbox(device string, upTo int64, limit int) (int, error)
 }
 
 // Head is the county's place in its one order.
@@ -122,6 +133,9 @@ type Device struct {
 	At      int64 // effective time of LastN: the next one is never below it
 	Inbox   int64 // number of the last message made for it
 	Acked   int64 // seq up to which it has taken what the centre sent, as far as the centre heard; 0 = nothing yet
+	Cursor  int64 // seq of its cursor when it was last heard of, 0 = it had none of this epoch
+	Heard   int64 // when that was, centre's clock, ms; 0 = never
+	Taken   int64 // number of the last message that it said to have stored
 	Console bool  // a console session of the centre rather than a replica
 
 	Parent string // device that its replica was copied from, "" for none
@@ -147,7 +161,7 @@ type Dead struct {
 	Seq   int64
 	Epoch int64
 	By    Write // who deleted it: Values is nil
-	Row   *Row  // as it was; kept so that a decision can restore it
+	Row   *Row  // as it was; kept so that a decision can restore it. Once it is bare, its cells are empty
 }
 
 // Move is a row's leaving a scope or a door.

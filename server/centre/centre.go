@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/doorstep-sync/doorstep/syncengine"
@@ -46,6 +47,9 @@ type Centre struct {
 	stop   chan struct{}
 	done   chan struct{}
 
+	mu    sync.Mutex
+	heard map[string]syncengine.Heard // not yet written; guarded by mu
+
 	building chan struct{} // capacity: snapshots that are read and packed at once
 }
 
@@ -65,7 +69,7 @@ func New(engine *syncengine.Engine, store syncengine.Store, opts Options) *Centr
 	c := &Centre{
 		engine: engine, store: store, opts: opts,
 		queue: make(chan *request), more: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
-		building: make(chan struct{}, 1),
+		heard: map[string]syncengine.Heard{}, building: make(chan struct{}, 1),
 	}
 	go c.commit()
 	return c
@@ -124,6 +128,9 @@ func (c *Centre) Welcome(h syncengine.Hello) (*syncengine.Welcome, error) {
 		w, err = c.engine.Welcome(tx, h, c.Now())
 		return err
 	})
+	if err == nil {
+		c.hear(h)
+	}
 	return w, err
 }
 

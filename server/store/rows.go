@@ -169,7 +169,7 @@ func (t *tx) Kill(d *syncengine.Dead) error {
 		scope = d.Row.Scope
 	}
 	if err := t.exec(`INSERT INTO dead (county, tbl, id, seq, epoch, scope, body) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (county, tbl, id) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch, scope = excluded.scope, body = excluded.body`,
+		ON CONFLICT (county, tbl, id) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch, scope = excluded.scope, body = excluded.body, bare = 0`,
 		t.s.county, d.Table, string(d.ID), d.Seq, d.Epoch, scope, encodeDead(d, tb.layout)); err != nil {
 		return fmt.Errorf("kill %s/%s: %w", d.Table, d.ID, err)
 	}

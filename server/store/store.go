@@ -133,9 +133,9 @@ func (t *readTx) one(each func(row) error, query string, args ...any) (found boo
 
 func (t *readTx) readHead() error {
 	found, err := t.one(func(r row) error {
-		t.head = syncengine.Head{Epoch: r.int(0), Seq: r.int(1), History: toHash(r.blob(2)), HLC: hlc.Timestamp(r.int(3))}
+		t.head = syncengine.Head{Epoch: r.int(0), Seq: r.int(1), History: toHash(r.blob(2)), HLC: hlc.Timestamp(r.int(3)), Floor: r.int(4)}
 		return nil
-	}, `SELECT epoch, seq, history, hlc FROM county WHERE id = $1`, t.s.county)
+	}, `SELECT epoch, seq, history, hlc, floor FROM county WHERE id = $1`, t.s.county)
 	if err == nil && !found {
 		err = fmt.Errorf("the county %d has no head row", t.s.county)
 	}

@@ -41,8 +41,8 @@ func (t *tx) commit() error {
 	}
 	if t.changed {
 		h := &t.head
-		if err := t.exec(`UPDATE county SET epoch = $1, seq = $2, history = $3, hlc = $4 WHERE id = $5`,
-			h.Epoch, h.Seq, h.History[:], int64(h.HLC), t.s.county); err != nil {
+		if err := t.exec(`UPDATE county SET epoch = $1, seq = $2, history = $3, hlc = $4, floor = $5 WHERE id = $6`,
+			h.Epoch, h.Seq, h.History[:], int64(h.HLC), h.Floor, t.s.county); err != nil {
 			return fmt.Errorf("write head: %w", err)
 		}
 	}

@@ -13,6 +13,7 @@ type table struct {
 	def     *schema.Table
 	rows    map[syncengine.RowID]*syncengine.Row
 	dead    map[syncengine.RowID]*syncengine.Dead
+	bare    map[syncengine.RowID]bool        // dead ids whose content is forgotten
 	natural sorted[string, syncengine.RowID] // by scope and values
 	idem    sorted[string, syncengine.RowID] // by values
 	refs    sorted[ref, syncengine.RowID]
@@ -38,9 +39,9 @@ type place struct {
 func newTable(def *schema.Table) *table {
 	byID := func(a, b syncengine.RowID) int { return strings.Compare(string(a), string(b)) }
 	t := &table{
-		def:     def,
-		rows:    map[syncengine.RowID]*syncengine.Row{},
-		dead:    map[syncengine.RowID]*syncengine.Dead{},
+		def:  def,
+		rows: map[syncengine.RowID]*syncengine.Row{},
+		dead: map[syncengine.RowID]*syncengine.Dead{}, bare: map[syncengine.RowID]bool{},
 		natural: newSorted[string](byID),
 		idem:    newSorted[string](byID),
 		refs:    newSorted[ref](byID),

@@ -72,6 +72,7 @@ func (t *tx) dropDead(tb *table, id syncengine.RowID) {
 		t.state.streams.remove(t, old.Row.Scope, syncengine.DeadItem(old))
 	}
 	drop(t, tb.dead, id)
+	drop(t, tb.bare, id)
 }
 
 func (t *tx) PutVerdict(device string, v syncengine.Verdict) error {

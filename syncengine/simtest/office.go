@@ -20,6 +20,7 @@ type office struct {
 	life    int // counts crashes
 
 	snapshots *snapshots
+	retention *retention
 }
 
 func newOffice(w *World) *office {
@@ -146,6 +147,9 @@ func (o *office) open(c *conn, e *session.Open) {
 		welcome, err = o.w.engine.Welcome(tx, e.Hello, o.w.now)
 		return err
 	})
+	if welcome != nil {
+		o.retention.welcomed(&e.Hello, welcome)
+	}
 	code := session.NoticeCode("")
 	switch {
 	case errors.Is(err, se.ErrRevoked):
@@ -254,6 +258,19 @@ func (o *office) commit() {
 
 // engine commits; dead says that the process ended inside.
 func (o *office) engine(subs []se.Submission) (results []se.Result, dead bool) {
+	_, dead = o.guarded(func() error {
+		results = o.w.engine.Commit(o.w.store, subs)
+		return nil
+	})
+	if !dead && len(results) != len(subs) {
+		o.w.oracle.bad("P7", "%d changesets were judged, with %d results", len(subs), len(results))
+		return nil, true
+	}
+	return results, dead
+}
+
+// guarded runs something that commits; dead says that the process ended inside.
+func (o *office) guarded(fn func() error) (err error, dead bool) {
 	defer func() {
 		if r := recover(); r != nil {
 			if _, ok := r.(crashed); !ok {
@@ -262,12 +279,7 @@ func (o *office) engine(subs []se.Submission) (results []se.Result, dead bool) {
 			dead = true
 		}
 	}()
-	results = o.w.engine.Commit(o.w.store, subs)
-	if len(results) != len(subs) {
-		o.w.oracle.bad("P7", "%d changesets were judged, with %d results", len(subs), len(results))
-		return nil, true
-	}
-	return results, false
+	return fn(), false
 }
 
 // answer sends verdicts up to the first changeset that could not be judged.
@@ -315,6 +327,7 @@ func (o *office) crash() {
 	o.queue, o.held, o.writing, o.down = nil, nil, false, true
 	w.store.Crash()
 	o.snapshots.renew()
+	clear(o.retention.heard)
 	w.oracle.survived()
 	for _, c := range o.conns {
 		c.cenOpen, c.lost = false, true

@@ -118,6 +118,7 @@ func (w *World) build() {
 	}
 	w.store = watched{made(w.schema), w.oracle.committed, map[se.WriteID]bool{}}
 	w.centre = newOffice(w)
+	w.centre.retention = newRetention(w)
 	for range 6 {
 		w.places = append(w.places, w.newID())
 	}

@@ -58,6 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) Opened) {
 		{"History", testHistory},
 		{"HistoryOfARow", testRowHistory},
 		{"Audit", testAudit},
+		{"Prune", testPrune},
 		{"Principal", testPrincipal},
 		{"Epochs", testEpochs},
 	} {

@@ -40,6 +40,8 @@ type config struct {
 	CodeLife       time.Duration
 	HouseholdType  string
 	Quotas         syncengine.Quotas
+	Retention      time.Duration // 0 = for ever
+	SnapshotBytes  int
 	TLS            tlsConfig
 	RotateAfter    time.Duration // of signing keys; 0 = only by command
 }
@@ -218,6 +220,16 @@ func (s *source) check() (c config, err error) {
 	}
 	if c.Quotas, err = s.quotas(); err != nil {
 		return c, err
+	}
+	if n, err := strconv.Atoi(k.String("retention_days")); err != nil || n < 0 || n > 36500 {
+		return c, s.wrong("retention_days", "a whole number of days from 0 to 36500, 0 for ever")
+	} else {
+		c.Retention = time.Duration(n) * 24 * time.Hour
+	}
+	if n, err := strconv.Atoi(k.String("snapshots_mib")); err != nil || n < 1 || n > 65536 {
+		return c, s.wrong("snapshots_mib", "a whole number from 1 to 65536")
+	} else {
+		c.SnapshotBytes = n << 20
 	}
 	for _, d := range []struct {
 		key         string

@@ -25,6 +25,7 @@ type metrics struct {
 	sent     *prometheus.CounterVec
 	closed   *prometheus.CounterVec
 	answer   prometheus.Histogram
+	kept     kept
 }
 
 func newMetrics(openConflicts func(context.Context) (int, error)) *metrics {

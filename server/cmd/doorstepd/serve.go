@@ -89,6 +89,8 @@ func serve(ctx context.Context, c config, logger zerolog.Logger, now func() time
 	go func() { failed <- a.accept(l) }()
 	logger.Info().Str("listen", l.Addr().String()).Int64("county", c.County).Int("schema", a.schema.Version).Str("version", version).Msg("centre started")
 	ready(greeting{a.scheme() + l.Addr().String(), a.folder.path, code, version, a.fingerprint()})
+	keeping, enough := context.WithCancel(context.WithoutCancel(ctx))
+	kept := a.retain(keeping)
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)
 	defer signal.Stop(again)
@@ -112,6 +114,8 @@ func serve(ctx context.Context, c config, logger zerolog.Logger, now func() time
 		running = false
 	}
 	logger.Info().Msg("centre stops")
+	enough()
+	<-kept
 	err = errors.Join(err, a.stop())
 	logger.Info().Bool("in_order", err == nil).Msg("centre stopped")
 	return err

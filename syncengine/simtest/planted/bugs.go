@@ -1,7 +1,12 @@
 package planted
 
-// Bugs are those that issue 2 names.
-var Bugs = []Bug{
+import "slices"
+
+// Bugs are all that the simulation must find.
+var Bugs = slices.Concat(firstBugs, snapshotBugs)
+
+// firstBugs are those that issue 2 names.
+var firstBugs = []Bug{
 	{
 		Name: "no dedupe", File: "syncengine/ingest.go",
 		Old: `	case cs.N <= dev.LastN:
