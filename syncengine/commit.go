@@ -142,5 +142,7 @@ func (e *Engine) Welcome(tx ReadTx, h Hello, now int64) (*Welcome, error) {
 	if dev != nil {
 		w.LastN, w.Hash = dev.LastN, dev.Hash
 	}
+	w.Minimum, w.Drain = p.Minimum, p.Minimum.Drains(h.Schema, h.App, now)
+	w.Reset = w.Reset && !w.Drain
 	return w, nil
 }

@@ -117,18 +117,20 @@ func SamePlaces(a, b []StagedScope) bool {
 
 // Welcome is the centre's answer to Hello. It is sent again when the person's grants change.
 type Welcome struct {
-	Epoch  int64
-	Head   int64
-	Time   int64 // centre's clock, ms
-	View   string
-	Reset  bool // the cursor is not for this view: a snapshot follows, staged frames are forgotten
-	Grants []Grant
-	LastN  int64 // last n of this device that the centre has given a verdict
-	Hash   Hash  // of that changeset
-	Schema int
-	Limits Limits
-	HLC    hlc.Timestamp
-	Floor  int64 // what a replica has staged of a snapshot begun below this seq is forgotten
+	Epoch   int64
+	Head    int64
+	Time    int64 // centre's clock, ms
+	View    string
+	Reset   bool // the cursor is not for this view: a snapshot follows, staged frames are forgotten
+	Grants  []Grant
+	LastN   int64 // last n of this device that the centre has given a verdict
+	Hash    Hash  // of that changeset
+	Schema  int
+	Minimum Minimum // the county's; zero for none
+	Drain   bool    // the device is below it: it may send what it holds, and gets no rows
+	Limits  Limits
+	HLC     hlc.Timestamp
+	Floor   int64 // what a replica has staged of a snapshot begun below this seq is forgotten
 }
 
 // Limits are what the centre takes; a device checks them when it seals.

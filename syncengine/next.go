@@ -17,6 +17,8 @@ type NextRequest struct {
 	Budget int           // about how many bytes of rows to give at most
 	Pages  Pages         // sizes; the zero value is the usual ones
 
+	Schema    int // version of the replica's declarations, and App of its program, as its Hello said
+	App       string
 	Unpacks   bool       // the device takes packed chunks
 	Snapshots *Snapshots // from which they are given; nil = none
 }
@@ -34,6 +36,8 @@ type Part struct {
 	Prepare string
 	// Restart says that what is staged was begun below the floor: the device must forget it and begin anew.
 	Restart bool
+	// Drain says that the device is below the minimum: there are no frames for it.
+	Drain bool
 }
 
 // Pages says in what portions rows are read and sent. Tests make them small, so that a step takes many.
@@ -72,6 +76,10 @@ func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) {
 	}
 	v.in(head.Epoch)
 	step := &Part{View: v.id, Head: Base{head.Epoch, head.Seq}}
+	if v.principal.Minimum.Drains(req.Schema, req.App, req.Now) {
+		step.Drain = true
+		return step, nil
+	}
 	from := req.Cursor
 	if req.View != v.id || !head.reaches(req.Cursor) {
 		step.Reset, from = true, Base{}

@@ -202,6 +202,7 @@ type Principal struct {
 	Device    string
 	Console   bool    // a console session: may write central cells and decide conflicts
 	Revoked   bool    // the device may not synchronise any more
+	Minimum   Minimum // the county's
 	Snapshots int64   // how often an administrator told the device to take everything anew
 	Grants    []Grant // one for each scope and role, in order of scope; ended ones included
 }

@@ -238,6 +238,12 @@ var resultTexts = map[string]schema.Label{
 	"device_contact":    {ZH: "最近联系 %s", EN: "last contact %s"},
 	"device_clock":      {ZH: "时钟相差 %s", EN: "clock off by %s"},
 	"device_revoked":    {ZH: "已停用设备 %s（%s） %s", EN: "device %s (%s) %s is revoked"},
+	"minimum_none":      {ZH: "没有最低版本要求", EN: "no minimum version"},
+	"minimum_schema":    {ZH: "声明最低版本 %d（中心现用 %d）", EN: "declarations from version %d (this centre has %d)"},
+	"minimum_app":       {ZH: "应用最低版本 %s", EN: "app from version %s"},
+	"minimum_from":      {ZH: "自 %s 起生效；低于最低版本的设备 %d 台，届时只能发送已保存的内容", EN: "from %s on; %d {device is|devices are} below, and will then only send what they hold"},
+	"minimum_version":   {ZH: "  声明 %d，应用 %s：%d 台", EN: "  declarations %d, app %s: %d {device|devices}"},
+	"minimum_silent":    {ZH: "  还没有联系过：%d 台", EN: "  never in contact: %d {device|devices}"},
 	"code":              {ZH: "%s", EN: "%s"},
 	"code_until":        {ZH: "登记码只显示这一次，只能用一次，有效至 %s。", EN: "The code is shown this once, works once, and until %s."},
 

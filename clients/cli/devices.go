@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) deviceCommand() *cobra.Command {
-	return a.group("device", "device", a.deviceListCommand(), a.deviceRevokeCommand())
+	return a.group("device", "device", a.deviceListCommand(), a.deviceRevokeCommand(), a.deviceMinimumCommand())
 }
 
 func (a *app) devices(ctx context.Context, client *restclient.ClientWithResponses, account *string, limit int) ([]restclient.Device, bool, error) {

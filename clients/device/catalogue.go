@@ -47,6 +47,8 @@ const (
 	CodeCentre          Code = "centre"
 	CodeTimeout         Code = "timeout"
 	CodeClock           Code = "clock"
+	CodeUpdate          Code = "update"
+	CodeUpdateSoon      Code = "update_soon"
 	CodeForeignCentre   Code = "foreign_centre"
 	CodePlainText       Code = "plain_text"
 	CodeRestored        Code = "restored"
@@ -104,5 +106,7 @@ var catalogue = map[Code]sentence{
 	CodeTimeout:         {true, "中心没有及时回应；稍后会自动重试。", "The centre did not answer in time; it will be tried again."},
 	CodeRestored:        {true, "中心刚从备份恢复，管理员正在核对权限；核对后会自动同步，记录都在本机，不会丢失。", "The centre was restored from a backup and an administrator is checking who may do what; syncing goes on by itself after that. Everything is safe on this device."},
 	CodeProof:           {false, "本机的同步凭据不是这个中心给的，已停止同步；请联系管理员，得到答复后运行 doorstep sync --fresh 重新取一份，未发送的记录不会丢失。", "What this device holds was not made by this centre, so syncing stopped; call the administrator, and when told so take a fresh copy with doorstep sync --fresh. Unsent work stays."},
+	CodeUpdate:          {false, "应用版本太旧，不能再新增或修改；请升级应用。已保存的内容会照常发送，不会丢失。", "This app is too old to write anything new; update it. What is saved here is still sent, and nothing is lost."},
+	CodeUpdateSoon:      {false, "应用快要过期，请尽快升级；过期后只能发送已保存的内容，收不到新数据。", "This app will soon be too old; update it. After that it can only send what is saved here, and gets no new data."},
 	CodeClock:           {true, "本机的时钟不准；记录不受影响，请校准时间。", "The clock of this device is off; nothing is lost for it, but please set it."},
 }

@@ -55,15 +55,15 @@ func readControl(ctx context.Context, q querier) (replica.Control, error) {
 	var device sql.NullString
 	var stamp int64
 	var hash, history, mac []byte
-	var grants, live, limits, staged, unseen string
+	var grants, live, limits, staged, unseen, minimum string
 	err := q.QueryRowContext(ctx, `SELECT c.device, c.epoch, c.cursor, s.account, s.view, s.schema, s.hlc, s.last_n, s.hash, s.acked, s.inbox,
 		s.grants, s.live, s.limits, s.staged_view, s.staged_reset, s.staged_at,
 		c.proof_epoch, c.proof_seq, c.history, c.mac, s.epoch_met, s.met_n, s.reoffer,
-		e.keeps, e.unseen FROM ds_control c JOIN ds_state s ON s.k = c.k JOIN ds_evolution e ON e.k = c.k`).
+		e.keeps, e.unseen, e.minimum, e.drain FROM ds_control c JOIN ds_state s ON s.k = c.k JOIN ds_evolution e ON e.k = c.k`).
 		Scan(&device, &c.Epoch, &c.Cursor, &c.Account, &c.View, &c.Schema, &stamp, &c.LastN, &hash, &c.Acked, &c.Inbox,
 			&grants, &live, &limits, &c.StagedView, &c.StagedReset, &staged,
 			&c.ProofAt.Epoch, &c.ProofAt.Seq, &history, &mac, &c.Met, &c.MetN, &c.Reoffer,
-			&c.Keeps, &unseen)
+			&c.Keeps, &unseen, &minimum, &c.Drain)
 	if err != nil {
 		return c, fmt.Errorf("read control row: %w", err)
 	}
@@ -75,7 +75,7 @@ func readControl(ctx context.Context, q querier) (replica.Control, error) {
 	var at []storedScope
 	for _, err := range []error{
 		readGrants(grants, &c.Grants), readGrants(live, &c.Live),
-		json.Unmarshal([]byte(limits), &l), json.Unmarshal([]byte(staged), &at), readEvolution(unseen, &c),
+		json.Unmarshal([]byte(limits), &l), json.Unmarshal([]byte(staged), &at), readEvolution(unseen, minimum, &c),
 	} {
 		if err != nil {
 			return c, fmt.Errorf("%w: control row: %w", errDamaged, err)

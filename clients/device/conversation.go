@@ -24,6 +24,7 @@ type conversation struct {
 	target  se.Base           // the cursor has to come here
 	view    string
 	welcome bool
+	drain   bool // the centre takes what is here and gives nothing
 	synced  bool // was in step at least once
 	idle    bool // nothing happened since settle looked
 	fresh   bool // something happened since Synced was told

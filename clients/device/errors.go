@@ -157,6 +157,8 @@ var noticeCodes = map[session.NoticeCode]Code{
 	session.NoticeClock:        CodeClock,
 	session.NoticeRestored:     CodeRestored,
 	session.NoticeProof:        CodeProof,
+	session.NoticeUpdate:       CodeUpdate,
+	session.NoticeUpdateSoon:   CodeUpdateSoon,
 }
 
 // Say gives the sentence of a code as it stands in the catalogue, with its verbs.

@@ -2,6 +2,7 @@ package device
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -49,8 +50,29 @@ func (p *port) KeptRows() ([]replica.RowKey, error) {
 }
 
 // readEvolution reads what the control row says about versions.
-func readEvolution(unseen string, c *replica.Control) error {
-	return json.Unmarshal([]byte(unseen), &c.Unseen)
+func readEvolution(unseen, minimum string, c *replica.Control) error {
+	var m storedMinimum
+	err := errors.Join(json.Unmarshal([]byte(unseen), &c.Unseen), json.Unmarshal([]byte(minimum), &m))
+	if len(c.Unseen) == 0 {
+		c.Unseen = nil
+	}
+	c.Minimum = se.Minimum(m)
+	return err
+}
+
+type storedMinimum struct {
+	Schema int    `json:"schema,omitempty"`
+	App    string `json:"app,omitempty"`
+	From   int64  `json:"from,omitempty"`
+}
+
+// tooOld refuses new work on a device that the centre only lets drain. An updated app is not held up by what the centre
+// said to the one before.
+func (r *Replica) tooOld(c *replica.Control) error {
+	if c.Drain && c.Minimum.Below(r.schema.Version, r.opts.App) {
+		return say(CodeUpdate, nil)
+	}
+	return nil
 }
 
 // putEvolution replaces it.
@@ -59,5 +81,5 @@ func (p *port) putEvolution(c *replica.Control) error {
 	if unseen == nil {
 		unseen = []string{}
 	}
-	return p.exec(`UPDATE ds_evolution SET keeps = ?, unseen = ?`, c.Keeps, asJSON(unseen))
+	return p.exec(`UPDATE ds_evolution SET keeps = ?, unseen = ?, minimum = ?, drain = ?`, c.Keeps, asJSON(unseen), asJSON(storedMinimum(c.Minimum)), c.Drain)
 }

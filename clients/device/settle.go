@@ -14,6 +14,7 @@ import (
 func (c *conversation) take(m session.Message) error {
 	c.idle = false
 	if w, ok := m.(*session.Welcome); ok {
+		c.drain = w.Drain
 		c.target, c.view, c.grants = se.Base{Epoch: w.Epoch, Seq: w.Head}, w.View, len(w.Grants)
 	}
 	msgs, err := c.dev.Receive(m)
@@ -70,7 +71,7 @@ func (c *conversation) settle() (over bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if ctl.View != c.view || ctl.Base().Less(c.target) {
+	if !c.drain && (ctl.View != c.view || ctl.Base().Less(c.target)) {
 		return false, nil
 	}
 	var waiting, captured bool

@@ -24,6 +24,8 @@ type Status struct {
 	Refused  int              // refused changesets that nobody has dealt with
 	Open     int              // conflicts that work of this device is in
 	Notices  []session.Notice // what the centre told about the connection last time
+	Minimum  se.Minimum       // the oldest version that the centre serves, as of the last conversation
+	Outdated bool             // this app is below it: it may send what it holds, but Write refuses and nothing comes in
 	Step     Progress         // of the conversation of this program, if one runs
 }
 
@@ -41,6 +43,7 @@ func (r *Replica) Status(ctx context.Context) (Status, error) {
 	}
 	s.Identity = Identity{Device: c.Device, Account: c.Account}
 	s.LastN, s.Cursor, s.View, s.Grants = c.LastN, c.Base(), c.View, c.Grants
+	s.Minimum, s.Outdated = c.Minimum, r.tooOld(&c) != nil
 	err = tx.QueryRowContext(ctx, `SELECT centre, last_sync, (SELECT count(*) FROM ds_outbox), (SELECT coalesce(min(wall), 0) FROM ds_outbox),
 		EXISTS(SELECT 1 FROM ds_capture), (SELECT count(*) FROM ds_quarantine WHERE handled = 0) FROM ds_state`).
 		Scan(&s.Identity.Centre, &s.LastSync, &s.Outbox, &s.Oldest, &s.Unsealed, &s.Refused)

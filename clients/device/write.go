@@ -31,6 +31,9 @@ func (r *Replica) Write(ctx context.Context, fn func(tx *Tx) error) (*Receipt, e
 		if ctl.Device == "" {
 			return say(CodeNotEnrolled, nil)
 		}
+		if err := r.tooOld(&ctl); err != nil {
+			return err
+		}
 		if err := p.exec(`UPDATE ds_control SET now = ?`, p.wall); err != nil {
 			return err
 		}

@@ -1138,6 +1138,34 @@ type Me struct {
 	Console bool `json:"console"`
 }
 
+// Minimum defines model for Minimum.
+type Minimum struct {
+	// App Oldest version of the app, numbers with dots; empty = any.
+	App string `json:"app"`
+
+	// Below Devices in use that are below it, by what they said last.
+	Below int64 `json:"below"`
+
+	// From From when on. A device below may then only send what it holds; before, it is told.
+	From *time.Time `json:"from,omitempty"`
+
+	// Schema Oldest version of the declarations that a replica may have; 0 = any. This centre's own is in schema_now.
+	Schema    int64 `json:"schema"`
+	SchemaNow int64 `json:"schema_now"`
+
+	// Versions What devices in use have, by what they said last.
+	Versions []Version `json:"versions"`
+}
+
+// MinimumInputBody defines model for MinimumInputBody.
+type MinimumInputBody struct {
+	App *string `json:"app,omitempty"`
+
+	// GraceDays Days from now until it holds.
+	GraceDays *int64 `json:"grace_days,omitempty"`
+	Schema    *int64 `json:"schema,omitempty"`
+}
+
 // PasswordInputBody defines model for PasswordInputBody.
 type PasswordInputBody struct {
 	Old string `json:"old"`
@@ -1444,6 +1472,15 @@ type ValueDoc struct {
 	Retired *bool  `json:"retired,omitempty"`
 }
 
+// Version defines model for Version.
+type Version struct {
+	App     string `json:"app"`
+	Devices int64  `json:"devices"`
+
+	// Schema 0 = never heard.
+	Schema int64 `json:"schema"`
+}
+
 // WriteID defines model for WriteID.
 type WriteID struct {
 	Device string `json:"device"`
@@ -1583,6 +1620,9 @@ type LoginJSONRequestBody = LoginInputBody
 
 // ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
 type ChangePasswordJSONRequestBody = PasswordInputBody
+
+// MinimumSetJSONRequestBody defines body for MinimumSet for application/json ContentType.
+type MinimumSetJSONRequestBody = MinimumInputBody
 
 // QuarantineDecideJSONRequestBody defines body for QuarantineDecide for application/json ContentType.
 type QuarantineDecideJSONRequestBody = QuarantineDecideInputBody
@@ -1868,6 +1908,25 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/me/password (the `ChangePassword` operationId).
 	ChangePassword(ctx context.Context, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Minimum The oldest version of app and declarations that is still served
+	//
+	// Corresponds with GET /v1/minimum (the `Minimum` operationId).
+	Minimum(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MinimumSetWithBody Set it: devices below may then only send what they hold
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/minimum (the `MinimumSet` operationId).
+	MinimumSetWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MinimumSet Set it: devices below may then only send what they hold
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/minimum (the `MinimumSet` operationId).
+	MinimumSet(ctx context.Context, body MinimumSetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// OrgList List org units
 	//
@@ -2466,6 +2525,55 @@ func (c *Client) ChangePasswordWithBody(ctx context.Context, contentType string,
 // Corresponds with POST /v1/me/password (the `ChangePassword` operationId).
 func (c *Client) ChangePassword(ctx context.Context, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewChangePasswordRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Minimum The oldest version of app and declarations that is still served
+//
+// Corresponds with GET /v1/minimum (the `Minimum` operationId).
+func (c *Client) Minimum(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMinimumRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MinimumSetWithBody Set it: devices below may then only send what they hold
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/minimum (the `MinimumSet` operationId).
+func (c *Client) MinimumSetWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMinimumSetRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MinimumSet Set it: devices below may then only send what they hold
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/minimum (the `MinimumSet` operationId).
+func (c *Client) MinimumSet(ctx context.Context, body MinimumSetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMinimumSetRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3766,6 +3874,73 @@ func NewChangePasswordRequestWithBody(server string, contentType string, body io
 	return req, nil
 }
 
+// NewMinimumRequest constructs an http.Request for the Minimum method
+func NewMinimumRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/minimum")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewMinimumSetRequest calls the generic MinimumSet builder with application/json body
+func NewMinimumSetRequest(server string, body MinimumSetJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewMinimumSetRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewMinimumSetRequestWithBody constructs an http.Request for the MinimumSet method, with any body, and a specified content type
+func NewMinimumSetRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/minimum")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewOrgListRequest constructs an http.Request for the OrgList method
 func NewOrgListRequest(server string, params *OrgListParams) (*http.Request, error) {
 	var err error
@@ -4612,6 +4787,27 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/me/password (the `ChangePassword` operationId).
 	ChangePasswordWithResponse(ctx context.Context, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
+
+	// MinimumWithResponse The oldest version of app and declarations that is still served
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/minimum (the `Minimum` operationId).
+	MinimumWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*MinimumResponse, error)
+
+	// MinimumSetWithBodyWithResponse Set it: devices below may then only send what they hold
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/minimum (the `MinimumSet` operationId).
+	MinimumSetWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MinimumSetResponse, error)
+
+	// MinimumSetWithResponse Set it: devices below may then only send what they hold
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/minimum (the `MinimumSet` operationId).
+	MinimumSetWithResponse(ctx context.Context, body MinimumSetJSONRequestBody, reqEditors ...RequestEditorFn) (*MinimumSetResponse, error)
 
 	// OrgListWithResponse List org units
 	//
@@ -5761,6 +5957,102 @@ func (r ChangePasswordResponse) ContentType() string {
 	return ""
 }
 
+type MinimumResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Minimum
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r MinimumResponse) GetJSON200() *Minimum {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r MinimumResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r MinimumResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MinimumResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MinimumResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MinimumResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type MinimumSetResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Minimum
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r MinimumSetResponse) GetJSON200() *Minimum {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r MinimumSetResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r MinimumSetResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MinimumSetResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MinimumSetResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MinimumSetResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type OrgListResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6712,6 +7004,45 @@ func (c *ClientWithResponses) ChangePasswordWithResponse(ctx context.Context, bo
 	return ParseChangePasswordResponse(rsp)
 }
 
+// MinimumWithResponse The oldest version of app and declarations that is still served
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/minimum (the `Minimum` operationId).
+func (c *ClientWithResponses) MinimumWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*MinimumResponse, error) {
+	rsp, err := c.Minimum(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMinimumResponse(rsp)
+}
+
+// MinimumSetWithBodyWithResponse Set it: devices below may then only send what they hold
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/minimum (the `MinimumSet` operationId).
+func (c *ClientWithResponses) MinimumSetWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MinimumSetResponse, error) {
+	rsp, err := c.MinimumSetWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMinimumSetResponse(rsp)
+}
+
+// MinimumSetWithResponse Set it: devices below may then only send what they hold
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/minimum (the `MinimumSet` operationId).
+func (c *ClientWithResponses) MinimumSetWithResponse(ctx context.Context, body MinimumSetJSONRequestBody, reqEditors ...RequestEditorFn) (*MinimumSetResponse, error) {
+	rsp, err := c.MinimumSet(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMinimumSetResponse(rsp)
+}
+
 // OrgListWithResponse List org units
 //
 // Returns a wrapper object for the known response body format(s).
@@ -7606,6 +7937,72 @@ func ParseChangePasswordResponse(rsp *http.Response) (*ChangePasswordResponse, e
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseMinimumResponse parses an HTTP response from a MinimumWithResponse call
+func ParseMinimumResponse(rsp *http.Response) (*MinimumResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MinimumResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Minimum
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseMinimumSetResponse parses an HTTP response from a MinimumSetWithResponse call
+func ParseMinimumSetResponse(rsp *http.Response) (*MinimumSetResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MinimumSetResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Minimum
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest ErrorModel

@@ -108,6 +108,7 @@ func New(c Config) *API {
 	a.orgRoutes()
 	a.peopleRoutes()
 	a.deviceRoutes()
+	a.minimumRoutes()
 	a.schemaRoutes()
 	a.conflictRoutes()
 	a.historyRoutes()

@@ -52,6 +52,9 @@ const (
 	AssignedBefore Key = "already_assigned"
 	AssignmentOver Key = "assignment_ended"
 	DeviceOver     Key = "device_already_revoked"
+	MinimumSchema  Key = "minimum_schema"
+	MinimumGrace   Key = "minimum_grace"
+	MinimumApp     Key = "minimum_app"
 	LastAdmin      Key = "last_admin"
 	NoDoorsYet     Key = "no_doors_yet"
 	BadLevel       Key = "level_unknown"
@@ -133,6 +136,9 @@ var catalogue = map[Key]entry{
 	SpanInverted:   {Invalid, "结束时间必须晚于开始时间。", "The end must be after the beginning."},
 	AssignedBefore: {Conflict, "此人在该范围、这段时间已有这个角色（任职 %v）。请改那一条（如更换户号），或先结束它。", "This person already has that role there at that time (assignment %v). Change that one, such as its doors, or end it first."},
 	AssignmentOver: {Conflict, "这条任职已经结束。", "This assignment has already ended."},
+	MinimumSchema:  {Invalid, "最低声明版本应在 0（不限）到 %d（中心现用）之间。", "The minimum version of the declarations is from 0 (any) to %d (this centre's own)."},
+	MinimumGrace:   {Invalid, "宽限天数应在 0 到 %d 之间。", "Days of grace are from 0 to %d."},
+	MinimumApp:     {Invalid, "应用版本应写成用点分开的数字，例如 0.2.0。", "Write the version of the app as numbers with dots, such as 0.2.0."},
 	DeviceOver:     {Conflict, "这台设备已经停用。", "This device has already been revoked."},
 	NoDoorsYet:     {KindText, "还没有分户：在给出户号之前，此人什么也看不到。", "No doors yet: this person sees nothing until doors are given."},
 	LastAdmin:      {Conflict, "这是最后一名管理员，不能停用或结束。请先任命另一名。", "This is the last administrator and cannot be ended or disabled; appoint another first."},

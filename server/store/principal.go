@@ -46,8 +46,26 @@ func (t *readTx) readPrincipal(device string) (p *syncengine.Principal, err erro
 	if p == nil || err != nil {
 		return nil, err
 	}
+	if p.Minimum, err = t.minimum(); err != nil {
+		return nil, err
+	}
 	p.Grants, err = t.grants(p.Account)
 	return p, err
+}
+
+// minimum reads the oldest version that the county serves.
+func (t *readTx) minimum() (m syncengine.Minimum, err error) {
+	var kept struct {
+		Schema int    `json:"schema"`
+		App    string `json:"app"`
+		From   int64  `json:"from"`
+	}
+	found, err := t.one(func(r row) error { return json.Unmarshal([]byte(r.str(0)), &kept) },
+		`SELECT value FROM settings WHERE county = $1 AND key = 'minimum'`, t.s.county)
+	if err != nil || !found {
+		return m, err
+	}
+	return syncengine.Minimum(kept), nil
 }
 
 // held is an assignment in one of the units it holds for, during [from, to).

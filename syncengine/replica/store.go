@@ -107,8 +107,10 @@ type Control struct {
 	Live    []se.Grant // as of the view that the cursor is for: what the cursor vouches for
 	Limits  se.Limits
 
-	Keeps  bool     // everything that the cursor covers and these declarations do not know is kept
-	Unseen []string // "table.cell" that the cursor does not vouch for until the next snapshot is live
+	Keeps   bool       // everything that the cursor covers and these declarations do not know is kept
+	Minimum se.Minimum // as of the last Welcome: below it, nothing new should be written here
+	Drain   bool       // as of the last Welcome: the device is below it
+	Unseen  []string   // "table.cell" that the cursor does not vouch for until the next snapshot is live
 
 	StagedView  string // view of the unfinished step; "" = nothing staged
 	StagedReset bool

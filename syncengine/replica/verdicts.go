@@ -143,6 +143,7 @@ func Greet(tx Tx, w *se.Welcome) error {
 	h := hlc.Clock{Last: ctl.HLC}
 	h.Hear(w.HLC)
 	ctl.HLC, ctl.Grants, ctl.Limits = h.Last, w.Grants, w.Limits
+	ctl.Minimum, ctl.Drain = w.Minimum, w.Drain
 	if ctl.StagedView != "" && (ctl.StagedView != w.View || ctl.StagedReset != w.Reset || w.Outdates(ctl.StagedAt)) {
 		if err := forget(tx, &ctl); err != nil {
 			return err

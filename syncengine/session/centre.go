@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"time"
 
 	se "github.com/doorstep-sync/doorstep/syncengine"
 )
@@ -54,6 +55,7 @@ type Centre struct {
 	contact  se.Contact
 	welcomed bool
 	closed   bool
+	drain    bool // the device is below the minimum: it sends and gets verdicts, no rows
 	limits   se.Limits
 	budget   int // bytes of rows read and sent before the device must have seen them
 	pages    se.Pages
@@ -120,6 +122,10 @@ func (c *Centre) Opened(w *se.Welcome, code NoticeCode, text string, now int64) 
 	if off := c.contact.Offset; !c.welcomed && (off > ClockOff || off < -ClockOff) {
 		out = append(out, &Send{&Notice{Code: NoticeClock, Text: fmt.Sprintf("the clock of this device is off by %d s; nothing is lost for it, but please set it", -off/1000)}})
 	}
+	c.drain = w.Drain
+	if n := c.outdated(w); n != nil {
+		out = append(out, &Send{n})
+	}
 	first := !c.welcomed
 	c.welcomed = true
 	c.view = w.View
@@ -135,6 +141,17 @@ func (c *Centre) Opened(w *se.Welcome, code NoticeCode, text string, now int64) 
 	}
 	c.want, c.owed = true, true
 	return append(out, c.read(now)...)
+}
+
+// outdated is what a device below the minimum is told, nil for one that is not.
+func (c *Centre) outdated(w *se.Welcome) *Notice {
+	switch {
+	case w.Drain:
+		return &Notice{Code: NoticeUpdate, Text: "this app is too old for this centre; update it. What is on this device is sent and nothing is lost, but nothing comes in"}
+	case !c.welcomed && w.Minimum.Below(c.hello.Schema, c.hello.App):
+		return &Notice{Code: NoticeUpdateSoon, Text: "update this app before " + time.UnixMilli(w.Minimum.From).UTC().Format(time.DateOnly) + "; from then on an app this old gets no more data"}
+	}
+	return nil
 }
 
 func (c *Centre) push(m *Push) []Effect {
@@ -196,12 +213,13 @@ func (c *Centre) Tick(now int64) []Effect {
 }
 
 func (c *Centre) read(now int64) []Effect {
-	if !c.want || c.reading || !c.welcomed || c.closed || c.sent > c.seen {
+	if !c.want || c.reading || c.drain || !c.welcomed || c.closed || c.sent > c.seen {
 		return nil
 	}
 	c.want, c.reading = false, true
 	return []Effect{&Read{se.NextRequest{
 		Device: c.hello.Device, Cursor: c.cursor, View: c.view, Staged: c.staged, Inbox: c.inbox, Now: now, Budget: c.budget, Pages: c.pages, Unpacks: c.unpacks,
+		Schema: c.hello.Schema, App: c.hello.App,
 	}}}
 }
 
@@ -215,9 +233,9 @@ func (c *Centre) Advanced(part *se.Part, now int64) []Effect {
 		return c.close(NoticeInternal, "the centre could not read; come back later")
 	}
 	fresh := c.cursor == (se.Base{})
-	if part.View != c.view || part.Reset != fresh || part.Restart {
-		// The person's grants changed since Welcome, or what the replica holds is too old to go on from: greet anew
-		// before anything of the new view is sent.
+	if part.View != c.view || part.Reset != fresh || part.Restart || part.Drain {
+		// The person's grants changed since Welcome, or what the replica holds is too old to go on from, or its app has
+		// come to be below the minimum: greet anew before anything of the new view is sent.
 		h := *c.hello
 		h.View, h.Epoch, h.Cursor, h.Staged = c.view, c.cursor.Epoch, c.cursor.Seq, nil
 		c.reading = true

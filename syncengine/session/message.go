@@ -56,11 +56,13 @@ const (
 	NoticeStopping     NoticeCode = "stopping"     // the centre is about to stop
 	NoticeInternal     NoticeCode = "internal"
 	NoticeTimeout      NoticeCode = "timeout"
-	NoticeBusy         NoticeCode = "busy"      // the centre has more to do than it can; come back later
-	NoticeChunk        NoticeCode = "chunk"     // a chunk of a snapshot is not what its manifest says
-	NoticeRestored     NoticeCode = "restored"  // the centre was put back to an older state and is being looked at: come back later
-	NoticeProof        NoticeCode = "bad_proof" // the proof of the cursor is not this county's: an operator has to look
-	NoticeClock        NoticeCode = "clock"     // the device's clock is far off; nothing is refused for it
+	NoticeBusy         NoticeCode = "busy"        // the centre has more to do than it can; come back later
+	NoticeChunk        NoticeCode = "chunk"       // a chunk of a snapshot is not what its manifest says
+	NoticeRestored     NoticeCode = "restored"    // the centre was put back to an older state and is being looked at: come back later
+	NoticeProof        NoticeCode = "bad_proof"   // the proof of the cursor is not this county's: an operator has to look
+	NoticeClock        NoticeCode = "clock"       // the device's clock is far off; nothing is refused for it
+	NoticeUpdate       NoticeCode = "update"      // the app is below the minimum: it can send what it holds, and gets nothing
+	NoticeUpdateSoon   NoticeCode = "update_soon" // it will be, from the date in the text on
 )
 
 // Retry tells whether a device that was closed with this code should come back by itself.

@@ -858,7 +858,11 @@ type Welcome struct {
 	// The county's hybrid logical clock.
 	Hlc uint64 `protobuf:"fixed64,11,opt,name=hlc,proto3" json:"hlc,omitempty"`
 	// Frames of a reset that are staged with a read below this seq are forgotten.
-	Floor         int64 `protobuf:"varint,20,opt,name=floor,proto3" json:"floor,omitempty"`
+	Floor int64 `protobuf:"varint,20,opt,name=floor,proto3" json:"floor,omitempty"`
+	// The oldest version that the county serves; absent where it serves all.
+	Minimum *Minimum `protobuf:"bytes,16,opt,name=minimum,proto3" json:"minimum,omitempty"`
+	// The device is below the minimum: it may push what it holds and gets verdicts, but no rows. Its app has to be updated.
+	DrainOnly     bool `protobuf:"varint,17,opt,name=drain_only,json=drainOnly,proto3" json:"drain_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -977,6 +981,84 @@ func (x *Welcome) GetFloor() int64 {
 	return 0
 }
 
+func (x *Welcome) GetMinimum() *Minimum {
+	if x != nil {
+		return x.Minimum
+	}
+	return nil
+}
+
+func (x *Welcome) GetDrainOnly() bool {
+	if x != nil {
+		return x.DrainOnly
+	}
+	return false
+}
+
+// Minimum is the oldest version that a county still serves.
+type Minimum struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Schema version of the replica; 0 = any.
+	Schema int32 `protobuf:"varint,1,opt,name=schema,proto3" json:"schema,omitempty"`
+	// Version of the program, numbers with dots; empty = any.
+	App string `protobuf:"bytes,2,opt,name=app,proto3" json:"app,omitempty"`
+	// From when on devices below may only drain, ms; before it they are told.
+	From          int64 `protobuf:"zigzag64,3,opt,name=from,proto3" json:"from,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Minimum) Reset() {
+	*x = Minimum{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Minimum) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Minimum) ProtoMessage() {}
+
+func (x *Minimum) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Minimum.ProtoReflect.Descriptor instead.
+func (*Minimum) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Minimum) GetSchema() int32 {
+	if x != nil {
+		return x.Schema
+	}
+	return 0
+}
+
+func (x *Minimum) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *Minimum) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
 // Grant is one role in one scope.
 type Grant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1000,7 +1082,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[6]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1012,7 +1094,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[6]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1025,7 +1107,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{6}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Grant) GetScope() string {
@@ -1094,7 +1176,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[7]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1106,7 +1188,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[7]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1119,7 +1201,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{7}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Limits) GetMaxChangeset() int64 {
@@ -1161,7 +1243,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[8]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1173,7 +1255,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[8]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1186,7 +1268,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{8}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Push) GetChangesets() []*Changeset {
@@ -1234,7 +1316,7 @@ type Changeset struct {
 
 func (x *Changeset) Reset() {
 	*x = Changeset{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[9]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1246,7 +1328,7 @@ func (x *Changeset) String() string {
 func (*Changeset) ProtoMessage() {}
 
 func (x *Changeset) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[9]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1259,7 +1341,7 @@ func (x *Changeset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Changeset.ProtoReflect.Descriptor instead.
 func (*Changeset) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{9}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Changeset) GetDevice() string {
@@ -1381,7 +1463,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[10]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1475,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[10]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1488,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{10}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Change) GetTable() string {
@@ -1468,7 +1550,7 @@ type CellWrite struct {
 
 func (x *CellWrite) Reset() {
 	*x = CellWrite{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[11]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1480,7 +1562,7 @@ func (x *CellWrite) String() string {
 func (*CellWrite) ProtoMessage() {}
 
 func (x *CellWrite) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[11]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1493,7 +1575,7 @@ func (x *CellWrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CellWrite.ProtoReflect.Descriptor instead.
 func (*CellWrite) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{11}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CellWrite) GetCell() string {
@@ -1539,7 +1621,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[12]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1551,7 +1633,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[12]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1564,7 +1646,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{12}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Operation) GetAdd() *Value {
@@ -1608,7 +1690,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[13]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1620,7 +1702,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[13]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1633,7 +1715,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{13}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Value) GetKind() isValue_Kind {
@@ -1772,7 +1854,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[14]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1784,7 +1866,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[14]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1797,7 +1879,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{14}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Decision) GetConflict() string {
@@ -1882,7 +1964,7 @@ type Pick struct {
 
 func (x *Pick) Reset() {
 	*x = Pick{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[15]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1894,7 +1976,7 @@ func (x *Pick) String() string {
 func (*Pick) ProtoMessage() {}
 
 func (x *Pick) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[15]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1907,7 +1989,7 @@ func (x *Pick) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pick.ProtoReflect.Descriptor instead.
 func (*Pick) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{15}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Pick) GetCell() string {
@@ -1937,7 +2019,7 @@ type WriteID struct {
 
 func (x *WriteID) Reset() {
 	*x = WriteID{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[16]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1949,7 +2031,7 @@ func (x *WriteID) String() string {
 func (*WriteID) ProtoMessage() {}
 
 func (x *WriteID) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[16]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1962,7 +2044,7 @@ func (x *WriteID) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteID.ProtoReflect.Descriptor instead.
 func (*WriteID) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{16}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WriteID) GetDevice() string {
@@ -1990,7 +2072,7 @@ type Verdicts struct {
 
 func (x *Verdicts) Reset() {
 	*x = Verdicts{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[17]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2002,7 +2084,7 @@ func (x *Verdicts) String() string {
 func (*Verdicts) ProtoMessage() {}
 
 func (x *Verdicts) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[17]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2015,7 +2097,7 @@ func (x *Verdicts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdicts.ProtoReflect.Descriptor instead.
 func (*Verdicts) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{17}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Verdicts) GetVerdicts() []*Verdict {
@@ -2048,7 +2130,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[18]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2060,7 +2142,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[18]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2073,7 +2155,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{18}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Verdict) GetN() int64 {
@@ -2146,7 +2228,7 @@ type Reason struct {
 
 func (x *Reason) Reset() {
 	*x = Reason{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[19]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2158,7 +2240,7 @@ func (x *Reason) String() string {
 func (*Reason) ProtoMessage() {}
 
 func (x *Reason) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[19]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2171,7 +2253,7 @@ func (x *Reason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reason.ProtoReflect.Descriptor instead.
 func (*Reason) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{19}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Reason) GetCode() string {
@@ -2229,7 +2311,7 @@ type ConflictRef struct {
 
 func (x *ConflictRef) Reset() {
 	*x = ConflictRef{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[20]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2241,7 +2323,7 @@ func (x *ConflictRef) String() string {
 func (*ConflictRef) ProtoMessage() {}
 
 func (x *ConflictRef) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[20]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2254,7 +2336,7 @@ func (x *ConflictRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConflictRef.ProtoReflect.Descriptor instead.
 func (*ConflictRef) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{20}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ConflictRef) GetId() string {
@@ -2288,7 +2370,7 @@ type ConflictKey struct {
 
 func (x *ConflictKey) Reset() {
 	*x = ConflictKey{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[21]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2300,7 +2382,7 @@ func (x *ConflictKey) String() string {
 func (*ConflictKey) ProtoMessage() {}
 
 func (x *ConflictKey) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[21]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2313,7 +2395,7 @@ func (x *ConflictKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConflictKey.ProtoReflect.Descriptor instead.
 func (*ConflictKey) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{21}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ConflictKey) GetKind() string {
@@ -2389,7 +2471,7 @@ type Delta struct {
 
 func (x *Delta) Reset() {
 	*x = Delta{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2401,7 +2483,7 @@ func (x *Delta) String() string {
 func (*Delta) ProtoMessage() {}
 
 func (x *Delta) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2414,7 +2496,7 @@ func (x *Delta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delta.ProtoReflect.Descriptor instead.
 func (*Delta) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{22}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Delta) GetView() string {
@@ -2554,7 +2636,7 @@ type DeltaItems struct {
 
 func (x *DeltaItems) Reset() {
 	*x = DeltaItems{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2566,7 +2648,7 @@ func (x *DeltaItems) String() string {
 func (*DeltaItems) ProtoMessage() {}
 
 func (x *DeltaItems) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2579,7 +2661,7 @@ func (x *DeltaItems) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeltaItems.ProtoReflect.Descriptor instead.
 func (*DeltaItems) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{23}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DeltaItems) GetItems() []*DeltaItem {
@@ -2613,7 +2695,7 @@ type Manifest struct {
 
 func (x *Manifest) Reset() {
 	*x = Manifest{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2625,7 +2707,7 @@ func (x *Manifest) String() string {
 func (*Manifest) ProtoMessage() {}
 
 func (x *Manifest) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2638,7 +2720,7 @@ func (x *Manifest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Manifest.ProtoReflect.Descriptor instead.
 func (*Manifest) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{24}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Manifest) GetId() string {
@@ -2707,7 +2789,7 @@ type ChunkSum struct {
 
 func (x *ChunkSum) Reset() {
 	*x = ChunkSum{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2719,7 +2801,7 @@ func (x *ChunkSum) String() string {
 func (*ChunkSum) ProtoMessage() {}
 
 func (x *ChunkSum) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2732,7 +2814,7 @@ func (x *ChunkSum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChunkSum.ProtoReflect.Descriptor instead.
 func (*ChunkSum) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{25}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ChunkSum) GetHash() []byte {
@@ -2784,7 +2866,7 @@ type DeltaItem struct {
 
 func (x *DeltaItem) Reset() {
 	*x = DeltaItem{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2796,7 +2878,7 @@ func (x *DeltaItem) String() string {
 func (*DeltaItem) ProtoMessage() {}
 
 func (x *DeltaItem) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2809,7 +2891,7 @@ func (x *DeltaItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeltaItem.ProtoReflect.Descriptor instead.
 func (*DeltaItem) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{26}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DeltaItem) GetSeq() int64 {
@@ -2867,7 +2949,7 @@ type CellValue struct {
 
 func (x *CellValue) Reset() {
 	*x = CellValue{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2879,7 +2961,7 @@ func (x *CellValue) String() string {
 func (*CellValue) ProtoMessage() {}
 
 func (x *CellValue) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2892,7 +2974,7 @@ func (x *CellValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CellValue.ProtoReflect.Descriptor instead.
 func (*CellValue) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{27}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CellValue) GetCell() string {
@@ -2920,7 +3002,7 @@ type Inbox struct {
 
 func (x *Inbox) Reset() {
 	*x = Inbox{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2932,7 +3014,7 @@ func (x *Inbox) String() string {
 func (*Inbox) ProtoMessage() {}
 
 func (x *Inbox) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2945,7 +3027,7 @@ func (x *Inbox) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inbox.ProtoReflect.Descriptor instead.
 func (*Inbox) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{28}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Inbox) GetMessages() []*InboxMessage {
@@ -2980,7 +3062,7 @@ type InboxMessage struct {
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2992,7 +3074,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3005,7 +3087,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{29}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *InboxMessage) GetDevice() string {
@@ -3077,7 +3159,7 @@ type Settled struct {
 
 func (x *Settled) Reset() {
 	*x = Settled{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3089,7 +3171,7 @@ func (x *Settled) String() string {
 func (*Settled) ProtoMessage() {}
 
 func (x *Settled) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3102,7 +3184,7 @@ func (x *Settled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settled.ProtoReflect.Descriptor instead.
 func (*Settled) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{30}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Settled) GetN() int64 {
@@ -3140,7 +3222,7 @@ type Seen struct {
 
 func (x *Seen) Reset() {
 	*x = Seen{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[31]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3152,7 +3234,7 @@ func (x *Seen) String() string {
 func (*Seen) ProtoMessage() {}
 
 func (x *Seen) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[31]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3165,7 +3247,7 @@ func (x *Seen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seen.ProtoReflect.Descriptor instead.
 func (*Seen) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{31}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Seen) GetFrames() int64 {
@@ -3225,7 +3307,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[32]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3237,7 +3319,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[32]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3250,7 +3332,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{32}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Notice) GetCode() string {
@@ -3324,7 +3406,7 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tR\x03key\".\n" +
 	"\x04Base\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x03R\x03seq\"\xc1\x02\n" +
+	"\x03seq\x18\x02 \x01(\x03R\x03seq\"\x96\x03\n" +
 	"\aWelcome\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x12\n" +
 	"\x04head\x18\x02 \x01(\x03R\x04head\x12\x12\n" +
@@ -3338,7 +3420,14 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x06limits\x18\n" +
 	" \x01(\v2\x13.doorstep.v1.LimitsR\x06limits\x12\x10\n" +
 	"\x03hlc\x18\v \x01(\x06R\x03hlc\x12\x14\n" +
-	"\x05floor\x18\x14 \x01(\x03R\x05floorJ\x04\b\f\x10\x14J\x04\b\x15\x10\x1f\"\x95\x01\n" +
+	"\x05floor\x18\x14 \x01(\x03R\x05floor\x12.\n" +
+	"\aminimum\x18\x10 \x01(\v2\x14.doorstep.v1.MinimumR\aminimum\x12\x1d\n" +
+	"\n" +
+	"drain_only\x18\x11 \x01(\bR\tdrainOnlyJ\x04\b\f\x10\x10J\x04\b\x12\x10\x14J\x04\b\x15\x10\x1f\"G\n" +
+	"\aMinimum\x12\x16\n" +
+	"\x06schema\x18\x01 \x01(\x05R\x06schema\x12\x10\n" +
+	"\x03app\x18\x02 \x01(\tR\x03app\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\x12R\x04from\"\x95\x01\n" +
 	"\x05Grant\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -3543,7 +3632,7 @@ func file_syncengine_wire_doorstep_proto_rawDescGZIP() []byte {
 }
 
 var file_syncengine_wire_doorstep_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_syncengine_wire_doorstep_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_syncengine_wire_doorstep_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_syncengine_wire_doorstep_proto_goTypes = []any{
 	(Op)(0),              // 0: doorstep.v1.Op
 	(VerdictKind)(0),     // 1: doorstep.v1.VerdictKind
@@ -3554,88 +3643,90 @@ var file_syncengine_wire_doorstep_proto_goTypes = []any{
 	(*Position)(nil),     // 6: doorstep.v1.Position
 	(*Base)(nil),         // 7: doorstep.v1.Base
 	(*Welcome)(nil),      // 8: doorstep.v1.Welcome
-	(*Grant)(nil),        // 9: doorstep.v1.Grant
-	(*Limits)(nil),       // 10: doorstep.v1.Limits
-	(*Push)(nil),         // 11: doorstep.v1.Push
-	(*Changeset)(nil),    // 12: doorstep.v1.Changeset
-	(*Change)(nil),       // 13: doorstep.v1.Change
-	(*CellWrite)(nil),    // 14: doorstep.v1.CellWrite
-	(*Operation)(nil),    // 15: doorstep.v1.Operation
-	(*Value)(nil),        // 16: doorstep.v1.Value
-	(*Decision)(nil),     // 17: doorstep.v1.Decision
-	(*Pick)(nil),         // 18: doorstep.v1.Pick
-	(*WriteID)(nil),      // 19: doorstep.v1.WriteID
-	(*Verdicts)(nil),     // 20: doorstep.v1.Verdicts
-	(*Verdict)(nil),      // 21: doorstep.v1.Verdict
-	(*Reason)(nil),       // 22: doorstep.v1.Reason
-	(*ConflictRef)(nil),  // 23: doorstep.v1.ConflictRef
-	(*ConflictKey)(nil),  // 24: doorstep.v1.ConflictKey
-	(*Delta)(nil),        // 25: doorstep.v1.Delta
-	(*DeltaItems)(nil),   // 26: doorstep.v1.DeltaItems
-	(*Manifest)(nil),     // 27: doorstep.v1.Manifest
-	(*ChunkSum)(nil),     // 28: doorstep.v1.ChunkSum
-	(*DeltaItem)(nil),    // 29: doorstep.v1.DeltaItem
-	(*CellValue)(nil),    // 30: doorstep.v1.CellValue
-	(*Inbox)(nil),        // 31: doorstep.v1.Inbox
-	(*InboxMessage)(nil), // 32: doorstep.v1.InboxMessage
-	(*Settled)(nil),      // 33: doorstep.v1.Settled
-	(*Seen)(nil),         // 34: doorstep.v1.Seen
-	(*Notice)(nil),       // 35: doorstep.v1.Notice
+	(*Minimum)(nil),      // 9: doorstep.v1.Minimum
+	(*Grant)(nil),        // 10: doorstep.v1.Grant
+	(*Limits)(nil),       // 11: doorstep.v1.Limits
+	(*Push)(nil),         // 12: doorstep.v1.Push
+	(*Changeset)(nil),    // 13: doorstep.v1.Changeset
+	(*Change)(nil),       // 14: doorstep.v1.Change
+	(*CellWrite)(nil),    // 15: doorstep.v1.CellWrite
+	(*Operation)(nil),    // 16: doorstep.v1.Operation
+	(*Value)(nil),        // 17: doorstep.v1.Value
+	(*Decision)(nil),     // 18: doorstep.v1.Decision
+	(*Pick)(nil),         // 19: doorstep.v1.Pick
+	(*WriteID)(nil),      // 20: doorstep.v1.WriteID
+	(*Verdicts)(nil),     // 21: doorstep.v1.Verdicts
+	(*Verdict)(nil),      // 22: doorstep.v1.Verdict
+	(*Reason)(nil),       // 23: doorstep.v1.Reason
+	(*ConflictRef)(nil),  // 24: doorstep.v1.ConflictRef
+	(*ConflictKey)(nil),  // 25: doorstep.v1.ConflictKey
+	(*Delta)(nil),        // 26: doorstep.v1.Delta
+	(*DeltaItems)(nil),   // 27: doorstep.v1.DeltaItems
+	(*Manifest)(nil),     // 28: doorstep.v1.Manifest
+	(*ChunkSum)(nil),     // 29: doorstep.v1.ChunkSum
+	(*DeltaItem)(nil),    // 30: doorstep.v1.DeltaItem
+	(*CellValue)(nil),    // 31: doorstep.v1.CellValue
+	(*Inbox)(nil),        // 32: doorstep.v1.Inbox
+	(*InboxMessage)(nil), // 33: doorstep.v1.InboxMessage
+	(*Settled)(nil),      // 34: doorstep.v1.Settled
+	(*Seen)(nil),         // 35: doorstep.v1.Seen
+	(*Notice)(nil),       // 36: doorstep.v1.Notice
 }
 var file_syncengine_wire_doorstep_proto_depIdxs = []int32{
 	4,  // 0: doorstep.v1.Envelope.hello:type_name -> doorstep.v1.Hello
 	8,  // 1: doorstep.v1.Envelope.welcome:type_name -> doorstep.v1.Welcome
-	11, // 2: doorstep.v1.Envelope.push:type_name -> doorstep.v1.Push
-	20, // 3: doorstep.v1.Envelope.verdicts:type_name -> doorstep.v1.Verdicts
-	25, // 4: doorstep.v1.Envelope.delta:type_name -> doorstep.v1.Delta
-	31, // 5: doorstep.v1.Envelope.inbox:type_name -> doorstep.v1.Inbox
-	34, // 6: doorstep.v1.Envelope.seen:type_name -> doorstep.v1.Seen
-	35, // 7: doorstep.v1.Envelope.notice:type_name -> doorstep.v1.Notice
-	27, // 8: doorstep.v1.Envelope.manifest:type_name -> doorstep.v1.Manifest
+	12, // 2: doorstep.v1.Envelope.push:type_name -> doorstep.v1.Push
+	21, // 3: doorstep.v1.Envelope.verdicts:type_name -> doorstep.v1.Verdicts
+	26, // 4: doorstep.v1.Envelope.delta:type_name -> doorstep.v1.Delta
+	32, // 5: doorstep.v1.Envelope.inbox:type_name -> doorstep.v1.Inbox
+	35, // 6: doorstep.v1.Envelope.seen:type_name -> doorstep.v1.Seen
+	36, // 7: doorstep.v1.Envelope.notice:type_name -> doorstep.v1.Notice
+	28, // 8: doorstep.v1.Envelope.manifest:type_name -> doorstep.v1.Manifest
 	5,  // 9: doorstep.v1.Hello.staged:type_name -> doorstep.v1.StagedScope
 	6,  // 10: doorstep.v1.StagedScope.after:type_name -> doorstep.v1.Position
-	9,  // 11: doorstep.v1.Welcome.grants:type_name -> doorstep.v1.Grant
-	10, // 12: doorstep.v1.Welcome.limits:type_name -> doorstep.v1.Limits
-	12, // 13: doorstep.v1.Push.changesets:type_name -> doorstep.v1.Changeset
-	13, // 14: doorstep.v1.Changeset.changes:type_name -> doorstep.v1.Change
-	0,  // 15: doorstep.v1.Change.op:type_name -> doorstep.v1.Op
-	7,  // 16: doorstep.v1.Change.base:type_name -> doorstep.v1.Base
-	14, // 17: doorstep.v1.Change.cells:type_name -> doorstep.v1.CellWrite
-	17, // 18: doorstep.v1.Change.decide:type_name -> doorstep.v1.Decision
-	7,  // 19: doorstep.v1.CellWrite.base:type_name -> doorstep.v1.Base
-	16, // 20: doorstep.v1.CellWrite.values:type_name -> doorstep.v1.Value
-	15, // 21: doorstep.v1.CellWrite.operation:type_name -> doorstep.v1.Operation
-	16, // 22: doorstep.v1.Operation.add:type_name -> doorstep.v1.Value
-	19, // 23: doorstep.v1.Decision.shown:type_name -> doorstep.v1.WriteID
-	19, // 24: doorstep.v1.Decision.take:type_name -> doorstep.v1.WriteID
-	16, // 25: doorstep.v1.Decision.values:type_name -> doorstep.v1.Value
-	19, // 26: doorstep.v1.Decision.quarantined:type_name -> doorstep.v1.WriteID
-	18, // 27: doorstep.v1.Decision.picks:type_name -> doorstep.v1.Pick
-	21, // 28: doorstep.v1.Verdicts.verdicts:type_name -> doorstep.v1.Verdict
-	1,  // 29: doorstep.v1.Verdict.kind:type_name -> doorstep.v1.VerdictKind
-	22, // 30: doorstep.v1.Verdict.reason:type_name -> doorstep.v1.Reason
-	23, // 31: doorstep.v1.Verdict.conflicts:type_name -> doorstep.v1.ConflictRef
-	16, // 32: doorstep.v1.Reason.current:type_name -> doorstep.v1.Value
-	24, // 33: doorstep.v1.ConflictRef.key:type_name -> doorstep.v1.ConflictKey
-	7,  // 34: doorstep.v1.Delta.from:type_name -> doorstep.v1.Base
-	29, // 35: doorstep.v1.Delta.items:type_name -> doorstep.v1.DeltaItem
-	6,  // 36: doorstep.v1.Delta.start:type_name -> doorstep.v1.Position
-	6,  // 37: doorstep.v1.Delta.after:type_name -> doorstep.v1.Position
-	5,  // 38: doorstep.v1.Delta.scopes:type_name -> doorstep.v1.StagedScope
-	7,  // 39: doorstep.v1.Delta.to:type_name -> doorstep.v1.Base
-	29, // 40: doorstep.v1.DeltaItems.items:type_name -> doorstep.v1.DeltaItem
-	28, // 41: doorstep.v1.Manifest.chunks:type_name -> doorstep.v1.ChunkSum
-	2,  // 42: doorstep.v1.DeltaItem.kind:type_name -> doorstep.v1.DeltaKind
-	30, // 43: doorstep.v1.DeltaItem.cells:type_name -> doorstep.v1.CellValue
-	16, // 44: doorstep.v1.CellValue.values:type_name -> doorstep.v1.Value
-	32, // 45: doorstep.v1.Inbox.messages:type_name -> doorstep.v1.InboxMessage
-	23, // 46: doorstep.v1.InboxMessage.conflict:type_name -> doorstep.v1.ConflictRef
-	33, // 47: doorstep.v1.InboxMessage.settled:type_name -> doorstep.v1.Settled
-	48, // [48:48] is the sub-list for method output_type
-	48, // [48:48] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	10, // 11: doorstep.v1.Welcome.grants:type_name -> doorstep.v1.Grant
+	11, // 12: doorstep.v1.Welcome.limits:type_name -> doorstep.v1.Limits
+	9,  // 13: doorstep.v1.Welcome.minimum:type_name -> doorstep.v1.Minimum
+	13, // 14: doorstep.v1.Push.changesets:type_name -> doorstep.v1.Changeset
+	14, // 15: doorstep.v1.Changeset.changes:type_name -> doorstep.v1.Change
+	0,  // 16: doorstep.v1.Change.op:type_name -> doorstep.v1.Op
+	7,  // 17: doorstep.v1.Change.base:type_name -> doorstep.v1.Base
+	15, // 18: doorstep.v1.Change.cells:type_name -> doorstep.v1.CellWrite
+	18, // 19: doorstep.v1.Change.decide:type_name -> doorstep.v1.Decision
+	7,  // 20: doorstep.v1.CellWrite.base:type_name -> doorstep.v1.Base
+	17, // 21: doorstep.v1.CellWrite.values:type_name -> doorstep.v1.Value
+	16, // 22: doorstep.v1.CellWrite.operation:type_name -> doorstep.v1.Operation
+	17, // 23: doorstep.v1.Operation.add:type_name -> doorstep.v1.Value
+	20, // 24: doorstep.v1.Decision.shown:type_name -> doorstep.v1.WriteID
+	20, // 25: doorstep.v1.Decision.take:type_name -> doorstep.v1.WriteID
+	17, // 26: doorstep.v1.Decision.values:type_name -> doorstep.v1.Value
+	20, // 27: doorstep.v1.Decision.quarantined:type_name -> doorstep.v1.WriteID
+	19, // 28: doorstep.v1.Decision.picks:type_name -> doorstep.v1.Pick
+	22, // 29: doorstep.v1.Verdicts.verdicts:type_name -> doorstep.v1.Verdict
+	1,  // 30: doorstep.v1.Verdict.kind:type_name -> doorstep.v1.VerdictKind
+	23, // 31: doorstep.v1.Verdict.reason:type_name -> doorstep.v1.Reason
+	24, // 32: doorstep.v1.Verdict.conflicts:type_name -> doorstep.v1.ConflictRef
+	17, // 33: doorstep.v1.Reason.current:type_name -> doorstep.v1.Value
+	25, // 34: doorstep.v1.ConflictRef.key:type_name -> doorstep.v1.ConflictKey
+	7,  // 35: doorstep.v1.Delta.from:type_name -> doorstep.v1.Base
+	30, // 36: doorstep.v1.Delta.items:type_name -> doorstep.v1.DeltaItem
+	6,  // 37: doorstep.v1.Delta.start:type_name -> doorstep.v1.Position
+	6,  // 38: doorstep.v1.Delta.after:type_name -> doorstep.v1.Position
+	5,  // 39: doorstep.v1.Delta.scopes:type_name -> doorstep.v1.StagedScope
+	7,  // 40: doorstep.v1.Delta.to:type_name -> doorstep.v1.Base
+	30, // 41: doorstep.v1.DeltaItems.items:type_name -> doorstep.v1.DeltaItem
+	29, // 42: doorstep.v1.Manifest.chunks:type_name -> doorstep.v1.ChunkSum
+	2,  // 43: doorstep.v1.DeltaItem.kind:type_name -> doorstep.v1.DeltaKind
+	31, // 44: doorstep.v1.DeltaItem.cells:type_name -> doorstep.v1.CellValue
+	17, // 45: doorstep.v1.CellValue.values:type_name -> doorstep.v1.Value
+	33, // 46: doorstep.v1.Inbox.messages:type_name -> doorstep.v1.InboxMessage
+	24, // 47: doorstep.v1.InboxMessage.conflict:type_name -> doorstep.v1.ConflictRef
+	34, // 48: doorstep.v1.InboxMessage.settled:type_name -> doorstep.v1.Settled
+	49, // [49:49] is the sub-list for method output_type
+	49, // [49:49] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_syncengine_wire_doorstep_proto_init() }
@@ -3654,7 +3745,7 @@ func file_syncengine_wire_doorstep_proto_init() {
 		(*Envelope_Notice)(nil),
 		(*Envelope_Manifest)(nil),
 	}
-	file_syncengine_wire_doorstep_proto_msgTypes[13].OneofWrappers = []any{
+	file_syncengine_wire_doorstep_proto_msgTypes[14].OneofWrappers = []any{
 		(*Value_Null)(nil),
 		(*Value_Int)(nil),
 		(*Value_Real)(nil),
@@ -3668,7 +3759,7 @@ func file_syncengine_wire_doorstep_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_syncengine_wire_doorstep_proto_rawDesc), len(file_syncengine_wire_doorstep_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   33,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -145,6 +145,10 @@ func welcomeToWire(w *se.Welcome) *Welcome {
 			MaxFrame: int64(w.Limits.MaxFrame), Window: int64(w.Limits.Window),
 		},
 	}
+	if w.Minimum != (se.Minimum{}) {
+		p.Minimum = &Minimum{Schema: int32(w.Minimum.Schema), App: w.Minimum.App, From: w.Minimum.From}
+	}
+	p.DrainOnly = w.Drain
 	for _, g := range w.Grants {
 		p.Grants = append(p.Grants, &Grant{Scope: g.Scope, Name: g.Name, Role: g.Role, Doors: g.Doors, From: g.From, To: g.To, Level: string(g.Level)})
 	}
@@ -171,6 +175,12 @@ func welcomeFromWire(p *Welcome) (session.Message, error) {
 			Window:       c.size("limits.window", p.GetLimits().GetWindow()),
 		},
 	}
+	w.Minimum = se.Minimum{
+		Schema: int(c.count("minimum.schema", int64(p.GetMinimum().GetSchema()))),
+		App:    c.text("minimum.app", p.GetMinimum().GetApp(), maxName),
+		From:   p.GetMinimum().GetFrom(),
+	}
+	w.Drain = p.GetDrainOnly()
 	for i, g := range p.GetGrants() {
 		grant, err := grantFromWire(g)
 		c.at("grants", i, err)

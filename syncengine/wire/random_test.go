@@ -178,6 +178,7 @@ var (
 				Epoch: number.Draw(t, "epoch"), Head: number.Draw(t, "head"), Time: anyInt.Draw(t, "time"), View: maybe.Draw(t, "view"),
 				Reset: rapid.Bool().Draw(t, "reset"), Grants: list(grant, 0, 3).Draw(t, "grants"), LastN: number.Draw(t, "lastN"),
 				Hash: hash.Draw(t, "hash"), Schema: 7, Limits: se.DefaultLimits, HLC: stamp.Draw(t, "hlc"), Floor: number.Draw(t, "floor"),
+				Minimum: se.Minimum{Schema: rapid.IntRange(0, 9).Draw(t, "minimum"), App: maybe.Draw(t, "app"), From: anyInt.Draw(t, "from")}, Drain: rapid.Bool().Draw(t, "drain"),
 			}}
 		case 2:
 			return &session.Push{Changesets: list(changeset, 1, 3).Draw(t, "changesets")}

@@ -207,6 +207,8 @@ func TestMessageVectors(t *testing.T) {
 			Device: devA, Epoch: 3, View: "v1", StagedView: "v2", StagedReset: true, Unpacks: []string{se.Deflate},
 			Staged: []se.StagedScope{{Scope: "g", After: se.Position{Seq: 40, Key: "2/visit/" + rowX}, Snapshot: "5f1d", Read: 88}},
 		}}},
+		{"welcome below the minimum", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Schema: 5, Limits: se.DefaultLimits,
+			Minimum: se.Minimum{Schema: 4, App: "0.2.0", From: 1790000000000}, Drain: true}}},
 		{"welcome with a floor", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Limits: se.DefaultLimits, Floor: 90}}},
 		{"manifest", &session.Manifest{Manifest: se.Manifest{ID: "5f1d", Scope: "g", Seq: 88, Rows: 3, Bytes: 90, Chunks: []se.ChunkSum{
 			{Hash: hash, Bytes: 50, Size: 400, Rows: 2}, {Hash: sets[2].Hash(), Bytes: 40, Size: 300, Rows: 1},
