@@ -77,11 +77,17 @@ func (v *validator) label(at Source, what string, l Label) {
 	}
 }
 
+// maxOffline is how many days a role's phones may go without contact at most.
+const maxOffline = 3650
+
 func (v *validator) roles() {
 	for _, name := range sortedKeys(v.schema.Roles) {
 		r := v.schema.Roles[name]
 		v.name(r.Source, "a role", r.Name)
 		v.label(r.Source, "role "+clip(r.Name), r.Label)
+		if r.Offline < 0 || r.Offline > maxOffline {
+			v.fault(r.Source, "give the days that its phones may go without contact, or leave it out for no limit", "role %s has offline: %d", clip(r.Name), r.Offline)
+		}
 	}
 }
 

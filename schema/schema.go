@@ -271,9 +271,20 @@ type Role struct {
 	Console bool // works at the centre (supervisor, administrator): may decide conflicts in his scopes
 	Admin   bool // manages org units, accounts, assignments and devices
 	Doors   bool // the assignment lists the doors the person looks after
+	Offline int  // days that a phone may go without contact with the centre; 0 = no limit
 	Source  Source
 
 	ViewsSince int `json:",omitempty"` // carried: the version at which what it sees of what there was last changed; 0 = never
+}
+
+// OfflineLife is how long a role's phones may go without contact, in ms: as long their records may be read there, and
+// what was written before a grant's end is taken after it. 0 = no limit.
+func (s *Schema) OfflineLife(role string) int64 {
+	r := s.Roles[role]
+	if r == nil {
+		return 0
+	}
+	return int64(r.Offline) * 24 * 3600 * 1000
 }
 
 // Rows says which rows of a scope a view shows.

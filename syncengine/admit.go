@@ -165,7 +165,7 @@ func (g *ingest) reach(c *Change, t *schema.Table, row *Row) (a *schema.Access, 
 	if m != nil {
 		return g.views.access(t, m.Scope), true, nil
 	}
-	if g.ended(t, row.Scope) {
+	if g.pastViews().showsRow(t, row) {
 		return nil, false, park(CodeGrantEnded, c, "", "")
 	}
 	return nil, false, park(CodeAwaits, c, "", string(c.Row))
@@ -198,16 +198,6 @@ func (g *ingest) sees(t *schema.Table, row *Row) (bool, error) {
 		return false, fmt.Errorf("read moves: %w", err)
 	}
 	return slices.ContainsFunc(moves, func(m Move) bool { return g.views.shows(t, m.Scope, m.Door, m.Author) }), nil
-}
-
-// ended tells whether the principal once had a grant on the scope that showed the record type.
-func (g *ingest) ended(t *schema.Table, scope string) bool {
-	for _, x := range g.views.principal.Grants {
-		if x.Scope == scope && !x.Active(g.sub.Now) && x.To != 0 && x.To <= g.sub.Now && t.Access(x.Role) != nil {
-			return true
-		}
-	}
-	return false
 }
 
 // checkReferences looks up, once all changes are in, what a row's written columns refer to. A dead id counts as

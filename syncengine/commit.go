@@ -106,7 +106,7 @@ func (e *Engine) quarantine(store Store, sub Submission) (Verdict, error) {
 	return v, err
 }
 
-// Welcome answers a Hello: who the device acts for, and from where it goes on.
+// Welcome makes the answer to a Hello; Open also records it: who the device acts for, and from where it goes on.
 func (e *Engine) Welcome(tx ReadTx, h Hello, now int64) (*Welcome, error) {
 	p, err := tx.Principal(h.Device)
 	if err != nil {
@@ -115,8 +115,15 @@ func (e *Engine) Welcome(tx ReadTx, h Hello, now int64) (*Welcome, error) {
 	if p == nil {
 		return nil, ErrUnknownDevice
 	}
+	told, err := tx.Told(h.Device)
+	if err != nil {
+		return nil, fmt.Errorf("read what the device was told: %w", err)
+	}
+	if told == nil {
+		told = &Told{}
+	}
 	if p.Revoked {
-		return nil, ErrRevoked
+		return nil, &Retire{Wipe: p.Erase, Done: told.Retired != 0}
 	}
 	head, err := tx.Head()
 	if err != nil {
@@ -137,8 +144,9 @@ func (e *Engine) Welcome(tx ReadTx, h Hello, now int64) (*Welcome, error) {
 	w := &Welcome{
 		Epoch: head.Epoch, Head: head.Seq, Time: now, View: v.id, Grants: p.Active(now),
 		Reset:  h.View != v.id || !head.reaches(Base{h.Epoch, h.Cursor}),
-		Schema: e.schema.Version, Limits: e.limits, HLC: head.HLC, Floor: head.Floor,
+		Schema: e.schema.Version, Limits: e.limits, HLC: head.HLC, Floor: head.Floor, Lost: lost(told.Shown, p.Active(now)), Receipt: told.wants(),
 	}
+	w.Lease = e.offline(w.Grants)
 	if dev != nil {
 		w.LastN, w.Hash = dev.LastN, dev.Hash
 	}

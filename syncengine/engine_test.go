@@ -377,7 +377,7 @@ func TestEndedGrantParks(t *testing.T) {
 	a.refused(se.Parked, se.CodeGrantEnded, upd("home", rid(1), set("phone", s, "2")))
 	a.refused(se.Parked, se.CodeGrantEnded, ins("home", rid(2)))
 	w.store.SetPrincipal(a.id, &se.Principal{Account: "a", Device: a.id, Revoked: true})
-	require.ErrorIs(t, a.send(a.make()).Err, se.ErrRevoked)
+	a.refused(se.Parked, se.CodeDeviceRevoked, upd("home", rid(1), set("phone", s, "3")))
 }
 
 func TestClocks(t *testing.T) {

@@ -29,7 +29,7 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 	if p == nil {
 		return Verdict{}, ErrUnknownDevice
 	}
-	if p.Revoked {
+	if p.Revoked && p.Console {
 		return Verdict{}, ErrRevoked
 	}
 	if err := served(tx); err != nil {
@@ -58,7 +58,10 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 	}
 	g := &ingest{
 		engine: e, tx: tx, sub: sub, cs: cs, dev: dev, epoch: head.Epoch, head: head.Seq, seq: head.Seq + 1,
-		views: newViews(e.schema, p, sub.Now),
+		reads: newViews(e.schema, p, sub.Now),
+	}
+	if err := g.rights(p); err != nil {
+		return Verdict{}, err
 	}
 	if g.past, err = lineage(tx, dev, head.Epoch); err != nil {
 		return Verdict{}, err
@@ -75,8 +78,10 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 		v.Kind, v.Reason = refused.kind, &refused.reason
 		err = errors.Join(g.quarantine(v), auditRefusal(tx, cs, &v, sub.Now))
 	case err == nil:
-		v.Kind, v.Seq, v.Conflicts = g.kind(), g.seq, g.conflicts
-		err = errors.Join(g.recordAll(&head), g.auditDecisions())
+		v.Kind, v.Seq = g.kind(), g.seq
+		if v.Conflicts, err = g.disclosed(); err == nil {
+			err = errors.Join(g.recordAll(&head), g.auditDecisions())
+		}
 	}
 	if err != nil {
 		return Verdict{}, err
@@ -116,8 +121,10 @@ type ingest struct {
 	sub     Submission
 	cs      *Changeset
 	dev     *Device
-	views   *views
 	past    Lineage
+	views   *views  // by which it is judged: the active grants, and those that had not ended when it was written
+	reads   *views  // by which its author is told anything: the active ones
+	ended   []Grant // that count no more
 	epoch   int64
 	head    int64 // seq of the head before
 	seq     int64 // that the changeset takes if it takes effect
@@ -152,6 +159,9 @@ func (g *ingest) run() (err error) {
 	}()
 	if g.cs.Hole() {
 		return g.refuseWhole(Rejected, CodeGone)
+	}
+	if g.views.principal.Revoked && !g.again {
+		return park(CodeDeviceRevoked, &Change{}, "", "") // whole, unread: a supervisor decides
 	}
 	if err := g.admit(); err != nil {
 		return err

@@ -29,6 +29,7 @@ type Part struct {
 	Reset    bool
 	Frames   []Delta // in order; the last one says Done if the replica is then at a head
 	Messages []Message
+	Inbox    int64 // number of the last message looked at; some may not be sent any more
 	Head     Base
 
 	Manifests []*Manifest // of the snapshots that Frames have chunks of
@@ -38,6 +39,7 @@ type Part struct {
 	Restart bool
 	// Drain says that the device is below the minimum: there are no frames for it.
 	Drain bool
+	Until int64 // when the first grant of View ends, ms; 0 = none does
 }
 
 // Pages says in what portions rows are read and sent. Tests make them small, so that a step takes many.
@@ -75,7 +77,7 @@ func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) {
 		return nil, err
 	}
 	v.in(head.Epoch)
-	step := &Part{View: v.id, Head: Base{head.Epoch, head.Seq}}
+	step := &Part{View: v.id, Head: Base{head.Epoch, head.Seq}, Inbox: req.Inbox, Until: v.until}
 	if v.principal.Minimum.Drains(req.Schema, req.App, req.Now) {
 		step.Drain = true
 		return step, nil
@@ -122,7 +124,7 @@ func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) {
 	} else {
 		step.Frames = append(step.Frames, done)
 	}
-	step.Messages, err = tx.Inbox(req.Device, req.Inbox, 200)
+	step.Messages, step.Inbox, err = inbox(tx, v, req.Device, req.Inbox)
 	return step, err
 }
 

@@ -221,7 +221,7 @@ func (e *Engine) retrial(tx Tx, q *Quarantined, head Head, seq int64, v *views) 
 	cs, skip := q.remains()
 	return &ingest{
 		engine: e, tx: tx, sub: Submission{Changeset: cs, Now: q.Received}, cs: cs, dev: dev, epoch: head.Epoch, head: seq - 1, seq: seq,
-		views: v, at: q.At, suspect: q.Suspect, again: true, skip: skip, parked: q,
+		views: v, reads: v, at: q.At, suspect: q.Suspect, again: true, skip: skip, parked: q,
 	}, nil
 }
 

@@ -42,7 +42,7 @@ func (g *ingest) insert(i int, c *Change, t *schema.Table, dead *Dead) error {
 		return reject(CodeBadValue, c, schema.ColScope, "level")
 	}
 	if a == nil || !a.Right.Insert {
-		if g.ended(t, scope) {
+		if g.pastViews().access(t, scope) != nil {
 			return park(CodeGrantEnded, c, "", "")
 		}
 		if a == nil {
@@ -167,7 +167,7 @@ func (g *ingest) update(i int, c *Change, t *schema.Table, row *Row) error {
 // refuse rejects a write and says what the cell shows now, if the person may see it.
 func (g *ingest) refuse(code Code, c *Change, t *schema.Table, row *Row, a *schema.Access, def *schema.Cell) error {
 	r := &refusal{Rejected, Reason{Code: code, Table: c.Table, Row: c.Row, Column: def.Name, Rule: "update"}}
-	if i := t.CellIndex(def.Name); g.views.showsRow(t, row) && a.Reads(def) {
+	if i := t.CellIndex(def.Name); g.reads.showsRow(t, row) && g.reads.access(t, row.Scope).Reads(def) {
 		r.reason.Current = row.Cells[i].Values(def)
 	}
 	return r

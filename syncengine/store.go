@@ -54,6 +54,8 @@ type ReadTx interface {
 	Ready(limit int) ([]WriteID, error)
 	// Principal gives what a device's person is and may do now, from the centre's own rows.
 	Principal(device string) (*Principal, error)
+	// Told gives what a device was last told of its person's grants.
+	Told(device string) (*Told, error)
 	// Changed lists what changed in a scope after the position, in order of (Seq, Key), at most limit items.
 	Changed(scope string, after Position, limit int) ([]Item, error)
 	// Moves lists the moves of a row after a seq, oldest first.
@@ -84,6 +86,7 @@ type Tx interface {
 	Savepoint(fn func() error) error
 	PutHead(Head) error
 	PutDevice(*Device) error
+	PutTold(*Told) error
 	PutRow(*Row) error
 	// Kill removes a row and keeps its dead id for ever.
 	Kill(*Dead) error
@@ -201,7 +204,8 @@ type Principal struct {
 	Account   string
 	Device    string
 	Console   bool    // a console session: may write central cells and decide conflicts
-	Revoked   bool    // the device may not synchronise any more
+	Revoked   bool    // the device may not synchronise any more: it may drain and purge
+	Erase     bool    // with Revoked: nothing may stay on it, its key included
 	Minimum   Minimum // the county's
 	Snapshots int64   // how often an administrator told the device to take everything anew
 	Grants    []Grant // one for each scope and role, in order of scope; ended ones included
@@ -216,6 +220,8 @@ type Grant struct {
 	Doors []string // for roles that look after doors, sorted
 	From  int64    // ms since 1970 UTC; 0 = always
 	To    int64    // end, exclusive; 0 = open
+	// Offline is how long it may be used without contact, in ms; 0 = as long as one likes. Only Welcome fills it in.
+	Offline int64
 }
 
 // Active tells whether the grant holds at an instant.

@@ -52,13 +52,14 @@ const (
 	CodeBadDecision      Code = "bad_decision" // the conflict is closed or the choice does not fit it
 	CodeBaseAhead        Code = "base_ahead"   // a base beyond what the centre ever sent
 	CodeWrongAuthor      Code = "wrong_author"
-	CodeGrantEnded       Code = "grant_ended" // parked: a supervisor decides
-	CodeAwaits           Code = "awaits"      // parked: a row it changes or refers to is not there (yet)
-	CodeHandled          Code = "handled"     // it retries a changeset that was retried, released or dismissed already
-	CodeQuota            Code = "quota"       // the scope is full, or the conflict holds too much of this device
-	CodeSalvage          Code = "salvage"     // parked: rows that a restored centre lacks; a supervisor decides
-	CodeGone             Code = "gone"        // the device says that it no longer has this changeset
-	CodeInternal         Code = "internal"    // quarantined: the centre could not process it
+	CodeGrantEnded       Code = "grant_ended"    // parked: a supervisor decides
+	CodeDeviceRevoked    Code = "device_revoked" // parked: what a revoked device had not sent yet; a supervisor decides
+	CodeAwaits           Code = "awaits"         // parked: a row it changes or refers to is not there (yet)
+	CodeHandled          Code = "handled"        // it retries a changeset that was retried, released or dismissed already
+	CodeQuota            Code = "quota"          // the scope is full, or the conflict holds too much of this device
+	CodeSalvage          Code = "salvage"        // parked: rows that a restored centre lacks; a supervisor decides
+	CodeGone             Code = "gone"           // the device says that it no longer has this changeset
+	CodeInternal         Code = "internal"       // quarantined: the centre could not process it
 )
 
 // Reason is why a changeset was refused. It names the first failure.

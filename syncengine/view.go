@@ -17,6 +17,7 @@ type views struct {
 	scopes    []string // sorted
 	byScope   map[string]*scopeView
 	id        string
+	until     int64 // when the first of the grants ends; 0 = none does
 }
 
 // scopeView is a principal's roles and doors in one scope.
@@ -30,15 +31,23 @@ type scopeView struct {
 
 // newViews folds the grants that are active at now.
 func newViews(s *schema.Schema, p *Principal, now int64) *views {
+	return foldViews(s, p, p.Active(now))
+}
+
+// foldViews folds grants, whether or not they are active.
+func foldViews(s *schema.Schema, p *Principal, grants []Grant) *views {
 	v := &views{schema: s, principal: p, byScope: map[string]*scopeView{}}
 	h := sha256.New()
 	h.Write([]byte("doorstep.view.v1 " + strconv.Itoa(founded(s)) + " " + p.Account + "\n"))
-	for _, g := range p.Active(now) {
+	for _, g := range grants {
 		sv := v.byScope[g.Scope]
 		if sv == nil {
 			sv = &scopeView{level: g.Level, doors: map[string]bool{}, acc: map[string]*schema.Access{}}
 			v.byScope[g.Scope] = sv
 			v.scopes = append(v.scopes, g.Scope)
+		}
+		if g.To != 0 && (v.until == 0 || g.To < v.until) {
+			v.until = g.To
 		}
 		if !slices.Contains(sv.roles, g.Role) {
 			sv.roles = append(sv.roles, g.Role)

@@ -38,6 +38,8 @@ const (
 	CodeProtocol        Code = "protocol"
 	CodeMessageTooLarge Code = "message_too_large"
 	CodeRevoked         Code = "revoked"
+	CodeErased          Code = "erased"
+	CodeLocked          Code = "locked"
 	CodeClone           Code = "clone"
 	CodeQuota           Code = "quota"
 	CodeGap             Code = "gap"
@@ -93,8 +95,10 @@ var catalogue = map[Code]sentence{
 	CodeRefused:         {false, "中心拒绝了这个请求；请检查填写的内容，或联系管理员。", "The centre refused the request; check what was entered, or call the administrator."},
 	CodeProtocol:        {true, "与中心的对话出现差错；稍后会自动重试，如一直如此请升级应用。", "The conversation with the centre went wrong; it will be tried again. If it stays so, upgrade the app."},
 	CodeMessageTooLarge: {false, "有一条消息超过了中心的上限；请联系管理员，记录都在本机。", "A message is larger than the centre takes; call the administrator. Everything is still on this device."},
-	CodeRevoked:         {false, "本机已被停用；请联系管理员，未发送的记录仍保存在本机。", "This device has been revoked; call the administrator. Unsent work stays on this device."},
 	CodeQuota:           {true, "本机被退回或待处理的内容太多，后面的暂时留在本机，没有丢失；请联系社区处理。", "Too much from this device was refused or waits for a decision; what follows stays here and is not lost. Ask the supervisor to deal with it."},
+	CodeRevoked:         {false, "本机已被停用；请联系管理员。未发送的内容会先交给中心，再清除本机的记录。", "This device has been revoked; call the administrator. Unsent work is handed to the centre before the records here are removed."},
+	CodeErased:          {false, "本机的记录和密钥已按中心的要求清除；如需继续使用，请向管理员索取新的登记码。", "The records and the key on this device were erased as the centre asked; to use it again, ask the administrator for a new enrolment code."},
+	CodeLocked:          {false, "本机已超过 %d 天没有联系中心，记录已锁定；请联网同步后继续，未发送的内容都在。", "This device has had no contact with the centre for %d days, so its records are locked; connect and sync to go on. Unsent work is safe."},
 	CodeClone:           {false, "副本被复制过或被恢复成旧的样子，已停止同步；请保留文件并联系管理员。", "This replica was copied or put back to an older state, so syncing stopped; keep the file and call the administrator."},
 	CodeGap:             {true, "中心缺少前面的记录，会自动重新发送。", "The centre is missing something sent before; it will be sent again."},
 	CodeStopping:        {true, "中心正在停机维护；稍后会自动重试。", "The centre is stopping for maintenance; it will be tried again later."},

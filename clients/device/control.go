@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/schema/ddl"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/hlc"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
@@ -22,6 +23,8 @@ type (
 		Doors []string     `json:"doors,omitempty"`
 		From  int64        `json:"from,omitempty"`
 		To    int64        `json:"to,omitempty"`
+		// Offline is how long it may be used without contact, ms; 0 = as long as one likes.
+		Offline int64 `json:"offline,omitempty"`
 	}
 	storedLimits struct {
 		MaxChangeset int `json:"max_changeset"`
@@ -55,13 +58,13 @@ func readControl(ctx context.Context, q querier) (replica.Control, error) {
 	var device sql.NullString
 	var stamp int64
 	var hash, history, mac []byte
-	var grants, live, limits, staged, unseen, minimum string
+	var grants, live, limits, staged, unseen, minimum, lease, leaving string
 	err := q.QueryRowContext(ctx, `SELECT c.device, c.epoch, c.cursor, s.account, s.view, s.schema, s.hlc, s.last_n, s.hash, s.acked, s.inbox,
-		s.grants, s.live, s.limits, s.staged_view, s.staged_reset, s.staged_at,
+		s.grants, s.live, s.limits, s.staged_view, s.staged_reset, s.staged_at, s.lease, s.leaving,
 		c.proof_epoch, c.proof_seq, c.history, c.mac, s.epoch_met, s.met_n, s.reoffer,
 		e.keeps, e.unseen, e.minimum, e.drain FROM ds_control c JOIN ds_state s ON s.k = c.k JOIN ds_evolution e ON e.k = c.k`).
 		Scan(&device, &c.Epoch, &c.Cursor, &c.Account, &c.View, &c.Schema, &stamp, &c.LastN, &hash, &c.Acked, &c.Inbox,
-			&grants, &live, &limits, &c.StagedView, &c.StagedReset, &staged,
+			&grants, &live, &limits, &c.StagedView, &c.StagedReset, &staged, &lease, &leaving,
 			&c.ProofAt.Epoch, &c.ProofAt.Seq, &history, &mac, &c.Met, &c.MetN, &c.Reoffer,
 			&c.Keeps, &unseen, &minimum, &c.Drain)
 	if err != nil {
@@ -76,6 +79,7 @@ func readControl(ctx context.Context, q querier) (replica.Control, error) {
 	for _, err := range []error{
 		readGrants(grants, &c.Grants), readGrants(live, &c.Live),
 		json.Unmarshal([]byte(limits), &l), json.Unmarshal([]byte(staged), &at), readEvolution(unseen, minimum, &c),
+		json.Unmarshal([]byte(lease), &c.Lease), json.Unmarshal([]byte(leaving), &c.Leaving),
 	} {
 		if err != nil {
 			return c, fmt.Errorf("%w: control row: %w", errDamaged, err)
@@ -93,8 +97,8 @@ func (p *port) Control() (replica.Control, error) { return readControl(p.ctx, p.
 
 // PutControl replaces it.
 func (p *port) PutControl(c replica.Control) error {
-	if err := p.exec(`UPDATE ds_control SET device = nullif(?, ''), epoch = ?, cursor = ?, proof_epoch = ?, proof_seq = ?, history = ?, mac = ?`,
-		c.Device, c.Epoch, c.Cursor, c.ProofAt.Epoch, c.ProofAt.Seq, c.History[:], c.MAC[:]); err != nil {
+	if err := p.exec(`UPDATE ds_control SET device = nullif(?, ''), epoch = ?, cursor = ?, proof_epoch = ?, proof_seq = ?, history = ?, mac = ?, readonly = ?`,
+		c.Device, c.Epoch, c.Cursor, c.ProofAt.Epoch, c.ProofAt.Seq, c.History[:], c.MAC[:], ddl.ReadOnly(c.Leaving.Scopes)); err != nil {
 		return fmt.Errorf("write control row: %w", err)
 	}
 	at := make([]storedScope, 0, len(c.StagedAt))
@@ -102,10 +106,10 @@ func (p *port) PutControl(c replica.Control) error {
 		at = append(at, storedScope{s.Scope, s.After.Seq, s.After.Key, s.Snapshot, s.Read})
 	}
 	err := p.exec(`UPDATE ds_state SET account = ?, view = ?, schema = ?, hlc = ?, last_n = ?, hash = ?, acked = ?, inbox = ?,
-		grants = ?, live = ?, limits = ?, staged_view = ?, staged_reset = ?, staged_at = ?,
+		grants = ?, live = ?, limits = ?, staged_view = ?, staged_reset = ?, staged_at = ?, lease = ?, leaving = ?,
 		epoch_met = ?, met_n = ?, reoffer = ?`,
 		c.Account, c.View, c.Schema, int64(c.HLC), c.LastN, c.Hash[:], c.Acked, c.Inbox,
-		grantsJSON(c.Grants), grantsJSON(c.Live), asJSON(storedLimits(c.Limits)), c.StagedView, c.StagedReset, asJSON(at),
+		grantsJSON(c.Grants), grantsJSON(c.Live), asJSON(storedLimits(c.Limits)), c.StagedView, c.StagedReset, asJSON(at), asJSON(c.Lease), asJSON(c.Leaving),
 		c.Met, c.MetN, c.Reoffer)
 	if err != nil {
 		return fmt.Errorf("write state row: %w", err)

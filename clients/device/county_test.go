@@ -188,9 +188,11 @@ func (p *pipe) perform(end *session.Centre, effects []session.Effect) bool {
 				return false
 			}
 		case *session.Open:
-			var w *se.Welcome
-			err := c.store.View(func(tx se.ReadTx) (err error) { w, err = c.engine.Welcome(tx, e.Hello, c.tick()); return err })
+			w, err := c.engine.Open(c.store, e.Hello, c.tick())
+			var retire *se.Retire
 			switch {
+			case errors.As(err, &retire):
+				more = end.Retired(*retire, c.tick())
 			case err == nil:
 				more = end.Opened(w, "", "", c.tick())
 			case errors.Is(err, se.ErrRevoked):
@@ -198,6 +200,12 @@ func (p *pipe) perform(end *session.Centre, effects []session.Effect) bool {
 			default:
 				more = end.Opened(nil, session.NoticeUnauthorised, err.Error(), c.tick())
 			}
+		case *session.Tell:
+			at, err := c.engine.Record(c.store, e.Tell, c.tick())
+			if err != nil {
+				return false
+			}
+			more = end.Recorded(e.Tell, at, "", "", c.tick())
 		case *session.Submit:
 			var subs []se.Submission
 			for _, cs := range e.Changesets {

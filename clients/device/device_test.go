@@ -15,6 +15,7 @@ import (
 	"github.com/doorstep-sync/doorstep/internal/imports"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
 
 const (
@@ -53,7 +54,7 @@ func adopt(t testing.TB, r *device.Replica) {
 	t.Helper()
 	require.NoError(t, r.Identify(bg, device.Identity{Device: deviceA, Account: account}))
 	s := r.Session()
-	require.NoError(t, s.Greet(&se.Welcome{Epoch: 1, View: viewA, Reset: true, Grants: grants(), Limits: se.DefaultLimits}))
+	greet(t, s, &se.Welcome{Epoch: 1, View: viewA, Reset: true, Grants: grants(), Limits: se.DefaultLimits})
 	applied, err := s.Stage(&se.Delta{View: viewA, Reset: true, Done: true, To: se.Base{Epoch: 1, Seq: 10}})
 	require.NoError(t, err)
 	require.True(t, applied)
@@ -91,3 +92,11 @@ func insert(t testing.TB, r *device.Replica, table string, values map[string]any
 
 // timeout ends a test that hangs.
 func timeout() (context.Context, context.CancelFunc) { return context.WithTimeout(bg, 30*time.Second) }
+
+// greet lets the replica take over a Welcome.
+func greet(t testing.TB, s session.Replica, w *se.Welcome) *se.Drain {
+	t.Helper()
+	drain, err := s.Greet(w)
+	require.NoError(t, err)
+	return drain
+}

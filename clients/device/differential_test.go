@@ -201,7 +201,7 @@ func (d *differential) delta(reset bool) {
 		d.view = fmt.Sprint("view-", d.snaps)
 		from = se.Base{}
 		w := &se.Welcome{View: d.view, Reset: true, Grants: grants(), Limits: se.DefaultLimits, HLC: hlc.Timestamp(d.IntN(1 << 20))}
-		d.both(func(tx replica.Tx) error { return replica.Greet(tx, w) })
+		d.both(func(tx replica.Tx) error { _, err := replica.Greet(tx, d.r.Schema(), d.clock, w); return err })
 	}
 	to := se.Base{Epoch: ctl.Epoch, Seq: ctl.Cursor + 1 + int64(d.IntN(3))}
 	var items []se.DeltaItem

@@ -45,11 +45,15 @@ func (l *link) Hello() (h se.Hello, err error) {
 }
 
 // Greet takes over a Welcome.
-func (l *link) Greet(w *se.Welcome) error {
+func (l *link) Greet(w *se.Welcome) (drain *se.Drain, err error) {
 	if err := l.r.setAside(l.ctx, w.Epoch); err != nil {
-		return err
+		return nil, err
 	}
-	return l.r.update(l.ctx, func(p *port) error { return replica.Greet(p, w) })
+	err = l.r.update(l.ctx, func(p *port) error {
+		drain, err = replica.Greet(p, l.r.schema, l.r.opts.Clock.Read(), w)
+		return err
+	})
+	return drain, err
 }
 
 // Salvage seals what a restored centre still lacks.

@@ -18,7 +18,7 @@ func (p *port) Body(n int64) (*se.Changeset, error) {
 	var hash, body []byte
 	ok, err := p.one(`SELECT j.hash, coalesce(j.body, q.body) FROM ds_journal j LEFT JOIN ds_quarantine q ON q.n = j.n WHERE j.n = ?`,
 		[]any{n}, &hash, &body)
-	if err != nil || !ok || body == nil {
+	if err != nil || !ok || len(body) == 0 { // what was purged is a hole
 		return nil, err
 	}
 	return sound(n, hash, body)

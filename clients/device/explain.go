@@ -26,6 +26,7 @@ var reasons = map[se.Code]sentence{
 	se.CodeBaseAhead:        {zh: "本机的同步位置超前于中心；请再同步一次，如仍这样请联系管理员。", en: "This replica is ahead of the centre; sync once more, and call the administrator if it stays so."},
 	se.CodeWrongAuthor:      {zh: "这些记录不是登记本机的人填写的；请用本人的设备重新填写。", en: "This was written by somebody else than this device is enrolled for; enter it on that person's device."},
 	se.CodeGrantEnded:       {zh: "你在这个网格的工作已经结束，这些记录由主管决定是否收下；请等待结果，无需重新填写。", en: "Your work in this grid has ended, so a supervisor decides about this; there is nothing to enter again."},
+	se.CodeDeviceRevoked:    {zh: "本机已被停用，这些内容已完整交给中心，由主管决定是否收下；请联系主管。", en: "This device has been revoked; what it had not sent is at the centre, whole, and a supervisor decides about it."},
 	se.CodeAwaits:           {zh: "这条“%[1]s”要等另一条记录到达中心后才能收下；请等待，或重新填写缺少的那条记录。", en: "This %[1]s record waits for another one to reach the centre; wait, or enter the missing one again."},
 	se.CodeQuota:            {zh: "这里已经放满，没有收下；请联系社区清理或提高上限后再试，原内容保留在本机。", en: "There is no more room for this at the centre, so it was not taken; ask the supervisor to clear some or raise the limit, then retry. What you wrote is kept here."},
 	se.CodeHandled:          {zh: "原来那次保存已经有人处理过了，这次不再收下；请同步后查看结果。", en: "What this was to replace has been dealt with already, so it was not taken; sync and look at the result."},

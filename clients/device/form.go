@@ -20,6 +20,9 @@ type Form struct {
 // Form reads a row for editing: values and cursor in one moment. An unknown id is CodeNoRow.
 func (r *Replica) Form(ctx context.Context, table string, id se.RowID) (*Form, error) {
 	t, err := r.table(table)
+	if err == nil {
+		err = r.usable(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -202,7 +202,7 @@ func TestListFilters(t *testing.T) {
 func TestANewRowNeedsAGrid(t *testing.T) {
 	r := create(t)
 	two := append(grants(), se.Grant{Scope: "370115003239002", Role: "grid_worker"})
-	require.NoError(t, r.Session().Greet(&se.Welcome{Epoch: 1, View: viewA, Grants: two, Limits: se.DefaultLimits}))
+	greet(t, r.Session(), &se.Welcome{Epoch: 1, View: viewA, Grants: two, Limits: se.DefaultLimits})
 	_, err := r.Write(bg, func(tx *device.Tx) error {
 		_, err := tx.Insert("dispute", map[string]any{"kind_code": "neighbour"})
 		return err
@@ -219,7 +219,7 @@ func TestTooMuchForOneSave(t *testing.T) {
 	r := create(t)
 	small := se.DefaultLimits
 	small.MaxChanges = 2
-	require.NoError(t, r.Session().Greet(&se.Welcome{Epoch: 1, View: viewA, Grants: grants(), Limits: small}))
+	greet(t, r.Session(), &se.Welcome{Epoch: 1, View: viewA, Grants: grants(), Limits: small})
 	_, err := r.Write(bg, func(tx *device.Tx) error {
 		for range 3 {
 			if _, err := tx.Insert("dispute", map[string]any{"kind_code": "neighbour"}); err != nil {

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 // victim writes changesets of two rows that share a token, tells each token when Write has returned, and syncs all
 // the while. It never ends by itself.
 func victim(path, url, household string) error {
-	r, err := device.Open(path, device.Options{})
+	r, err := device.Open(path, device.Options{Clock: &hand{}})
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func TestForeignWritesBeyondTheLimitsAreSplit(t *testing.T) {
 	limits := se.DefaultLimits
 	limits.MaxChanges = 4
 	s := r.Session()
-	require.NoError(t, s.Greet(&se.Welcome{Epoch: 1, View: viewA, Grants: grants(), Limits: limits}))
+	greet(t, s, &se.Welcome{Epoch: 1, View: viewA, Grants: grants(), Limits: limits})
 	shell(t, r, "BEGIN; "+strings.Repeat("INSERT INTO hazard(kind_code, description) VALUES('lamp', '路灯坏了'); ", 10)+"COMMIT;")
 	n, err := r.Seal(bg)
 	require.NoError(t, err)
@@ -35,7 +35,7 @@ func TestForeignWritesBeyondTheLimitsAreSplit(t *testing.T) {
 	require.Equal(t, 10, rows)
 
 	limits.MaxChanges, limits.MaxChangeset = 1000, 3000
-	require.NoError(t, s.Greet(&se.Welcome{Epoch: 1, View: viewA, Grants: grants(), Limits: limits}))
+	greet(t, s, &se.Welcome{Epoch: 1, View: viewA, Grants: grants(), Limits: limits})
 	shell(t, r, "UPDATE hazard SET description = printf('%.600c', 'x');")
 	_, err = r.Seal(bg)
 	require.NoError(t, err)

@@ -91,6 +91,9 @@ func attach(path string, opts Options, fresh bool) (_ *Replica, err error) {
 	}
 	r.read.SetMaxOpenConns(readers)
 	r.read.SetMaxIdleConns(readers)
+	if err := r.resume(ctx); err != nil {
+		return nil, err
+	}
 	return r, nil
 }
 
@@ -156,7 +159,7 @@ func (r *Replica) prepare(ctx context.Context, fresh bool) error {
 			return err
 		}
 		added := lacking(r.schema, have)
-		for _, q := range append([]string{engineTables, trustTable}, ddl.ReplicaUpgrade(r.schema, have)...) {
+		for _, q := range slices.Concat([]string{engineTables, trustTable}, newColumns(have), ddl.ReplicaUpgrade(r.schema, have)) {
 			if err := p.exec(q); err != nil {
 				return fmt.Errorf("make tables of the replica: %w", err)
 			}

@@ -20,18 +20,29 @@ type Row struct {
 
 // Query reads with plain SQL, on a connection that cannot write. The caller closes the rows.
 func (r *Replica) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := r.usable(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := r.read.QueryContext(ctx, query, args...)
 	return rows, storage(err)
 }
 
 // QueryRow reads one row with plain SQL, on a connection that cannot write.
 func (r *Replica) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	if err := r.usable(ctx); err != nil {
+		over, cancel := context.WithCancelCause(ctx)
+		cancel(err)
+		ctx = over // the row's Scan tells that there is nothing to read; Query tells why
+	}
 	return r.read.QueryRowContext(ctx, query, args...)
 }
 
 // Get reads a row. An unknown id is CodeNoRow.
 func (r *Replica) Get(ctx context.Context, table string, id se.RowID) (*Row, error) {
 	t, err := r.table(table)
+	if err == nil {
+		err = r.usable(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +87,9 @@ func readRows(ctx context.Context, q querier, t *schema.Table, where string, arg
 // List reads rows whose columns hold the values of filter (nil for NULL), in order of id; limit 0 = all.
 func (r *Replica) List(ctx context.Context, table string, filter map[string]any, limit int) ([]Row, error) {
 	t, err := r.table(table)
+	if err == nil {
+		err = r.usable(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,9 @@ func newReference(s *schema.Schema) *reference {
 	}
 }
 
+// Purge is not part of what is compared.
+func (m *reference) Purge(func(string, se.RowID) (bool, error)) error { return nil }
+
 func (m *reference) Update(fn func(replica.Tx) error) error { return fn(m) }
 
 func key(t *schema.Table, id se.RowID) replica.RowKey { return replica.RowKey{Table: t.Name, Row: id} }

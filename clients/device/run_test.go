@@ -137,10 +137,10 @@ func TestRunEndsWhereComingBackDoesNotHelp(t *testing.T) {
 	defer cancel()
 	err := a.Run(ctx, c, device.Events{})
 	require.Equal(t, device.CodeRevoked, device.CodeOf(err))
-	require.Equal(t, device.MarkSaved, mark(t, a, "household", id), "nothing is lost")
+	require.Equal(t, device.MarkRefused, mark(t, a, "household", id), "it is at the centre, whole, and waits for a decision")
 	s, err := a.Status(bg)
 	require.NoError(t, err)
-	require.Equal(t, 1, s.Outbox)
+	require.Zero(t, s.Outbox)
 	require.Equal(t, session.NoticeRevoked, s.Notices[0].Code)
 }
 

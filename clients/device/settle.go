@@ -58,6 +58,12 @@ func (c *conversation) look() error {
 			return err
 		}
 	}
+	// Another program may have been in the way of a purge, or have left one to be finished.
+	msgs, err := c.dev.Purged()
+	if err != nil {
+		return err
+	}
+	c.put(msgs)
 	return c.offer()
 }
 

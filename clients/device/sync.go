@@ -55,7 +55,7 @@ func (r *Replica) converse(ctx context.Context, remote Remote, prepare func(*con
 		if CodeOf(err) == CodeChunk && r.spoiled.Load() <= 2 && ctx.Err() == nil {
 			continue // once more packed, then unpacked: both at once, since what was checked is staged
 		}
-		return r.barred(err)
+		return r.wiped(context.WithoutCancel(ctx), r.barred(err))
 	}
 }
 

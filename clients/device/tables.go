@@ -1,5 +1,11 @@
 package device
 
+import (
+	"slices"
+
+	"github.com/doorstep-sync/doorstep/schema/ddl"
+)
+
 // format counts the layouts of the engine's own tables and blobs. A program refuses a file with a greater one.
 const format = 2
 
@@ -46,6 +52,8 @@ CREATE TABLE IF NOT EXISTS ds_state(
   staged_view TEXT NOT NULL DEFAULT '',
   staged_reset INTEGER NOT NULL DEFAULT 0,
   staged_at TEXT NOT NULL DEFAULT '[]',
+  lease TEXT NOT NULL DEFAULT '{}',
+  leaving TEXT NOT NULL DEFAULT '{}',
   last_sync INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 INSERT OR IGNORE INTO ds_state(k) VALUES(1);
@@ -162,3 +170,19 @@ CREATE TABLE IF NOT EXISTS ds_notice(
   text TEXT NOT NULL,
   wall INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;`
+
+// engineColumns are columns of the engine's tables that replicas of earlier versions do not have yet.
+var engineColumns = []struct{ table, column, spec string }{
+	{"ds_state", "lease", "TEXT NOT NULL DEFAULT '{}'"},
+	{"ds_state", "leaving", "TEXT NOT NULL DEFAULT '{}'"},
+}
+
+// newColumns gives the statements that add them.
+func newColumns(have ddl.Existing) (out []string) {
+	for _, c := range engineColumns {
+		if held, ok := have.Columns[c.table]; ok && !slices.Contains(held, c.column) {
+			out = append(out, "ALTER TABLE "+c.table+" ADD COLUMN "+c.column+" "+c.spec)
+		}
+	}
+	return out
+}

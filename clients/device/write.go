@@ -34,6 +34,9 @@ func (r *Replica) Write(ctx context.Context, fn func(tx *Tx) error) (*Receipt, e
 		if err := r.tooOld(&ctl); err != nil {
 			return err
 		}
+		if err := usable(ctx, p.conn, r.opts.Clock.Read()); err != nil {
+			return err
+		}
 		if err := p.exec(`UPDATE ds_control SET now = ?`, p.wall); err != nil {
 			return err
 		}

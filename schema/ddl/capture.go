@@ -47,7 +47,8 @@ func captured(c *schema.Column) bool {
 }
 
 func triggers(t *schema.Table) []string {
-	out := []string{guardInsert(t), guardID(t), guardSize(t, "insert"), guardSize(t, "update"), kept(t), inserted(t), deleted(t)}
+	out := []string{guardInsert(t), guardID(t), guardSize(t, "insert"), guardSize(t, "update"),
+		guardScope(t, "insert", "NEW"), guardScope(t, "update", "OLD", "NEW"), guardScope(t, "delete", "OLD"), kept(t), inserted(t), deleted(t)}
 	for _, cell := range t.Cells {
 		if captured(cell.Columns[0]) {
 			out = append(out, updated(t, cell))
@@ -86,6 +87,26 @@ func guardSize(t *schema.Table, event string) string {
 	}
 	return trigger(t, "size-"+event, "BEFORE "+strings.ToUpper(event), strings.Join(sizes, " + ")+" > "+strconv.Itoa(MaxRow), abort(
 		`这一行的内容超过 4 MiB，没有保存；请缩短后再试`, `the row holds more than 4 MiB and was not saved; shorten it and try again`))
+}
+
+// ReadOnly gives the value of ds_control.readonly that keeps programs from writing rows of these scopes; nil for none.
+func ReadOnly(scopes []string) any {
+	if len(scopes) == 0 {
+		return nil
+	}
+	return "\n" + strings.Join(scopes, "\n") + "\n"
+}
+
+// guardScope refuses to write rows of a scope in which the person's work has ended: they wait to be removed, and what
+// was written there now would have nobody to take it.
+func guardScope(t *schema.Table, event string, rows ...string) string {
+	scope := quote(schema.ColScope)
+	var is []string
+	for _, r := range rows {
+		is = append(is, `coalesce(instr((SELECT "readonly" FROM "ds_control" WHERE "k" = 1), char(10) || `+r+`.`+scope+` || char(10)), 0) > 0`)
+	}
+	return trigger(t, "scope-"+event, "BEFORE "+strings.ToUpper(event), "("+strings.Join(is, " OR ")+")", abort(
+		`你在这个网格的工作已经结束，这里的记录正在移除，不能再写；请同步`, `your work in this grid has ended and its records are being removed; they cannot be written any more: sync`))
 }
 
 func abort(zh, en string) string { return "SELECT RAISE(ABORT, " + text(zh+" / "+en) + ");" }

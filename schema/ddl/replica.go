@@ -31,6 +31,9 @@ func ReplicaUpgrade(s *schema.Schema, have Existing) []string {
 		}
 	}
 	out = append(out, control()...)
+	if held, ok := have.Columns[ControlTable]; ok {
+		out = append(out, addColumns(ControlTable, []column{{"readonly", "TEXT"}}, held)...)
+	}
 	for _, t := range s.Tables {
 		cols := replicaColumns(t)
 		if held, ok := have.Columns[t.Name]; ok {
@@ -63,7 +66,8 @@ func control() []string {
   "form_epoch" INTEGER,
   "form_cursor" INTEGER,
   "now" INTEGER,
-  "device" TEXT
+  "device" TEXT,
+  "readonly" TEXT
 ) STRICT`,
 		`INSERT OR IGNORE INTO "ds_control"("k") VALUES(1)`,
 		`CREATE TABLE IF NOT EXISTS "ds_capture"(

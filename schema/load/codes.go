@@ -20,10 +20,11 @@ func (d *draft) roles(r *reader) {
 		return
 	}
 	for _, e := range r.entries(n, "roles") {
-		x := r.fields(e.value, "role "+clip(e.key), "zh", "en", "console", "admin", "doors")
+		x := r.fields(e.value, "role "+clip(e.key), "zh", "en", "console", "admin", "doors", "offline")
 		d.schema.Roles[e.key] = &schema.Role{
 			Name: e.key, Label: x.label(), Source: r.at(e.at),
 			Console: x.flag("console"), Admin: x.flag("admin"), Doors: x.flag("doors"),
+			Offline: x.int("offline"),
 		}
 	}
 }

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
@@ -51,8 +52,32 @@ func (t talk) Hello() (h se.Hello, err error) {
 }
 
 // Greet takes over a Welcome.
-func (t talk) Greet(w *se.Welcome) error {
-	return t.do(nil, func(r session.Replica) error { return r.Greet(w) })
+func (t talk) Greet(w *se.Welcome) (drain *se.Drain, err error) {
+	err = t.do(t.d.rows(captured), func(r session.Replica) (err error) { drain, err = r.Greet(w); return err })
+	return drain, err
+}
+
+// Retire gives up every grant.
+func (t talk) Retire(r se.Retire) error {
+	return t.do(t.d.rows(captured), func(s session.Replica) error { return s.Retire(r) })
+}
+
+// Purge removes what ended, in the steps that the SDK's own takes: misfortunes strike in each.
+func (t talk) Purge() (receipt *se.Purged, err error) {
+	ctl, err := t.d.control()
+	if err != nil || ctl.Leaving.State != replica.LeavingDrain {
+		return ctl.Receipt(), err
+	}
+	steps := t.d.replica.PurgeSteps(context.Background())
+	ready := false
+	if err := t.do(t.d.rows(everything(t.d)), func(session.Replica) (err error) { ready, err = steps.Rows(); return err }); err != nil || !ready {
+		return nil, err
+	}
+	if done, err := steps.Bytes(); err != nil || !done {
+		return nil, err
+	}
+	err = t.do(nil, func(session.Replica) (err error) { receipt, err = steps.Done(); return err })
+	return receipt, err
 }
 
 // Outbox lists what waits for a verdict.
@@ -109,4 +134,18 @@ func (t talk) Salvage() error {
 		return nil
 	}
 	return t.do(lost, func(r session.Replica) error { return r.Salvage() })
+}
+
+// everything is a query for all rows of all record types.
+func everything(d *Device) string {
+	var all []string
+	for _, t := range d.replica.Schema().Tables {
+		all = append(all, `SELECT '`+t.Name+`', id FROM "`+t.Name+`"`)
+	}
+	return strings.Join(append(all, waiting), " UNION ")
+}
+
+func (d *Device) control() (ctl replica.Control, err error) {
+	err = d.View(func(tx replica.Tx) (err error) { ctl, err = tx.Control(); return err })
+	return ctl, err
 }

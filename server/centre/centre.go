@@ -120,18 +120,28 @@ func (c *Centre) Decide(ctx context.Context, cs *syncengine.Changeset) (syncengi
 	return results[0].Verdict, results[0].Err
 }
 
-// Welcome answers a Hello from one consistent state.
+// Welcome answers a Hello, and makes durable what the device is told by it. The error is a *syncengine.Retire for a
+// device that may only drain and purge.
 func (c *Centre) Welcome(h syncengine.Hello) (*syncengine.Welcome, error) {
-	var w *syncengine.Welcome
-	err := c.store.View(func(tx syncengine.ReadTx) error {
-		var err error
-		w, err = c.engine.Welcome(tx, h, c.Now())
-		return err
-	})
+	w, err := c.engine.Open(c.store, h, c.Now())
 	if err == nil {
 		c.hear(h)
 	}
 	return w, err
+}
+
+// Tell makes durable what a device answered about grants that ended.
+func (c *Centre) Tell(t syncengine.Tell) (at int64, err error) {
+	return c.engine.Record(c.store, t, c.Now())
+}
+
+// Present tells whether a view is the one that the device's person has now.
+func (c *Centre) Present(device, view string) (ok bool, err error) {
+	err = c.store.View(func(tx syncengine.ReadTx) (err error) {
+		ok, err = c.engine.Present(tx, device, view, c.Now())
+		return err
+	})
+	return ok, err
 }
 
 // commit takes whatever waits as one group: under load one fsync serves many devices, alone a changeset waits for

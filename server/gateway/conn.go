@@ -3,6 +3,7 @@ package gateway
 import (
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
@@ -38,7 +39,8 @@ type conn struct {
 	session    *session.Centre
 	who        Identity
 	out        []session.Message
-	ask        session.Effect    // *Open or *Read, for the writer; the session has at most one out
+	asks       []session.Effect  // *Open, *Read and *Tell, for the writer, in order
+	readAt     time.Time         // when what lies in out was read: its rights are looked at again if it lies long
 	waiting    []*session.Submit // not committed yet
 	arrived    int               // bytes of the pushes in waiting
 	underway   int               // bytes of those being committed
@@ -94,8 +96,8 @@ func (c *conn) take(effects []session.Effect) {
 		switch e := e.(type) {
 		case *session.Send:
 			c.out = append(c.out, e.Message)
-		case *session.Open, *session.Read:
-			c.ask = e
+		case *session.Open, *session.Read, *session.Tell:
+			c.asks = append(c.asks, e)
 		case *session.Submit:
 			c.waiting = append(c.waiting, e)
 			if !c.committing {

@@ -77,10 +77,6 @@ func TestUnjudged(t *testing.T) {
 			cs.Device = deviceID(9)
 			return cs
 		}, session.NoticeProtocol, wire.CloseProtocol},
-		{"revoked", func(c *county, p *phone) *se.Changeset {
-			c.store.SetPrincipal(deviceID(p.i), &se.Principal{Device: deviceID(p.i), Revoked: true})
-			return p.hazard("x")
-		}, session.NoticeRevoked, wire.CloseRevoked},
 		{"forgotten", func(c *county, p *phone) *se.Changeset {
 			c.store.SetPrincipal(deviceID(p.i), nil)
 			return p.hazard("x")
@@ -131,5 +127,7 @@ func TestGrantChange(t *testing.T) {
 	w := hear[*session.Welcome](a)
 	require.True(t, w.Reset)
 	require.Equal(t, "supervisor", w.Grants[0].Role)
+	require.Equal(t, "grid_worker", w.Lost[0].Role)
+	a.say(&session.Drain{Drain: se.Drain{View: w.View, N: a.n}})
 	require.True(t, a.catchUp(2).Reset)
 }

@@ -42,8 +42,13 @@ type Authenticator interface {
 // Centre is what the gateway needs of the county; server/centre has it. Its methods are called by many goroutines.
 type Centre interface {
 	Limits() se.Limits
-	// Welcome answers a Hello. ErrUnknownDevice and ErrRevoked of syncengine close the connection for good.
+	// Welcome answers a Hello. A *se.Retire lets the device drain and purge; ErrUnknownDevice and ErrRevoked of syncengine
+	// close the connection for good.
 	Welcome(se.Hello) (*se.Welcome, error)
+	// Tell makes durable what a device answered about grants that ended, and gives when it was told of them.
+	Tell(se.Tell) (at int64, err error)
+	// Present tells whether a view is the one that the device's person has now.
+	Present(device, view string) (bool, error)
 	// Submit returns when the verdicts are durable. Results are in the order given; an Err in one ends them.
 	Submit(context.Context, []*se.Changeset, se.Contact) ([]se.Result, error)
 	Next(se.NextRequest) (*se.Part, error)

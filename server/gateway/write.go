@@ -7,6 +7,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
 	"github.com/doorstep-sync/doorstep/syncengine/wire"
 )
@@ -25,7 +26,7 @@ func (c *conn) write() {
 	for {
 		out, ask, bye, gone := c.work()
 		for _, m := range out {
-			if gone || !c.send(m) {
+			if gone || c.outdated(m) || !c.send(m) {
 				return
 			}
 		}
@@ -45,9 +46,12 @@ func (c *conn) write() {
 		case <-bell:
 			c.with(func(s *session.Centre, now int64) []session.Effect { return s.Bell(now) })
 		case <-timer.C:
-			if now := c.g.opts.Now(); !now.Before(ping) {
+			now := c.g.opts.Now()
+			if !now.Before(ping) {
 				ping = now.Add(c.g.opts.Deadlines.Ping)
 				c.ping(now)
+			} else if c.due(now) {
+				c.with(func(s *session.Centre, now int64) []session.Effect { return s.Tick(now) })
 			}
 			c.expire()
 		}
@@ -59,8 +63,10 @@ func (c *conn) write() {
 func (c *conn) work() (out []session.Message, ask session.Effect, bye *ending, gone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out, ask = c.out, c.ask
-	c.out, c.ask = nil, nil
+	out, c.out = c.out, nil
+	if len(c.asks) > 0 {
+		ask, c.asks = c.asks[0], c.asks[1:]
+	}
 	c.room.Broadcast()
 	if c.ending != nil {
 		ask = nil
@@ -80,6 +86,13 @@ func (c *conn) answer(ask session.Effect) {
 		var text string
 		if err != nil || w == nil {
 			w = nil
+			if retire := (*se.Retire)(nil); errors.As(err, &retire) {
+				c.with(func(s *session.Centre, now int64) []session.Effect {
+					c.limit = c.g.opts.Centre.Limits().MaxFrame
+					return s.Retired(*retire, now)
+				})
+				return
+			}
 			if code, text = failure(err); code == session.NoticeInternal {
 				c.g.opts.Log.Error().Err(err).Str("device", c.name()).Msg("cannot welcome a device")
 			}
@@ -91,6 +104,7 @@ func (c *conn) answer(ask session.Effect) {
 			return s.Opened(w, code, text, now)
 		})
 	case *session.Read:
+		began := c.g.opts.Now()
 		part, err := c.g.opts.Centre.Next(ask.Request)
 		if err != nil {
 			part = nil
@@ -100,8 +114,46 @@ func (c *conn) answer(ask session.Effect) {
 			}
 			c.g.opts.Log.Error().Err(err).Str("device", c.name()).Msg("cannot read what a device lacks")
 		}
-		c.with(func(s *session.Centre, now int64) []session.Effect { return s.Advanced(part, now) })
+		c.with(func(s *session.Centre, now int64) []session.Effect {
+			c.readAt = began
+			return s.Advanced(part, now)
+		})
+	case *session.Tell:
+		at, err := c.g.opts.Centre.Tell(ask.Tell)
+		var code session.NoticeCode
+		var text string
+		if err != nil {
+			if code, text = failure(err); code == session.NoticeInternal {
+				c.g.opts.Log.Error().Err(err).Str("device", c.name()).Msg("cannot record what a device answered")
+			}
+		}
+		c.with(func(s *session.Centre, now int64) []session.Effect { return s.Recorded(ask.Tell, at, code, text, now) })
 	}
+}
+
+// trusted is how long what was read for a view may lie before it is asked anew whether the view still holds: on a slow
+// link a frame may wait its turn for long, and nothing of what ended is to leave much later than that (P8).
+const trusted = 2 * time.Second
+
+// outdated ends the connection if a frame is of a view that its person has no more.
+func (c *conn) outdated(m session.Message) bool {
+	d, ok := m.(*session.Delta)
+	if !ok {
+		return false
+	}
+	c.mu.Lock()
+	readAt, device := c.readAt, c.who.Device
+	c.mu.Unlock()
+	if now := c.g.opts.Now(); now.Sub(readAt) > trusted {
+		if ok, err := c.g.opts.Centre.Present(device, d.View); err != nil || !ok {
+			c.cut()
+			return true
+		}
+		c.mu.Lock()
+		c.readAt = now
+		c.mu.Unlock()
+	}
+	return false
 }
 
 // until is how long the writer may sleep.
@@ -111,7 +163,20 @@ func (c *conn) until(ping time.Time) time.Duration {
 	if end := c.who.Expires; !end.IsZero() && end.Before(ping) && c.ending == nil {
 		ping = end
 	}
+	if due := c.session.Due(); due != 0 && c.ending == nil {
+		if at := time.UnixMilli(due); at.Before(ping) {
+			ping = at
+		}
+	}
 	return max(ping.Sub(c.g.opts.Now()), 0)
+}
+
+// due tells whether a grant has just ended by itself.
+func (c *conn) due(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	due := c.session.Due()
+	return due != 0 && now.UnixMilli() >= due
 }
 
 // expire ends the connection of a token that is not valid any more.
@@ -197,6 +262,12 @@ func kindOf(m session.Message) string {
 		return "inbox"
 	case *session.Seen:
 		return "seen"
+	case *session.Drain:
+		return "drain"
+	case *session.Purged:
+		return "purged"
+	case *session.Retire:
+		return "retire"
 	}
 	return "notice"
 }

@@ -37,11 +37,12 @@ func (t *readTx) readPrincipal(device string) (p *syncengine.Principal, err erro
 	_, err = t.one(func(r row) error {
 		p = &syncengine.Principal{
 			Account: r.str(0), Device: device, Console: r.bool(1),
-			Revoked:   r.bool(2) || r.bool(3) || !r.bool(4), // a device whose account is not there may nothing
+			Revoked:   r.bool(2) || r.bool(3) || !r.bool(4) || r.bool(6), // a device whose account is not there may nothing
+			Erase:     r.bool(6),
 			Snapshots: r.int(5),
 		}
 		return nil
-	}, `SELECT d.account, d.console, d.revoked_at, a.disabled_at, a.id IS NOT NULL, d.snapshots FROM device d
+	}, `SELECT d.account, d.console, d.revoked_at, a.disabled_at, a.id IS NOT NULL, d.snapshots, d.erased_at FROM device d
 		LEFT JOIN account a ON a.county = d.county AND a.id = d.account WHERE d.county = $1 AND d.id = $2`, t.s.county, device)
 	if p == nil || err != nil {
 		return nil, err

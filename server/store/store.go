@@ -96,10 +96,11 @@ type readTx struct {
 	head       syncengine.Head
 	principals map[string]*syncengine.Principal
 	restores   []syncengine.Restore // nil = not read yet
+	told       map[string]*toldText
 }
 
 func newReadTx(s *Store, c *conn) *readTx {
-	return &readTx{s: s, c: c, principals: map[string]*syncengine.Principal{}}
+	return &readTx{s: s, c: c, principals: map[string]*syncengine.Principal{}, told: map[string]*toldText{}}
 }
 
 // check notices when a statement's error has ended the whole transaction: what came after would otherwise be run, and

@@ -19,9 +19,25 @@ func copyOf[T any](p *T) *T {
 func copyPrincipal(p *syncengine.Principal) *syncengine.Principal {
 	c := copyOf(p)
 	if c != nil {
-		c.Grants = slices.Clone(p.Grants)
-		for i := range c.Grants {
-			c.Grants[i].Doors = slices.Clone(c.Grants[i].Doors)
+		c.Grants = copyGrants(p.Grants)
+	}
+	return c
+}
+
+func copyGrants(list []syncengine.Grant) []syncengine.Grant {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Doors = slices.Clone(list[i].Doors)
+	}
+	return list
+}
+
+func copyTold(p *syncengine.Told) *syncengine.Told {
+	c := copyOf(p)
+	if c != nil {
+		c.Shown, c.Lost = copyGrants(p.Shown), slices.Clone(p.Lost)
+		for i := range c.Lost {
+			c.Lost[i].Grant.Doors = slices.Clone(c.Lost[i].Grant.Doors)
 		}
 	}
 	return c

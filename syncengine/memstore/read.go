@@ -28,6 +28,10 @@ func (t *readTx) Device(id string) (*syncengine.Device, error) {
 	return copyOf(t.state.devices[id]), nil
 }
 
+func (t *readTx) Told(device string) (*syncengine.Told, error) {
+	return copyTold(t.state.told[device]), nil
+}
+
 func (t *readTx) Row(table string, id syncengine.RowID) (*syncengine.Row, error) {
 	tb, err := t.table(table)
 	if err != nil {

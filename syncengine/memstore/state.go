@@ -14,6 +14,7 @@ type state struct {
 	head      syncengine.Head
 	tables    map[string]*table
 	devices   map[string]*syncengine.Device
+	told      map[string]*syncengine.Told
 	verdicts  map[syncengine.WriteID]*syncengine.Verdict
 	quar      map[syncengine.WriteID]*syncengine.Quarantined
 	awaited   sorted[rowKey, syncengine.WriteID] // rows that open quarantined changesets would have created
@@ -45,6 +46,7 @@ func newState(s *schema.Schema) *state {
 		head:      syncengine.Head{Epoch: 1},
 		tables:    map[string]*table{},
 		devices:   map[string]*syncengine.Device{},
+		told:      map[string]*syncengine.Told{},
 		verdicts:  map[syncengine.WriteID]*syncengine.Verdict{},
 		quar:      map[syncengine.WriteID]*syncengine.Quarantined{},
 		conflicts: map[string]*syncengine.Conflict{},

@@ -19,6 +19,11 @@ func (t *tx) PutDevice(d *syncengine.Device) error {
 	return nil
 }
 
+func (t *tx) PutTold(x *syncengine.Told) error {
+	put(t, t.state.told, x.Device, copyTold(x))
+	return nil
+}
+
 func (t *tx) PutRow(r *syncengine.Row) error {
 	tb, err := t.table(r.Table)
 	if err != nil {

@@ -64,6 +64,9 @@ func SealWith(tx Tx, s *schema.Schema, clock Clock, how Sealing) (*se.Changeset,
 		}
 		changes = changes[n:]
 	}
+	if !how.Foreign {
+		ctl.Lease.Note(clock)
+	}
 	if err := tx.PutControl(ctl); err != nil {
 		return nil, err
 	}

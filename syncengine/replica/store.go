@@ -88,6 +88,9 @@ type Tx interface {
 	PutKept(RowKey, []se.CellValue) error
 	// KeptRows lists the rows that something is kept of, in order of table and id.
 	KeptRows() ([]RowKey, error)
+	// Purge erases what filed changesets and messages say about rows for which keep is false: bodies, values in
+	// reasons, whom a message names. What stays of a changeset is n, hash, kind and code.
+	Purge(keep func(table string, row se.RowID) (bool, error)) error
 }
 
 // Control is the replica's one row of state.
@@ -122,6 +125,8 @@ type Control struct {
 	Met     int64 // newest epoch that a Welcome named
 	MetN    int64 // last n in the first Welcome of it: what an ended epoch said about later ones is void
 	Reoffer bool  // changesets are offered again: the next snapshot goes under their overlays
+	Lease   Lease
+	Leaving Leaving
 }
 
 // RowKey names a row.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
-	"github.com/doorstep-sync/doorstep/syncengine/hlc"
 )
 
 // ErrForeignVerdict says that the centre's verdict is about another changeset with our number: this replica was
@@ -125,34 +124,6 @@ func known(tx Tx, ctl *Control, w *se.Welcome) error {
 		return ErrCopied
 	}
 	return nil
-}
-
-// Greet takes over what a Welcome says: grants, limits, the county's clock. Frames staged for another view are
-// forgotten; when a snapshot is to follow, the cursor is no longer for any view until it is in.
-func Greet(tx Tx, w *se.Welcome) error {
-	ctl, err := tx.Control()
-	if err != nil {
-		return err
-	}
-	if err := known(tx, &ctl, w); err != nil {
-		return err
-	}
-	if err := reoffer(tx, &ctl, w); err != nil {
-		return err
-	}
-	h := hlc.Clock{Last: ctl.HLC}
-	h.Hear(w.HLC)
-	ctl.HLC, ctl.Grants, ctl.Limits = h.Last, w.Grants, w.Limits
-	ctl.Minimum, ctl.Drain = w.Minimum, w.Drain
-	if ctl.StagedView != "" && (ctl.StagedView != w.View || ctl.StagedReset != w.Reset || w.Outdates(ctl.StagedAt)) {
-		if err := forget(tx, &ctl); err != nil {
-			return err
-		}
-	}
-	if w.Reset {
-		ctl.View = ""
-	}
-	return tx.PutControl(ctl)
 }
 
 // Receive stores messages of the inbox. One that is stored already is ignored.

@@ -7,13 +7,13 @@ import (
 	se "github.com/doorstep-sync/doorstep/syncengine"
 )
 
-// Effect is what the centre's end asks its driver to do: *Send, *Open, *Submit, *Read or *Close.
+// Effect is what the centre's end asks its driver to do: *Send, *Open, *Submit, *Read, *Tell or *Close.
 type Effect interface{ effect() }
 
 type (
 	// Send puts a message on the connection.
 	Send struct{ Message Message }
-	// Open asks for Engine.Welcome; the driver answers with Opened.
+	// Open asks for Engine.Open; the driver answers with Opened, or with Retired for a *se.Retire.
 	Open struct{ Hello se.Hello }
 	// Submit asks for the changesets to be committed in order; the driver answers with Committed once that is durable.
 	Submit struct {
@@ -77,6 +77,8 @@ type Centre struct {
 	told     int64 // the device's last n that the last whole step contains
 	judged   int64 // highest n whose verdict was sent
 	lastSent int64
+
+	ended
 }
 
 // NewCentre makes the centre's end of a connection accepted at now.
@@ -96,6 +98,10 @@ func (c *Centre) Receive(m Message, now int64) []Effect {
 		return c.push(m)
 	case *Seen:
 		return c.sawn(m, now)
+	case *Drain:
+		return c.drained(m)
+	case *Purged:
+		return c.purged(m)
 	}
 	return c.close(NoticeProtocol, "this kind of message is the centre's to send")
 }
@@ -129,6 +135,7 @@ func (c *Centre) Opened(w *se.Welcome, code NoticeCode, text string, now int64) 
 	first := !c.welcomed
 	c.welcomed = true
 	c.view = w.View
+	c.untold, c.asked, c.receipt = len(w.Lost) > 0, now, max(c.receipt, w.Receipt)
 	if first && !w.Reset {
 		c.cursor = se.Base{Epoch: c.hello.Epoch, Seq: c.hello.Cursor}
 	}
@@ -168,6 +175,7 @@ func (c *Centre) push(m *Push) []Effect {
 		if cs.Device != c.hello.Device {
 			return c.close(NoticeProtocol, "a changeset of another device")
 		}
+		c.pushed = max(c.pushed, cs.N)
 	}
 	c.inFlight += len(m.Changesets)
 	contact := c.contact
@@ -205,7 +213,11 @@ func (c *Centre) Tick(now int64) []Effect {
 	case c.closed:
 	case c.hello == nil && now-c.opened > HelloWithin:
 		return c.close(NoticeTimeout, "no Hello came")
-	case c.welcomed && now-c.lastSent > QuietAfter:
+	case c.untold:
+		return c.silent(now)
+	case c.expired(now):
+		return c.Bell(now)
+	case c.welcomed && !c.retired && now-c.lastSent > QuietAfter:
 		c.want, c.owed = true, true
 		return c.read(now)
 	}
@@ -213,7 +225,7 @@ func (c *Centre) Tick(now int64) []Effect {
 }
 
 func (c *Centre) read(now int64) []Effect {
-	if !c.want || c.reading || c.drain || !c.welcomed || c.closed || c.sent > c.seen {
+	if !c.want || c.reading || c.drain || !c.welcomed || c.closed || c.sent > c.seen || c.untold {
 		return nil
 	}
 	c.want, c.reading = false, true
@@ -242,8 +254,8 @@ func (c *Centre) Advanced(part *se.Part, now int64) []Effect {
 		return []Effect{&Open{h}}
 	}
 	var out []Effect
+	c.until, c.inbox = part.Until, max(c.inbox, part.Inbox)
 	if len(part.Messages) > 0 {
-		c.inbox = part.Messages[len(part.Messages)-1].Number
 		out = append(out, &Send{&Inbox{part.Messages}})
 	}
 	last := &part.Frames[len(part.Frames)-1]
@@ -292,6 +304,9 @@ func (c *Centre) note(d *se.Delta) {
 }
 
 func (c *Centre) sawn(m *Seen, now int64) []Effect {
+	if c.retired {
+		return nil
+	}
 	if !c.welcomed {
 		return c.close(NoticeProtocol, "Seen before Welcome")
 	}

@@ -24,7 +24,9 @@ func (s *shelf) Hello() (se.Hello, error) {
 	}
 	return h, nil
 }
-func (s *shelf) Greet(*se.Welcome) error                    { return nil }
+func (s *shelf) Greet(*se.Welcome) (*se.Drain, error)       { return nil, nil }
+func (s *shelf) Retire(se.Retire) error                     { return nil }
+func (s *shelf) Purge() (*se.Purged, error)                 { return nil, nil }
 func (s *shelf) Outbox(int64, int) ([]*se.Changeset, error) { return nil, nil }
 func (s *shelf) Seen() (Seen, error)                        { return Seen{}, nil }
 func (s *shelf) Spoiled(string) error                       { s.spoiled++; return nil }

@@ -12,7 +12,14 @@ import (
 type Replica interface {
 	// Hello seals what other programs wrote and tells where the replica stands. Token and App are the driver's to fill.
 	Hello() (se.Hello, error)
-	Greet(*se.Welcome) error
+	// Greet takes over what a Welcome says. Where it names lost grants, what was written is sealed first, and the answer
+	// says up to which n.
+	Greet(*se.Welcome) (*se.Drain, error)
+	// Retire seals what was written; from then on the replica is only drained and purged.
+	Retire(se.Retire) error
+	// Purge removes what ended from the device's files, once it is drained, and gives the receipt; nil while it is not,
+	// or if there is nothing to purge.
+	Purge() (*se.Purged, error)
 	// Outbox lists sealed changesets with n > after that have no verdict, in order, at most limit.
 	Outbox(after int64, limit int) ([]*se.Changeset, error)
 	// Stage is replica.Stage.
@@ -52,6 +59,7 @@ type Device struct {
 	frames   int64
 	notices  []Notice
 	offers   map[string]*se.Manifest // by scope
+	receipt  se.Purged               // sent on this connection
 }
 
 // NewDevice makes the device's end of a new connection.
@@ -70,7 +78,12 @@ func (d *Device) Start(token, app string) (*Hello, error) {
 
 // Receive takes a message of the centre and gives the ones to send.
 func (d *Device) Receive(m Message) ([]Message, error) {
-	if _, ok := m.(*Welcome); !ok && !d.welcomed {
+	switch m.(type) {
+	case *Welcome, *Retire:
+	default:
+		if d.welcomed {
+			break
+		}
 		if n, ok := m.(*Notice); ok {
 			return nil, d.notice(n)
 		}
@@ -79,12 +92,15 @@ func (d *Device) Receive(m Message) ([]Message, error) {
 	switch m := m.(type) {
 	case *Welcome:
 		return d.welcome(m)
+	case *Retire:
+		return d.retire(m)
 	case *Verdicts:
 		if err := d.replica.File(m.Verdicts); err != nil {
 			return nil, fmt.Errorf("file verdicts: %w", err)
 		}
 		d.inFlight = max(0, d.inFlight-len(m.Verdicts))
-		return d.Sealed()
+		out, err := d.Sealed()
+		return d.purged(out, err)
 	case *Manifest:
 		return nil, d.offer(&m.Manifest)
 	case *Delta:
@@ -107,7 +123,8 @@ func (d *Device) Receive(m Message) ([]Message, error) {
 }
 
 func (d *Device) welcome(m *Welcome) ([]Message, error) {
-	switch err := d.replica.Greet(&m.Welcome); {
+	drain, err := d.replica.Greet(&m.Welcome)
+	switch {
 	case errors.Is(err, replica.ErrCopied):
 		return nil, &Closed{NoticeClone, "the centre has changesets of this device that this replica never made: it is a copy, or was put back to an older state"}
 	case err != nil:
@@ -119,7 +136,53 @@ func (d *Device) welcome(m *Welcome) ([]Message, error) {
 		d.pushed = min(d.hello.Acked, m.LastN)
 	}
 	d.welcomed = true
-	return d.Sealed()
+	var out []Message
+	if drain != nil {
+		out = append(out, &Drain{*drain})
+	}
+	more, err := d.Sealed()
+	if m.Receipt != 0 {
+		d.receipt = se.Purged{} // the centre has not got it
+	}
+	return d.purged(append(out, more...), err)
+}
+
+// retire drains a device that may not synchronise any more.
+func (d *Device) retire(m *Retire) ([]Message, error) {
+	if err := d.replica.Retire(m.Retire); err != nil {
+		return nil, fmt.Errorf("retire: %w", err)
+	}
+	if !d.welcomed {
+		d.pushed = d.hello.Acked
+	}
+	d.limits, d.welcomed = se.DefaultLimits, true
+	out, err := d.Sealed()
+	return d.purged(out, err)
+}
+
+// Purged purges what ended if that can be done by now, and gives the receipt to send. The driver calls it from time to
+// time.
+func (d *Device) Purged() ([]Message, error) {
+	if !d.welcomed {
+		return nil, nil
+	}
+	return d.purged(nil, nil)
+}
+
+// purged adds the receipt to what is sent, once what ended is drained and gone.
+func (d *Device) purged(out []Message, err error) ([]Message, error) {
+	if err != nil {
+		return out, err
+	}
+	p, err := d.replica.Purge()
+	if err != nil {
+		return nil, fmt.Errorf("purge: %w", err)
+	}
+	if p != nil && *p != d.receipt {
+		d.receipt = *p
+		out = append(out, &Purged{*p})
+	}
+	return out, nil
 }
 
 // Sealed sends what is in the outbox and not yet on its way, as far as the window allows. The driver calls it when
@@ -172,7 +235,7 @@ func (d *Device) delta(m *Delta) ([]Message, error) {
 	}
 	// What other programs wrote was sealed before the step was applied: it is on its way now.
 	more, err := d.Sealed()
-	return append(out, more...), err
+	return d.purged(append(out, more...), err)
 }
 
 func (d *Device) seen() ([]Message, error) {

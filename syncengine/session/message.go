@@ -5,7 +5,8 @@ package session
 
 import se "github.com/doorstep-sync/doorstep/syncengine"
 
-// Message is what travels: *Hello, *Welcome, *Push, *Verdicts, *Delta, *Manifest, *Inbox, *Seen or *Notice.
+// Message is what travels: *Hello, *Welcome, *Push, *Verdicts, *Delta, *Manifest, *Inbox, *Seen, *Notice, *Drain, *Purged
+// or *Retire.
 type Message interface{ message() }
 
 type (

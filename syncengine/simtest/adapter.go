@@ -62,8 +62,28 @@ func (e *end) Salvage() error {
 	return e.dev.Update(func(tx replica.Tx) error { return replica.Salvage(tx, e.schema, e.clock()) })
 }
 
-func (e *end) Greet(w *se.Welcome) error {
-	return e.dev.Update(func(tx replica.Tx) error { return replica.Greet(tx, w) })
+func (e *end) Greet(w *se.Welcome) (drain *se.Drain, err error) {
+	err = e.dev.Update(func(tx replica.Tx) (err error) { drain, err = replica.Greet(tx, e.schema, e.clock(), w); return err })
+	return drain, err
+}
+
+func (e *end) Retire(r se.Retire) error {
+	return e.dev.Update(func(tx replica.Tx) error { return replica.RetireReplica(tx, e.schema, e.clock(), r) })
+}
+
+// Purge has no files to see to: what is not there any more is gone.
+func (e *end) Purge() (receipt *se.Purged, err error) {
+	ctl, err := e.control()
+	if err != nil || ctl.Leaving.State != replica.LeavingDrain {
+		return ctl.Receipt(), err
+	}
+	ready := false
+	err = e.dev.Update(func(tx replica.Tx) (err error) { ready, err = replica.Purge(tx, e.schema); return err })
+	if err != nil || !ready {
+		return nil, err
+	}
+	err = e.dev.Update(func(tx replica.Tx) (err error) { receipt, err = replica.Purged(tx); return err })
+	return receipt, err
 }
 
 func (e *end) Outbox(after int64, limit int) (list []*se.Changeset, err error) {

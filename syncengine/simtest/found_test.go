@@ -32,10 +32,10 @@ func TestWelcomeKnowsWhatWasSealedSinceHello(t *testing.T) {
 		welcome, err = w.engine.Welcome(tx, hello, w.now)
 		return err
 	}))
-	require.NoError(t, a.Update(func(tx replica.Tx) error { return replica.Greet(tx, welcome) }))
+	require.NoError(t, a.Update(func(tx replica.Tx) error { _, err := replica.Greet(tx, w.schema, replica.Clock{}, welcome); return err }))
 	copied := *welcome
 	copied.LastN++
-	require.ErrorIs(t, a.Update(func(tx replica.Tx) error { return replica.Greet(tx, &copied) }), replica.ErrCopied)
+	require.ErrorIs(t, a.Update(func(tx replica.Tx) error { _, err := replica.Greet(tx, w.schema, replica.Clock{}, &copied); return err }), replica.ErrCopied)
 }
 
 func TestSetsAreSealedAndShownInOneForm(t *testing.T) {

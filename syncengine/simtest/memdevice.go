@@ -358,6 +358,48 @@ func (m *MemDevice) ClearStaged() error {
 	return nil
 }
 
+// Purge implements replica.Tx.
+func (m *MemDevice) Purge(keep func(table string, row se.RowID) (bool, error)) error {
+	for n, f := range m.filed {
+		if f.cs == nil {
+			continue
+		}
+		held := true
+		for i := range f.cs.Changes {
+			ok, err := keep(f.cs.Changes[i].Table, f.cs.Changes[i].Row)
+			if err != nil {
+				return err
+			}
+			held = held && ok
+		}
+		if held {
+			continue
+		}
+		m.save(func() { m.filed[n] = f })
+		blank := filed{verdict: f.verdict}
+		if f.verdict.Reason != nil {
+			why := *f.verdict.Reason
+			why.Current = nil
+			blank.verdict.Reason = &why
+		}
+		m.filed[n] = blank
+	}
+	old := m.inbox
+	m.save(func() { m.inbox = old })
+	m.inbox = slices.Clone(old)
+	for i := range m.inbox {
+		x := &m.inbox[i]
+		ok, err := keep(x.Conflict.Key.Table, x.Conflict.Key.Row)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			x.Author, x.Conflict.Key.Cell = "", ""
+		}
+	}
+	return nil
+}
+
 func (m *MemDevice) PutMessage(msg se.Message) error {
 	old := m.inbox
 	m.inbox = append(slices.Clone(old), msg)

@@ -108,6 +108,8 @@ func (o *office) do(c *conn, effects []session.Effect) {
 			o.send(c, e.Message)
 		case *session.Open:
 			o.soon(c, func() { o.open(c, e) })
+		case *session.Tell:
+			o.soon(c, func() { o.tell(c, e) })
 		case *session.Read:
 			o.soon(c, func() { o.read(c, e) })
 		case *session.Submit:
@@ -142,16 +144,20 @@ func (o *office) send(c *conn, m session.Message) {
 }
 
 func (o *office) open(c *conn, e *session.Open) {
-	var welcome *se.Welcome
-	err := o.w.store.View(func(tx se.ReadTx) (err error) {
-		welcome, err = o.w.engine.Welcome(tx, e.Hello, o.w.now)
-		return err
-	})
-	if welcome != nil {
+	welcome, err, dead := o.opened(e)
+	if welcome != nil && !dead {
 		o.retention.welcomed(&e.Hello, welcome)
 	}
+	var retire *se.Retire
 	code := session.NoticeCode("")
 	switch {
+	case dead:
+		return
+	case errors.As(err, &retire):
+		o.do(c, c.cen.Retired(*retire, o.w.now))
+		return
+	case errors.Is(err, errDisk):
+		code = session.NoticeStopping
 	case errors.Is(err, se.ErrRevoked):
 		code = session.NoticeRevoked
 	case err != nil:

@@ -88,6 +88,11 @@ func randomOp(r *rand.Rand, seq int64) op {
 		func(tx syncengine.Tx) error { return tx.Kill(dead(randomRow(same(), table, n, scope, seq), seq)) },
 		func(tx syncengine.Tx) error { return tx.Revive(table, id(n)) },
 		func(tx syncengine.Tx) error { return tx.PutHead(headAt(seq)) },
+		func(tx syncengine.Tx) error {
+			x := told(int(num))
+			x.Device = device
+			return tx.PutTold(x)
+		},
 		func(tx syncengine.Tx) error { return tx.PutDevice(&syncengine.Device{ID: device, LastN: seq}) },
 		func(tx syncengine.Tx) error {
 			v := *verdict(int(num))

@@ -104,6 +104,8 @@ func dumpDevice(a answers, tx syncengine.ReadTx, d string) {
 	a.add(x, err, "device %s", d)
 	used, err := tx.Refused(d)
 	a.add(used, err, "refused of %s", d)
+	said, err := tx.Told(d)
+	a.add(said, err, "told %s", d)
 	inbox, err := tx.Inbox(d, 0, 1000)
 	a.add(inbox, err, "inbox %s", d)
 	for n := range int64(worldNs) {

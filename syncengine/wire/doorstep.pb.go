@@ -233,6 +233,9 @@ type Envelope struct {
 	//	*Envelope_Seen
 	//	*Envelope_Notice
 	//	*Envelope_Manifest
+	//	*Envelope_Drain
+	//	*Envelope_Purged
+	//	*Envelope_Retire
 	Message       isEnvelope_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -356,6 +359,33 @@ func (x *Envelope) GetManifest() *Manifest {
 	return nil
 }
 
+func (x *Envelope) GetDrain() *Drain {
+	if x != nil {
+		if x, ok := x.Message.(*Envelope_Drain); ok {
+			return x.Drain
+		}
+	}
+	return nil
+}
+
+func (x *Envelope) GetPurged() *Purged {
+	if x != nil {
+		if x, ok := x.Message.(*Envelope_Purged); ok {
+			return x.Purged
+		}
+	}
+	return nil
+}
+
+func (x *Envelope) GetRetire() *Retire {
+	if x != nil {
+		if x, ok := x.Message.(*Envelope_Retire); ok {
+			return x.Retire
+		}
+	}
+	return nil
+}
+
 type isEnvelope_Message interface {
 	isEnvelope_Message()
 }
@@ -405,6 +435,21 @@ type Envelope_Manifest struct {
 	Manifest *Manifest `protobuf:"bytes,14,opt,name=manifest,proto3,oneof"`
 }
 
+type Envelope_Drain struct {
+	// Device, the answer to a Welcome that names lost grants.
+	Drain *Drain `protobuf:"bytes,9,opt,name=drain,proto3,oneof"`
+}
+
+type Envelope_Purged struct {
+	// Device, its receipt for what ended.
+	Purged *Purged `protobuf:"bytes,10,opt,name=purged,proto3,oneof"`
+}
+
+type Envelope_Retire struct {
+	// Centre, instead of Welcome.
+	Retire *Retire `protobuf:"bytes,11,opt,name=retire,proto3,oneof"`
+}
+
 func (*Envelope_Hello) isEnvelope_Message() {}
 
 func (*Envelope_Welcome) isEnvelope_Message() {}
@@ -422,6 +467,12 @@ func (*Envelope_Seen) isEnvelope_Message() {}
 func (*Envelope_Notice) isEnvelope_Message() {}
 
 func (*Envelope_Manifest) isEnvelope_Message() {}
+
+func (*Envelope_Drain) isEnvelope_Message() {}
+
+func (*Envelope_Purged) isEnvelope_Message() {}
+
+func (*Envelope_Retire) isEnvelope_Message() {}
 
 // Hello says who a device is and where its replica stands.
 type Hello struct {
@@ -862,7 +913,14 @@ type Welcome struct {
 	// The oldest version that the county serves; absent where it serves all.
 	Minimum *Minimum `protobuf:"bytes,16,opt,name=minimum,proto3" json:"minimum,omitempty"`
 	// The device is below the minimum: it may push what it holds and gets verdicts, but no rows. Its app has to be updated.
-	DrainOnly     bool `protobuf:"varint,17,opt,name=drain_only,json=drainOnly,proto3" json:"drain_only,omitempty"`
+	DrainOnly bool `protobuf:"varint,17,opt,name=drain_only,json=drainOnly,proto3" json:"drain_only,omitempty"`
+	// Grants that ended, or the doors that went from one, since the device was last told. It answers with Drain; nothing
+	// of the new view is sent before that.
+	Lost []*Grant `protobuf:"bytes,12,rep,name=lost,proto3" json:"lost,omitempty"`
+	// How long the replica may be read and written without another Welcome, ms; 0 = as long as one likes.
+	Lease int64 `protobuf:"varint,13,opt,name=lease,proto3" json:"lease,omitempty"`
+	// When the device was told of losses that the centre has no receipt for, ms; 0 = there are none.
+	Receipt       int64 `protobuf:"varint,14,opt,name=receipt,proto3" json:"receipt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -995,6 +1053,27 @@ func (x *Welcome) GetDrainOnly() bool {
 	return false
 }
 
+func (x *Welcome) GetLost() []*Grant {
+	if x != nil {
+		return x.Lost
+	}
+	return nil
+}
+
+func (x *Welcome) GetLease() int64 {
+	if x != nil {
+		return x.Lease
+	}
+	return 0
+}
+
+func (x *Welcome) GetReceipt() int64 {
+	if x != nil {
+		return x.Receipt
+	}
+	return 0
+}
+
 // Minimum is the oldest version that a county still serves.
 type Minimum struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1075,7 +1154,9 @@ type Grant struct {
 	// End, exclusive, ms; 0 = open.
 	To int64 `protobuf:"zigzag64,6,opt,name=to,proto3" json:"to,omitempty"`
 	// Level of the org unit: "grid", "community", "street" or "county". A record type lives at one level; "" = not known.
-	Level         string `protobuf:"bytes,7,opt,name=level,proto3" json:"level,omitempty"`
+	Level string `protobuf:"bytes,7,opt,name=level,proto3" json:"level,omitempty"`
+	// How long it may be used without contact, ms; 0 = as long as one likes.
+	Offline       int64 `protobuf:"varint,8,opt,name=offline,proto3" json:"offline,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1157,6 +1238,13 @@ func (x *Grant) GetLevel() string {
 		return x.Level
 	}
 	return ""
+}
+
+func (x *Grant) GetOffline() int64 {
+	if x != nil {
+		return x.Offline
+	}
+	return 0
 }
 
 // Limits are what the centre takes. A device checks them when it seals.
@@ -3356,11 +3444,169 @@ func (x *Notice) GetClose() bool {
 	return false
 }
 
+// Drain is a device's answer to a Welcome that names lost grants: it has sealed what was written, and knows.
+type Drain struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// View of that Welcome.
+	View string `protobuf:"bytes,1,opt,name=view,proto3" json:"view,omitempty"`
+	// n of its newest sealed changeset: what it wrote up to there it wrote before it knew.
+	N             int64 `protobuf:"varint,2,opt,name=n,proto3" json:"n,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Drain) Reset() {
+	*x = Drain{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Drain) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Drain) ProtoMessage() {}
+
+func (x *Drain) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Drain.ProtoReflect.Descriptor instead.
+func (*Drain) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Drain) GetView() string {
+	if x != nil {
+		return x.View
+	}
+	return ""
+}
+
+func (x *Drain) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+// Purged is a device's receipt: everything up to n has its verdict on it, and of what ended by then nothing is left in
+// its files.
+type Purged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// View that the replica is for; empty from a device that was retired.
+	View string `protobuf:"bytes,1,opt,name=view,proto3" json:"view,omitempty"`
+	// Its last n when it was told.
+	N             int64 `protobuf:"varint,2,opt,name=n,proto3" json:"n,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Purged) Reset() {
+	*x = Purged{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Purged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Purged) ProtoMessage() {}
+
+func (x *Purged) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Purged.ProtoReflect.Descriptor instead.
+func (*Purged) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Purged) GetView() string {
+	if x != nil {
+		return x.View
+	}
+	return ""
+}
+
+func (x *Purged) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+// Retire comes instead of Welcome to a device that may not synchronise any more. It seals, pushes its outbox, purges
+// everything when every changeset has its verdict, and says so.
+type Retire struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The file, the key and the tokens are deleted too, once the receipt has reached the centre.
+	Wipe          bool `protobuf:"varint,1,opt,name=wipe,proto3" json:"wipe,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retire) Reset() {
+	*x = Retire{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retire) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retire) ProtoMessage() {}
+
+func (x *Retire) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retire.ProtoReflect.Descriptor instead.
+func (*Retire) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *Retire) GetWipe() bool {
+	if x != nil {
+		return x.Wipe
+	}
+	return false
+}
+
 var File_syncengine_wire_doorstep_proto protoreflect.FileDescriptor
 
 const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\n" +
-	"\x1esyncengine/wire/doorstep.proto\x12\vdoorstep.v1\"\xc2\x03\n" +
+	"\x1esyncengine/wire/doorstep.proto\x12\vdoorstep.v1\"\xcc\x04\n" +
 	"\bEnvelope\x12*\n" +
 	"\x05hello\x18\x01 \x01(\v2\x12.doorstep.v1.HelloH\x00R\x05hello\x120\n" +
 	"\awelcome\x18\x02 \x01(\v2\x14.doorstep.v1.WelcomeH\x00R\awelcome\x12'\n" +
@@ -3370,8 +3616,12 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x05inbox\x18\x06 \x01(\v2\x12.doorstep.v1.InboxH\x00R\x05inbox\x12'\n" +
 	"\x04seen\x18\a \x01(\v2\x11.doorstep.v1.SeenH\x00R\x04seen\x12-\n" +
 	"\x06notice\x18\b \x01(\v2\x13.doorstep.v1.NoticeH\x00R\x06notice\x123\n" +
-	"\bmanifest\x18\x0e \x01(\v2\x15.doorstep.v1.ManifestH\x00R\bmanifestB\t\n" +
-	"\amessageJ\x04\b\t\x10\x0eJ\x04\b\x0f\x10\x15\"\x97\x04\n" +
+	"\bmanifest\x18\x0e \x01(\v2\x15.doorstep.v1.ManifestH\x00R\bmanifest\x12*\n" +
+	"\x05drain\x18\t \x01(\v2\x12.doorstep.v1.DrainH\x00R\x05drain\x12-\n" +
+	"\x06purged\x18\n" +
+	" \x01(\v2\x13.doorstep.v1.PurgedH\x00R\x06purged\x12-\n" +
+	"\x06retire\x18\v \x01(\v2\x13.doorstep.v1.RetireH\x00R\x06retireB\t\n" +
+	"\amessageJ\x04\b\f\x10\x0eJ\x04\b\x0f\x10\x15\"\x97\x04\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12\x10\n" +
@@ -3406,7 +3656,7 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tR\x03key\".\n" +
 	"\x04Base\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x03R\x03seq\"\x96\x03\n" +
+	"\x03seq\x18\x02 \x01(\x03R\x03seq\"\xee\x03\n" +
 	"\aWelcome\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x12\n" +
 	"\x04head\x18\x02 \x01(\x03R\x04head\x12\x12\n" +
@@ -3423,11 +3673,14 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x05floor\x18\x14 \x01(\x03R\x05floor\x12.\n" +
 	"\aminimum\x18\x10 \x01(\v2\x14.doorstep.v1.MinimumR\aminimum\x12\x1d\n" +
 	"\n" +
-	"drain_only\x18\x11 \x01(\bR\tdrainOnlyJ\x04\b\f\x10\x10J\x04\b\x12\x10\x14J\x04\b\x15\x10\x1f\"G\n" +
+	"drain_only\x18\x11 \x01(\bR\tdrainOnly\x12&\n" +
+	"\x04lost\x18\f \x03(\v2\x12.doorstep.v1.GrantR\x04lost\x12\x14\n" +
+	"\x05lease\x18\r \x01(\x03R\x05lease\x12\x18\n" +
+	"\areceipt\x18\x0e \x01(\x03R\areceiptJ\x04\b\x0f\x10\x10J\x04\b\x12\x10\x14J\x04\b\x15\x10\x1f\"G\n" +
 	"\aMinimum\x12\x16\n" +
 	"\x06schema\x18\x01 \x01(\x05R\x06schema\x12\x10\n" +
 	"\x03app\x18\x02 \x01(\tR\x03app\x12\x12\n" +
-	"\x04from\x18\x03 \x01(\x12R\x04from\"\x95\x01\n" +
+	"\x04from\x18\x03 \x01(\x12R\x04from\"\xaf\x01\n" +
 	"\x05Grant\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -3435,7 +3688,8 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x05doors\x18\x04 \x03(\tR\x05doors\x12\x12\n" +
 	"\x04from\x18\x05 \x01(\x12R\x04from\x12\x0e\n" +
 	"\x02to\x18\x06 \x01(\x12R\x02to\x12\x14\n" +
-	"\x05level\x18\a \x01(\tR\x05level\"\x83\x01\n" +
+	"\x05level\x18\a \x01(\tR\x05level\x12\x18\n" +
+	"\aoffline\x18\b \x01(\x03R\aoffline\"\x83\x01\n" +
 	"\x06Limits\x12#\n" +
 	"\rmax_changeset\x18\x01 \x01(\x03R\fmaxChangeset\x12\x1f\n" +
 	"\vmax_changes\x18\x02 \x01(\x03R\n" +
@@ -3599,7 +3853,15 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x06Notice\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +
-	"\x05close\x18\x03 \x01(\bR\x05closeJ\x04\b\x04\x10\v*T\n" +
+	"\x05close\x18\x03 \x01(\bR\x05closeJ\x04\b\x04\x10\v\"/\n" +
+	"\x05Drain\x12\x12\n" +
+	"\x04view\x18\x01 \x01(\tR\x04view\x12\f\n" +
+	"\x01n\x18\x02 \x01(\x03R\x01nJ\x04\b\x03\x10\v\"0\n" +
+	"\x06Purged\x12\x12\n" +
+	"\x04view\x18\x01 \x01(\tR\x04view\x12\f\n" +
+	"\x01n\x18\x02 \x01(\x03R\x01nJ\x04\b\x03\x10\v\"\"\n" +
+	"\x06Retire\x12\x12\n" +
+	"\x04wipe\x18\x01 \x01(\bR\x04wipeJ\x04\b\x02\x10\v*T\n" +
 	"\x02Op\x12\x12\n" +
 	"\x0eOP_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tOP_UPDATE\x10\x01\x12\r\n" +
@@ -3632,7 +3894,7 @@ func file_syncengine_wire_doorstep_proto_rawDescGZIP() []byte {
 }
 
 var file_syncengine_wire_doorstep_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_syncengine_wire_doorstep_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_syncengine_wire_doorstep_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_syncengine_wire_doorstep_proto_goTypes = []any{
 	(Op)(0),              // 0: doorstep.v1.Op
 	(VerdictKind)(0),     // 1: doorstep.v1.VerdictKind
@@ -3671,6 +3933,9 @@ var file_syncengine_wire_doorstep_proto_goTypes = []any{
 	(*Settled)(nil),      // 34: doorstep.v1.Settled
 	(*Seen)(nil),         // 35: doorstep.v1.Seen
 	(*Notice)(nil),       // 36: doorstep.v1.Notice
+	(*Drain)(nil),        // 37: doorstep.v1.Drain
+	(*Purged)(nil),       // 38: doorstep.v1.Purged
+	(*Retire)(nil),       // 39: doorstep.v1.Retire
 }
 var file_syncengine_wire_doorstep_proto_depIdxs = []int32{
 	4,  // 0: doorstep.v1.Envelope.hello:type_name -> doorstep.v1.Hello
@@ -3682,51 +3947,55 @@ var file_syncengine_wire_doorstep_proto_depIdxs = []int32{
 	35, // 6: doorstep.v1.Envelope.seen:type_name -> doorstep.v1.Seen
 	36, // 7: doorstep.v1.Envelope.notice:type_name -> doorstep.v1.Notice
 	28, // 8: doorstep.v1.Envelope.manifest:type_name -> doorstep.v1.Manifest
-	5,  // 9: doorstep.v1.Hello.staged:type_name -> doorstep.v1.StagedScope
-	6,  // 10: doorstep.v1.StagedScope.after:type_name -> doorstep.v1.Position
-	10, // 11: doorstep.v1.Welcome.grants:type_name -> doorstep.v1.Grant
-	11, // 12: doorstep.v1.Welcome.limits:type_name -> doorstep.v1.Limits
-	9,  // 13: doorstep.v1.Welcome.minimum:type_name -> doorstep.v1.Minimum
-	13, // 14: doorstep.v1.Push.changesets:type_name -> doorstep.v1.Changeset
-	14, // 15: doorstep.v1.Changeset.changes:type_name -> doorstep.v1.Change
-	0,  // 16: doorstep.v1.Change.op:type_name -> doorstep.v1.Op
-	7,  // 17: doorstep.v1.Change.base:type_name -> doorstep.v1.Base
-	15, // 18: doorstep.v1.Change.cells:type_name -> doorstep.v1.CellWrite
-	18, // 19: doorstep.v1.Change.decide:type_name -> doorstep.v1.Decision
-	7,  // 20: doorstep.v1.CellWrite.base:type_name -> doorstep.v1.Base
-	17, // 21: doorstep.v1.CellWrite.values:type_name -> doorstep.v1.Value
-	16, // 22: doorstep.v1.CellWrite.operation:type_name -> doorstep.v1.Operation
-	17, // 23: doorstep.v1.Operation.add:type_name -> doorstep.v1.Value
-	20, // 24: doorstep.v1.Decision.shown:type_name -> doorstep.v1.WriteID
-	20, // 25: doorstep.v1.Decision.take:type_name -> doorstep.v1.WriteID
-	17, // 26: doorstep.v1.Decision.values:type_name -> doorstep.v1.Value
-	20, // 27: doorstep.v1.Decision.quarantined:type_name -> doorstep.v1.WriteID
-	19, // 28: doorstep.v1.Decision.picks:type_name -> doorstep.v1.Pick
-	22, // 29: doorstep.v1.Verdicts.verdicts:type_name -> doorstep.v1.Verdict
-	1,  // 30: doorstep.v1.Verdict.kind:type_name -> doorstep.v1.VerdictKind
-	23, // 31: doorstep.v1.Verdict.reason:type_name -> doorstep.v1.Reason
-	24, // 32: doorstep.v1.Verdict.conflicts:type_name -> doorstep.v1.ConflictRef
-	17, // 33: doorstep.v1.Reason.current:type_name -> doorstep.v1.Value
-	25, // 34: doorstep.v1.ConflictRef.key:type_name -> doorstep.v1.ConflictKey
-	7,  // 35: doorstep.v1.Delta.from:type_name -> doorstep.v1.Base
-	30, // 36: doorstep.v1.Delta.items:type_name -> doorstep.v1.DeltaItem
-	6,  // 37: doorstep.v1.Delta.start:type_name -> doorstep.v1.Position
-	6,  // 38: doorstep.v1.Delta.after:type_name -> doorstep.v1.Position
-	5,  // 39: doorstep.v1.Delta.scopes:type_name -> doorstep.v1.StagedScope
-	7,  // 40: doorstep.v1.Delta.to:type_name -> doorstep.v1.Base
-	30, // 41: doorstep.v1.DeltaItems.items:type_name -> doorstep.v1.DeltaItem
-	29, // 42: doorstep.v1.Manifest.chunks:type_name -> doorstep.v1.ChunkSum
-	2,  // 43: doorstep.v1.DeltaItem.kind:type_name -> doorstep.v1.DeltaKind
-	31, // 44: doorstep.v1.DeltaItem.cells:type_name -> doorstep.v1.CellValue
-	17, // 45: doorstep.v1.CellValue.values:type_name -> doorstep.v1.Value
-	33, // 46: doorstep.v1.Inbox.messages:type_name -> doorstep.v1.InboxMessage
-	24, // 47: doorstep.v1.InboxMessage.conflict:type_name -> doorstep.v1.ConflictRef
-	34, // 48: doorstep.v1.InboxMessage.settled:type_name -> doorstep.v1.Settled
-	49, // [49:49] is the sub-list for method output_type
-	49, // [49:49] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	37, // 9: doorstep.v1.Envelope.drain:type_name -> doorstep.v1.Drain
+	38, // 10: doorstep.v1.Envelope.purged:type_name -> doorstep.v1.Purged
+	39, // 11: doorstep.v1.Envelope.retire:type_name -> doorstep.v1.Retire
+	5,  // 12: doorstep.v1.Hello.staged:type_name -> doorstep.v1.StagedScope
+	6,  // 13: doorstep.v1.StagedScope.after:type_name -> doorstep.v1.Position
+	10, // 14: doorstep.v1.Welcome.grants:type_name -> doorstep.v1.Grant
+	11, // 15: doorstep.v1.Welcome.limits:type_name -> doorstep.v1.Limits
+	9,  // 16: doorstep.v1.Welcome.minimum:type_name -> doorstep.v1.Minimum
+	10, // 17: doorstep.v1.Welcome.lost:type_name -> doorstep.v1.Grant
+	13, // 18: doorstep.v1.Push.changesets:type_name -> doorstep.v1.Changeset
+	14, // 19: doorstep.v1.Changeset.changes:type_name -> doorstep.v1.Change
+	0,  // 20: doorstep.v1.Change.op:type_name -> doorstep.v1.Op
+	7,  // 21: doorstep.v1.Change.base:type_name -> doorstep.v1.Base
+	15, // 22: doorstep.v1.Change.cells:type_name -> doorstep.v1.CellWrite
+	18, // 23: doorstep.v1.Change.decide:type_name -> doorstep.v1.Decision
+	7,  // 24: doorstep.v1.CellWrite.base:type_name -> doorstep.v1.Base
+	17, // 25: doorstep.v1.CellWrite.values:type_name -> doorstep.v1.Value
+	16, // 26: doorstep.v1.CellWrite.operation:type_name -> doorstep.v1.Operation
+	17, // 27: doorstep.v1.Operation.add:type_name -> doorstep.v1.Value
+	20, // 28: doorstep.v1.Decision.shown:type_name -> doorstep.v1.WriteID
+	20, // 29: doorstep.v1.Decision.take:type_name -> doorstep.v1.WriteID
+	17, // 30: doorstep.v1.Decision.values:type_name -> doorstep.v1.Value
+	20, // 31: doorstep.v1.Decision.quarantined:type_name -> doorstep.v1.WriteID
+	19, // 32: doorstep.v1.Decision.picks:type_name -> doorstep.v1.Pick
+	22, // 33: doorstep.v1.Verdicts.verdicts:type_name -> doorstep.v1.Verdict
+	1,  // 34: doorstep.v1.Verdict.kind:type_name -> doorstep.v1.VerdictKind
+	23, // 35: doorstep.v1.Verdict.reason:type_name -> doorstep.v1.Reason
+	24, // 36: doorstep.v1.Verdict.conflicts:type_name -> doorstep.v1.ConflictRef
+	17, // 37: doorstep.v1.Reason.current:type_name -> doorstep.v1.Value
+	25, // 38: doorstep.v1.ConflictRef.key:type_name -> doorstep.v1.ConflictKey
+	7,  // 39: doorstep.v1.Delta.from:type_name -> doorstep.v1.Base
+	30, // 40: doorstep.v1.Delta.items:type_name -> doorstep.v1.DeltaItem
+	6,  // 41: doorstep.v1.Delta.start:type_name -> doorstep.v1.Position
+	6,  // 42: doorstep.v1.Delta.after:type_name -> doorstep.v1.Position
+	5,  // 43: doorstep.v1.Delta.scopes:type_name -> doorstep.v1.StagedScope
+	7,  // 44: doorstep.v1.Delta.to:type_name -> doorstep.v1.Base
+	30, // 45: doorstep.v1.DeltaItems.items:type_name -> doorstep.v1.DeltaItem
+	29, // 46: doorstep.v1.Manifest.chunks:type_name -> doorstep.v1.ChunkSum
+	2,  // 47: doorstep.v1.DeltaItem.kind:type_name -> doorstep.v1.DeltaKind
+	31, // 48: doorstep.v1.DeltaItem.cells:type_name -> doorstep.v1.CellValue
+	17, // 49: doorstep.v1.CellValue.values:type_name -> doorstep.v1.Value
+	33, // 50: doorstep.v1.Inbox.messages:type_name -> doorstep.v1.InboxMessage
+	24, // 51: doorstep.v1.InboxMessage.conflict:type_name -> doorstep.v1.ConflictRef
+	34, // 52: doorstep.v1.InboxMessage.settled:type_name -> doorstep.v1.Settled
+	53, // [53:53] is the sub-list for method output_type
+	53, // [53:53] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_syncengine_wire_doorstep_proto_init() }
@@ -3744,6 +4013,9 @@ func file_syncengine_wire_doorstep_proto_init() {
 		(*Envelope_Seen)(nil),
 		(*Envelope_Notice)(nil),
 		(*Envelope_Manifest)(nil),
+		(*Envelope_Drain)(nil),
+		(*Envelope_Purged)(nil),
+		(*Envelope_Retire)(nil),
 	}
 	file_syncengine_wire_doorstep_proto_msgTypes[14].OneofWrappers = []any{
 		(*Value_Null)(nil),
@@ -3759,7 +4031,7 @@ func file_syncengine_wire_doorstep_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_syncengine_wire_doorstep_proto_rawDesc), len(file_syncengine_wire_doorstep_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   34,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

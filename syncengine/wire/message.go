@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/hlc"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
@@ -40,7 +39,7 @@ func toWire(m session.Message) (*Envelope, error) {
 	case *session.Notice:
 		return &Envelope{Message: &Envelope_Notice{&Notice{Code: string(m.Code), Text: m.Text, Close: m.Close}}}, nil
 	}
-	return nil, errNoMessage
+	return grantsToWire(m)
 }
 
 func fromWire(e *Envelope, limits se.Limits) (session.Message, error) {
@@ -63,8 +62,14 @@ func fromWire(e *Envelope, limits se.Limits) (session.Message, error) {
 		return under("seen", m.Seen, seenFromWire)
 	case *Envelope_Notice:
 		return under("notice", m.Notice, noticeFromWire)
+	case *Envelope_Drain:
+		return under("drain", m.Drain, drainFromWire)
+	case *Envelope_Purged:
+		return under("purged", m.Purged, purgedFromWire)
+	case *Envelope_Retire:
+		return &session.Retire{Retire: se.Retire{Wipe: m.Retire.GetWipe()}}, nil
 	}
-	return nil, &Error{Problem: "holds none of hello, welcome, push, verdicts, delta, manifest, inbox, seen, notice; send one of them"}
+	return nil, &Error{Problem: "holds none of hello, welcome, push, verdicts, delta, manifest, inbox, seen, notice, drain, purged, retire; send one of them"}
 }
 
 // under reads one kind of message and names it in the path of what is wrong.
@@ -149,9 +154,7 @@ func welcomeToWire(w *se.Welcome) *Welcome {
 		p.Minimum = &Minimum{Schema: int32(w.Minimum.Schema), App: w.Minimum.App, From: w.Minimum.From}
 	}
 	p.DrainOnly = w.Drain
-	for _, g := range w.Grants {
-		p.Grants = append(p.Grants, &Grant{Scope: g.Scope, Name: g.Name, Role: g.Role, Doors: g.Doors, From: g.From, To: g.To, Level: string(g.Level)})
-	}
+	p.Grants, p.Lost, p.Lease, p.Receipt = grantListToWire(w.Grants), grantListToWire(w.Lost), w.Lease, w.Receipt
 	return p
 }
 
@@ -181,25 +184,9 @@ func welcomeFromWire(p *Welcome) (session.Message, error) {
 		From:   p.GetMinimum().GetFrom(),
 	}
 	w.Drain = p.GetDrainOnly()
-	for i, g := range p.GetGrants() {
-		grant, err := grantFromWire(g)
-		c.at("grants", i, err)
-		w.Grants = append(w.Grants, grant)
-	}
+	w.Grants, w.Lost = c.grants("grants", p.GetGrants()), c.grants("lost", p.GetLost())
+	w.Lease, w.Receipt = c.count("lease", p.GetLease()), c.count("receipt", p.GetReceipt())
 	return &session.Welcome{Welcome: w}, c.err
-}
-
-func grantFromWire(p *Grant) (se.Grant, error) {
-	var c checks
-	return se.Grant{
-		Scope: c.name("scope", p.GetScope()),
-		Name:  c.text("name", p.GetName(), maxName),
-		Role:  c.name("role", p.GetRole()),
-		Doors: c.names("doors", p.GetDoors()),
-		From:  p.GetFrom(),
-		To:    p.GetTo(),
-		Level: schema.Level(c.text("level", p.GetLevel(), maxName)),
-	}, c.err
 }
 
 func seenFromWire(p *Seen) (session.Message, error) {

@@ -158,11 +158,11 @@ var (
 		return se.Grant{
 			Scope: name.Draw(t, "scope"), Name: maybe.Draw(t, "name"), Role: name.Draw(t, "role"),
 			Doors: list(name, 0, 3).Draw(t, "doors"), From: anyInt.Draw(t, "from"), To: anyInt.Draw(t, "to"),
-			Level: rapid.SampledFrom([]schema.Level{"", schema.LevelGrid, schema.LevelCounty}).Draw(t, "level"),
+			Level: rapid.SampledFrom([]schema.Level{"", schema.LevelGrid, schema.LevelCounty}).Draw(t, "level"), Offline: number.Draw(t, "offline"),
 		}
 	})
 	message = rapid.Custom(func(t *rapid.T) session.Message {
-		switch rapid.IntRange(0, 8).Draw(t, "kind") {
+		switch rapid.IntRange(0, 11).Draw(t, "kind") {
 		case 0:
 			h := se.Hello{
 				Device: uuid.Draw(t, "device"), Token: maybe.Draw(t, "token"), App: maybe.Draw(t, "app"), Schema: 3,
@@ -179,6 +179,7 @@ var (
 				Reset: rapid.Bool().Draw(t, "reset"), Grants: list(grant, 0, 3).Draw(t, "grants"), LastN: number.Draw(t, "lastN"),
 				Hash: hash.Draw(t, "hash"), Schema: 7, Limits: se.DefaultLimits, HLC: stamp.Draw(t, "hlc"), Floor: number.Draw(t, "floor"),
 				Minimum: se.Minimum{Schema: rapid.IntRange(0, 9).Draw(t, "minimum"), App: maybe.Draw(t, "app"), From: anyInt.Draw(t, "from")}, Drain: rapid.Bool().Draw(t, "drain"),
+				Lost: list(grant, 0, 2).Draw(t, "lost"), Lease: number.Draw(t, "lease"), Receipt: number.Draw(t, "receipt"),
 			}}
 		case 2:
 			return &session.Push{Changesets: list(changeset, 1, 3).Draw(t, "changesets")}
@@ -221,6 +222,12 @@ var (
 				Frames: number.Draw(t, "frames"), Epoch: number.Draw(t, "epoch"), Cursor: number.Draw(t, "cursor"),
 				View: maybe.Draw(t, "view"), Inbox: number.Draw(t, "inbox"), Acked: number.Draw(t, "acked"),
 			}
+		case 8:
+			return &session.Drain{Drain: se.Drain{View: maybe.Draw(t, "view"), N: number.Draw(t, "n")}}
+		case 9:
+			return &session.Purged{Purged: se.Purged{View: maybe.Draw(t, "view"), N: number.Draw(t, "n")}}
+		case 10:
+			return &session.Retire{Retire: se.Retire{Wipe: rapid.Bool().Draw(t, "wipe")}}
 		}
 		s := text.Draw(t, "text")
 		if !utf8.ValidString(s) {

@@ -222,6 +222,16 @@ func TestMessageVectors(t *testing.T) {
 			{Device: devA, Number: 2, Kind: se.MessageDecided, Seq: 8, Conflict: se.ConflictRef{ID: "6-0", Key: key}, Author: "acc-2", Choice: se.ChoiceTake},
 		}}},
 		{"seen", &session.Seen{Frames: 3, Epoch: 1, Cursor: 9, View: "v", Inbox: 2, Acked: 5}},
+		{"welcome that names lost grants", &session.Welcome{Welcome: se.Welcome{
+			Epoch: 1, Head: 9, Time: 1_735_689_600_000, View: "w", Reset: true, Limits: se.DefaultLimits, Schema: 1, LastN: 3,
+			Grants:  []se.Grant{{Scope: "b", Role: "grid_worker", Level: schema.LevelGrid, Offline: 14 * 86_400_000}},
+			Lost:    []se.Grant{{Scope: "a", Role: "grid_worker", Level: schema.LevelGrid}, {Scope: "b", Role: "steward", Doors: []string{devA}}},
+			Lease:   14 * 86_400_000,
+			Receipt: 1_735_689_500_000,
+		}}},
+		{"drain", &session.Drain{Drain: se.Drain{View: "w", N: 7}}},
+		{"purged", &session.Purged{Purged: se.Purged{View: "w", N: 7}}},
+		{"retire", &session.Retire{Retire: se.Retire{Wipe: true}}},
 		{"notice", &session.Notice{Code: session.NoticeGap, Text: "a changeset before this one is missing", Close: true}},
 	} {
 		b, err := Marshal(x.m, Binary)

@@ -65,12 +65,13 @@ func (l *Link) effects(list []session.Effect) error {
 			err = l.receive(e.Message)
 		case *session.Open:
 			var w *se.Welcome
-			err = l.county.View(func(tx se.ReadTx) (err error) {
-				w, err = l.engine.Welcome(tx, e.Hello, l.now())
-				return err
-			})
-			if err == nil {
+			if w, err = l.engine.Open(l.county, e.Hello, l.now()); err == nil {
 				err = l.effects(l.centre.Opened(w, "", "", l.now()))
+			}
+		case *session.Tell:
+			var at int64
+			if at, err = l.engine.Record(l.county, e.Tell, l.now()); err == nil {
+				err = l.effects(l.centre.Recorded(e.Tell, at, "", "", l.now()))
 			}
 		case *session.Submit:
 			err = l.submit(e)

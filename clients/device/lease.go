@@ -1,0 +1,56 @@
+package device
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+)
+
+// usable tells whether programs may read and write through the SDK: not on a device that may not synchronise any more,
+// and not when it has been without contact for longer than its person's role allows. Synchronising goes on either way.
+func (r *Replica) usable(ctx context.Context) error { return usable(ctx, r.read, r.opts.Clock.Read()) }
+
+func usable(ctx context.Context, q querier, now replica.Clock) error {
+	var lease, leaving string
+	if err := q.QueryRowContext(ctx, `SELECT lease, leaving FROM ds_state`).Scan(&lease, &leaving); err != nil {
+		return storage(err)
+	}
+	var l replica.Lease
+	var going replica.Leaving
+	if err := json.Unmarshal([]byte(lease), &l); err != nil {
+		return fmt.Errorf("%w: control row: %w", errDamaged, err)
+	}
+	if err := json.Unmarshal([]byte(leaving), &going); err != nil {
+		return fmt.Errorf("%w: control row: %w", errDamaged, err)
+	}
+	if going.Retire {
+		return say(CodeRevoked, nil)
+	}
+	if left, limited := l.Left(now); limited && left == 0 {
+		return say(CodeLocked, nil, int(l.Length/(24*time.Hour).Milliseconds()))
+	}
+	return nil
+}
+
+// noteEvery is how much of a lease may go by before it is noted again.
+const noteEvery = 10 * time.Minute
+
+// noteLease keeps durably how much of the lease has gone by, so that a clock that is set back takes nothing back.
+func (r *Replica) noteLease(ctx context.Context) error {
+	now := r.opts.Clock.Read()
+	c, err := r.control(ctx)
+	if err != nil || c.Lease.Boot == now.Boot && c.Lease.Used(now)-c.Lease.Spent < noteEvery.Milliseconds() {
+		return storage(err)
+	}
+	return r.update(ctx, func(p *port) error {
+		c, err := p.Control()
+		if err != nil {
+			return err
+		}
+		c.Lease.Note(now)
+		return p.PutControl(c)
+	})
+}

@@ -1,0 +1,121 @@
+package replica
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/hlc"
+)
+
+// Leaving is what a device has to do because grants ended, or because it may not synchronise any more: drain what was
+// written before it knew, remove from its files what ended, and say so.
+type Leaving struct {
+	N      int64        `json:"n,omitempty"`      // its last n when it was told; what it wrote up to there must have its verdict first
+	Scopes []string     `json:"scopes,omitempty"` // sorted: nobody may write rows there until they are purged
+	State  LeavingState `json:"state,omitempty"`
+	Retire bool         `json:"retire,omitempty"` // everything goes, and nothing comes any more
+	Wipe   bool         `json:"wipe,omitempty"`   // with Retire: the files themselves and the key too
+}
+
+// LeavingState is how far it has come.
+type LeavingState uint8
+
+// The states, in order.
+const (
+	LeavingNothing LeavingState = 0
+	LeavingDrain   LeavingState = 1 // draining, or purging: purging begins anew after a crash
+	LeavingPurged  LeavingState = 2 // nothing is left; the centre may not know yet
+	LeavingGone    LeavingState = 3 // with Wipe: the centre knows; the files go
+)
+
+// Greet takes over what a Welcome says: grants, limits, the county's clock. Frames staged for another view are
+// forgotten; when a snapshot is to follow, the cursor is no longer for any view until it is in.
+//
+// Where it names lost grants, what was written is sealed in the same transaction: the Drain says that up to this n it
+// was written before anybody here could know. From then on nobody may write in a scope that is lost (engine.md §4).
+func Greet(tx Tx, s *schema.Schema, clock Clock, w *se.Welcome) (*se.Drain, error) {
+	ctl, err := tx.Control()
+	if err != nil {
+		return nil, err
+	}
+	if err := known(tx, &ctl, w); err != nil {
+		return nil, err
+	}
+	if err := reoffer(tx, &ctl, w); err != nil {
+		return nil, err
+	}
+	if len(w.Lost) > 0 {
+		// Seal reads the control row anew.
+		if err := tx.PutControl(ctl); err != nil {
+			return nil, err
+		}
+		if _, err := Seal(tx, s, clock, true); err != nil {
+			return nil, fmt.Errorf("seal before grants end: %w", err)
+		}
+		if ctl, err = tx.Control(); err != nil {
+			return nil, err
+		}
+	}
+	h := hlc.Clock{Last: ctl.HLC}
+	h.Hear(w.HLC)
+	ctl.HLC, ctl.Grants, ctl.Limits = h.Last, w.Grants, w.Limits
+	ctl.Minimum, ctl.Drain = w.Minimum, w.Drain
+	if ctl.StagedView != "" && (ctl.StagedView != w.View || ctl.StagedReset != w.Reset || w.Outdates(ctl.StagedAt)) {
+		if err := forget(tx, &ctl); err != nil {
+			return nil, err
+		}
+	}
+	if w.Reset {
+		ctl.View = ""
+	}
+	ctl.leave(w)
+	ctl.Lease = ctl.Lease.renew(w, clock)
+	if err := tx.PutControl(ctl); err != nil || len(w.Lost) == 0 {
+		return nil, err
+	}
+	return &se.Drain{View: w.View, N: ctl.LastN}, nil
+}
+
+// leave notes what a Welcome takes away, gives back, or says to be done.
+func (c *Control) leave(w *se.Welcome) {
+	l := &c.Leaving
+	switch {
+	case len(w.Lost) > 0:
+		scopes := slices.Clone(l.Scopes)
+		for _, g := range w.Lost {
+			scopes = append(scopes, g.Scope)
+		}
+		*l = Leaving{N: c.LastN, Scopes: scopes, State: LeavingDrain}
+	case w.Receipt != 0 && l.State == LeavingNothing:
+		// Told without having heard it: the answer was lost, and the centre went on without it.
+		*l = Leaving{N: c.LastN, State: LeavingDrain}
+	case w.Receipt == 0 && l.State == LeavingPurged:
+		*l = Leaving{}
+	}
+	slices.Sort(l.Scopes)
+	l.Scopes = slices.DeleteFunc(slices.Compact(l.Scopes), func(s string) bool {
+		return slices.ContainsFunc(w.Grants, func(g se.Grant) bool { return g.Scope == s })
+	})
+}
+
+// RetireReplica seals what was written and gives up every grant: what is left to do is to drain and to purge.
+func RetireReplica(tx Tx, s *schema.Schema, clock Clock, r se.Retire) error {
+	if _, err := Seal(tx, s, clock, true); err != nil {
+		return fmt.Errorf("seal before retiring: %w", err)
+	}
+	ctl, err := tx.Control()
+	if err != nil {
+		return err
+	}
+	if ctl.Leaving.Retire && (ctl.Leaving.Wipe || !r.Wipe) {
+		return nil // it is at it
+	}
+	if err := forget(tx, &ctl); err != nil {
+		return err
+	}
+	ctl.Leaving = Leaving{N: ctl.LastN, State: LeavingDrain, Retire: true, Wipe: r.Wipe}
+	ctl.Grants, ctl.Live, ctl.View = nil, nil, ""
+	return tx.PutControl(ctl)
+}

@@ -1,0 +1,191 @@
+package syncengine_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	se "github.com/doorstep-sync/doorstep/syncengine"
+)
+
+const day = int64(24 * 3600 * 1000)
+
+// tell lets a device say Hello, and answer with its last n if grants were lost.
+func (d *dev) tell(n int64) *se.Welcome {
+	d.w.t.Helper()
+	w, err := d.w.e.Open(d.w.store, se.Hello{Device: d.id, LastN: d.n}, d.w.now)
+	require.NoError(d.w.t, err)
+	if len(w.Lost) > 0 {
+		_, err := d.w.e.Record(d.w.store, se.Tell{Device: d.id, View: w.View, N: n}, d.w.now)
+		require.NoError(d.w.t, err)
+	}
+	return w
+}
+
+func (d *dev) told() *se.Told {
+	return view(d.w, func(tx se.ReadTx) (*se.Told, error) { return tx.Told(d.id) })
+}
+
+// moved is a worker who was moved from g1 to g2 now, and has not been told.
+func (w *world) moved(d *dev) {
+	w.store.SetPrincipal(d.id, &se.Principal{Account: d.who, Device: d.id, Grants: []se.Grant{
+		{Scope: "g1", Role: "worker", To: w.now}, {Scope: "g2", Role: "worker", From: w.now},
+	}})
+}
+
+// Whoever is moved keeps what he wrote before he could know: it is judged by what he could do then. What he writes
+// after he was told, and what comes after his role's offline lifetime, waits for a supervisor.
+func TestMovedWorkerKeepsHisWork(t *testing.T) {
+	w := newWorld(t)
+	w.s.Roles["worker"].Offline = 14
+	a := w.dev("a", "worker")
+	a.tell(0)
+	s := a.ok(ins("home", rid(1), set("phone", 0, "1")))
+	w.now += 1000
+	w.moved(a)
+	s2 := a.ok(upd("home", rid(1), set("phone", s, "2"))) // on the road, before he has heard of it
+	a.ok(ins("home", rid(2)))
+	welcome := a.tell(a.n + 2) // it has two more in its outbox
+	require.Equal(t, []se.Grant{{Scope: "g1", Role: "worker"}}, welcome.Lost)
+	require.Equal(t, 14*day, welcome.Lease)
+	require.Equal(t, 14*day, welcome.Grants[0].Offline)
+	require.Empty(t, w.next(a, s, false), "nothing of what ended is sent, whatever waits there")
+	a.ok(upd("home", rid(1), set("phone", s2, "3")))
+	a.ok(ins("home", rid(3)))
+	require.Equal(t, "3", w.shows("home", rid(1), "phone"))
+	a.refused(se.Parked, se.CodeGrantEnded, upd("home", rid(1), set("phone", s2, "4")))
+	a.refused(se.Parked, se.CodeGrantEnded, ins("home", rid(4)))
+	last := a.ok(se.Change{Table: "home", Row: rid(5), Op: se.OpInsert, Cells: []se.CellWrite{set("scope", 0, "g2")}})
+
+	b := w.dev("b", "worker")
+	b.tell(0)
+	w.moved(b)
+	w.now += 14 * day
+	b.ok(upd("home", rid(1), set("phone", last, "5")))
+	w.now += 1
+	b.refused(se.Parked, se.CodeGrantEnded, upd("home", rid(1), set("phone", last, "6")))
+	require.Equal(t, "5", w.shows("home", rid(1), "phone"))
+}
+
+// What is refused, or in a conflict, tells nothing of a scope that its author does not have any more.
+func TestLateWorkIsToldNothing(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.dev("a", "worker"), w.dev("b", "worker")
+	a.tell(0)
+	s := a.ok(ins("home", rid(1), set("head", 0, "x")))
+	w.moved(a)
+	b.ok(upd("home", rid(1), set("head", s, "of b")))
+	v := a.push(upd("home", rid(1), set("head", s, "of a")))
+	require.Equal(t, se.Conflicts, v.Kind)
+	require.Empty(t, v.Conflicts)
+	reason := a.refused(se.Rejected, se.CodeCentralOnly, upd("home", rid(1), set("score", s, int64(1))))
+	require.Empty(t, reason.Current)
+}
+
+func TestToldOnlyOnce(t *testing.T) {
+	w := newWorld(t)
+	a := w.dev("a", "worker")
+	first := a.tell(0)
+	require.Empty(t, first.Lost)
+	require.Equal(t, first.View, a.told().View)
+	w.moved(a)
+	welcome := a.tell(3)
+	require.Len(t, welcome.Lost, 1)
+	require.Equal(t, []se.Lost{{Grant: se.Grant{Scope: "g1", Role: "worker", To: w.now}, N: 3, At: w.now}}, a.told().Lost)
+	at := w.now
+	w.now += 5
+	again := a.tell(9)
+	require.Empty(t, again.Lost, "a device is told once")
+	require.Equal(t, at, again.Receipt)
+	_, err := w.e.Record(w.store, se.Tell{Device: a.id, View: again.View, N: 9}, w.now)
+	require.NoError(t, err)
+	require.EqualValues(t, 3, a.told().Lost[0].N, "and cannot say later that it had written more")
+	_, err = w.e.Record(w.store, se.Tell{Device: a.id, View: "of another time", N: 9}, w.now)
+	require.NoError(t, err)
+	require.Len(t, a.told().Lost, 1)
+
+	// The grant returns: what was lost is lost no more, and no receipt is wanted for it.
+	w.store.SetPrincipal(a.id, &se.Principal{Account: "a", Device: a.id, Grants: []se.Grant{{Scope: "g1", Role: "worker"}}})
+	back := a.tell(9)
+	require.Equal(t, []se.Grant{{Scope: "g2", Role: "worker", From: at}}, back.Lost)
+	require.NotContains(t, view(w, func(tx se.ReadTx) ([]string, error) {
+		var scopes []string
+		for _, l := range a.told().Lost {
+			scopes = append(scopes, l.Grant.Scope)
+		}
+		return scopes, nil
+	}), "g1")
+}
+
+// A receipt counts once everything that was written before has its verdict, and only for what it is about.
+func TestPurgedWithoutPurge(t *testing.T) {
+	w := newWorld(t)
+	a := w.dev("a", "worker")
+	a.tell(0)
+	w.moved(a)
+	a.tell(2)
+	at := a.told().Lost[0].At
+	receipt := func(n, at int64) {
+		_, err := w.e.Record(w.store, se.Tell{Device: a.id, N: n, Purged: true, At: at}, w.now)
+		require.NoError(t, err)
+	}
+	receipt(2, at)
+	require.Zero(t, a.told().Lost[0].Purged, "two changesets have no verdict yet")
+	a.ok(ins("home", rid(1)))
+	a.ok(ins("home", rid(2)))
+	receipt(1, at)
+	receipt(2, at-1)
+	require.Zero(t, a.told().Lost[0].Purged, "it is about something earlier")
+	receipt(2, at)
+	done := a.told().Lost[0].Purged
+	require.Equal(t, w.now, done)
+	w.now += 1000
+	receipt(2, at)
+	require.Equal(t, done, a.told().Lost[0].Purged, "said again it changes nothing")
+	require.Zero(t, a.tell(0).Receipt)
+}
+
+// A door that is taken is a grant that ends for that door.
+func TestDoorTaken(t *testing.T) {
+	w := newWorld(t)
+	b := w.dev("b", "worker")
+	s := b.ok(ins("door", rid(1)), ins("door", rid(2)), ins("home", rid(11), set("door_id", 0, string(rid(1)))), ins("home", rid(12), set("door_id", 0, string(rid(2)))))
+	both, one := []string{string(rid(1)), string(rid(2))}, []string{string(rid(2))}
+	a := w.dev("a", "steward", se.Grant{Scope: "g1", Role: "steward", Doors: both})
+	a.tell(0)
+	w.store.SetPrincipal(a.id, &se.Principal{Account: "a", Device: a.id, Grants: []se.Grant{
+		{Scope: "g1", Role: "steward", Doors: both, To: w.now}, {Scope: "g1", Role: "steward", Doors: one, From: w.now},
+	}})
+	a.ok(upd("home", rid(11), set("head", s, "before he knew")))
+	require.Equal(t, []se.Grant{{Scope: "g1", Role: "steward", Doors: []string{string(rid(1))}}}, a.tell(a.n).Lost)
+	a.refused(se.Parked, se.CodeGrantEnded, upd("home", rid(11), set("head", s, "after")))
+	a.refused(se.Parked, se.CodeAwaits, upd("home", rid(99), set("head", s, "never was")))
+	a.ok(upd("home", rid(12), set("head", s, "his own still")))
+	require.EqualValues(t, "before he knew", w.shows("home", rid(11), "head"))
+}
+
+// A revoked device may drain: everything is kept whole, nothing is judged, and nothing is told.
+func TestRevokedDeviceDrains(t *testing.T) {
+	w := newWorld(t)
+	a := w.dev("a", "worker")
+	a.tell(0)
+	s := a.ok(ins("home", rid(1), set("phone", 0, "1")))
+	w.store.SetPrincipal(a.id, &se.Principal{Account: "a", Device: a.id, Revoked: true, Erase: true, Grants: []se.Grant{{Scope: "g1", Role: "worker"}}})
+	_, err := w.e.Open(w.store, se.Hello{Device: a.id}, w.now)
+	require.ErrorIs(t, err, se.ErrRevoked)
+	var retire *se.Retire
+	require.ErrorAs(t, err, &retire)
+	require.Equal(t, se.Retire{Wipe: true}, *retire)
+	r := a.refused(se.Parked, se.CodeDeviceRevoked, upd("home", rid(1), set("phone", s, "2")), upd("home", rid(77)))
+	require.Equal(t, se.Reason{Code: se.CodeDeviceRevoked}, r)
+	require.Equal(t, "1", w.shows("home", rid(1), "phone"))
+	_, err = w.e.Record(w.store, se.Tell{Device: a.id, N: a.n - 1, Purged: true, Retire: true}, w.now)
+	require.NoError(t, err)
+	require.Zero(t, a.told().Retired, "something has no verdict on it yet")
+	_, err = w.e.Record(w.store, se.Tell{Device: a.id, N: a.n, Purged: true, Retire: true}, w.now)
+	require.NoError(t, err)
+	require.Equal(t, w.now, a.told().Retired)
+	_, err = w.e.Open(w.store, se.Hello{Device: a.id}, w.now)
+	require.ErrorAs(t, err, &retire)
+	require.True(t, retire.Done)
+}
