@@ -218,22 +218,70 @@ func (g *ingest) checkReferences(c *Change, t *schema.Table) {
 	}
 }
 
+// reference tells whether a row may be referred to. One that its author never had in his view gets the answer of one
+// that is not there: nobody finds out by guessing ids which exist.
 func (g *ingest) reference(c *Change, col *schema.Column, id RowID) error {
+	t := g.views.table(col.Ref)
 	row, err := g.tx.Row(col.Ref, id)
-	if err != nil || row != nil {
+	if err != nil {
 		return err
 	}
-	dead, err := g.tx.Dead(col.Ref, id)
-	if err != nil || dead != nil {
-		return err
+	if row == nil {
+		dead, err := g.tx.Dead(col.Ref, id)
+		if err != nil {
+			return err
+		}
+		if dead != nil {
+			row = dead.Row
+		}
+	}
+	if row != nil {
+		if ok, err := g.everSaw(t, row); err != nil || ok {
+			return err
+		}
+		return reject(CodeUnknownReference, c, col.Name, "")
 	}
 	by, err := g.tx.AwaitedRow(col.Ref, id)
 	if err != nil {
 		return err
 	}
-	if by != nil || g.epoch > 1 {
-		// In a county that was restored the row may be one of those that were lost: its author has yet to come.
-		return park(CodeAwaits, c, col.Name, string(id))
+	if by != nil {
+		if ok, err := g.mayAwait(by); err != nil || ok {
+			if err == nil {
+				err = park(CodeAwaits, c, col.Name, string(id))
+			}
+			return err
+		}
 	}
 	return reject(CodeUnknownReference, c, col.Name, "")
+}
+
+// everSaw is sees, by every grant that the person has or ever had.
+func (g *ingest) everSaw(t *schema.Table, row *Row) (bool, error) {
+	if ok, err := g.sees(t, row); err != nil || ok {
+		return ok, err
+	}
+	for _, x := range g.views.principal.Grants {
+		a := t.Access(x.Role)
+		if a == nil || x.Scope != row.Scope {
+			continue
+		}
+		switch {
+		case a.Rows[schema.RowsAll], a.Rows[schema.RowsOwn] && row.Author == g.cs.Author:
+			return true, nil
+		case a.Rows[schema.RowsDoors] && (slices.Contains(x.Doors, row.Door) || row.Door == "" && row.Author == g.cs.Author):
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// mayAwait tells whether a person may know that a quarantined changeset would make a row: his own, or one that belongs
+// to a scope of his.
+func (g *ingest) mayAwait(by *WriteID) (bool, error) {
+	if by.Device == g.cs.Device {
+		return true, nil
+	}
+	q, err := g.tx.Quarantined(by.Device, by.N)
+	return err == nil && q != nil && g.views.byScope[q.Scope] != nil, err
 }

@@ -116,6 +116,10 @@ func (g *ingest) decideCell(i int, c *Change, t *schema.Table, con *Conflict) er
 		if _, err := g.values(t, c, w); err != nil {
 			return err
 		}
+		if a := g.views.access(t, row.Scope); a == nil || !a.MayUpdate(def) {
+			return reject(CodeNoRight, c, def.Name, "update")
+		}
+		g.checkReferences(&Change{Table: t.Name, Row: row.ID, Cells: []CellWrite{*w}}, t)
 	default:
 		return reject(CodeBadDecision, c, def.Name, "choice")
 	}

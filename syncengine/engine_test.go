@@ -332,7 +332,7 @@ func TestViews(t *testing.T) {
 	nowhere := st.refused(se.Parked, se.CodeAwaits, upd("home", rid(999), set("head", s1, "x")))
 	require.Equal(t, nowhere.Code, unseen.Code, "S23: not his and not there look the same")
 	require.Empty(t, unseen.Current)
-	st.refused(se.Rejected, se.CodeOutOfScope, ins("log", rid(22), set("home_id", 0, string(rid(12)))))
+	st.refused(se.Rejected, se.CodeUnknownReference, ins("log", rid(22), set("home_id", 0, string(rid(12)))))
 	st.ok(ins("log", rid(23), set("home_id", 0, string(rid(11)))))
 
 	// The household moves to another door: it, and what shares its door, leave the steward's view.

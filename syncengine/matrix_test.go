@@ -139,6 +139,9 @@ func (m *matrix) put(table *schema.Table, id se.RowID, scope string) {
 		}
 		head.Seq++
 		row := &se.Row{Table: table.Name, ID: id, Scope: scope, Author: "somebody", Inserted: head.Seq, Seq: head.Seq, Cells: make([]se.Cell, len(table.Cells))}
+		if v := table.Views[m.role]; v != nil && v.Rows == schema.RowsOwn && table != m.table && scope == ownScope {
+			row.Author = "me" // what is referred to must be in view
+		}
 		switch table.Door {
 		case "":
 		case schema.DoorSelf:
@@ -411,6 +414,9 @@ func (m *matrix) inserts(done map[string]int) {
 		for _, w := range c.Cells {
 			def := m.table.Cell(w.Cell)
 			may = may && m.clear(def) && !def.Derived && def.Policy != schema.PolicyCentral
+			for _, x := range def.Columns { // nobody refers to what he never sees
+				may = may && (x.Type != schema.TypeRef || m.s.Table(x.Ref).Views[m.role] != nil)
+			}
 		}
 		v := m.me.push(c)
 		require.Equal(m.t, may, v.Kind.Effective(), "insert with %s: %+v", cell.Name, v.Reason)

@@ -98,7 +98,7 @@ func (o *oracle) explained(s *set, v *se.Verdict) bool {
 	case se.CodeBadDecision:
 		return true // the conflict ended or changed before the decision came
 	case se.CodeUnknownReference:
-		return s.steps || o.refersToDismissed(s) // of a case that left the view before it was ever shown
+		return s.steps || o.refersToDismissed(s) || o.devices[s.id.Device].node.regranted || o.w.moves // of a case that left the view before it was ever shown
 	case se.CodeOutOfScope, se.CodeNoRight:
 		for _, c := range s.changes {
 			if c.op == se.OpInsert && c.key.Table == v.Reason.Table && c.key.Row == v.Reason.Row && v.Reason.Rule == "update" {
