@@ -139,8 +139,11 @@ type ingest struct {
 	byKey     map[string]*sharedKey
 	late      []*lateSteps // steps that did not follow the last one, by case
 	lateBy    map[ConflictKey]*lateSteps
-	followed  int     // rows moved after another
-	arrived   []RowID // rows that are there now, or somewhere else than before
+	followed  int             // rows moved after another
+	revived   map[RowID]bool  // rows that live again
+	placed    []placed        // rows that were written, for those that belong to them
+	led       map[RowKey]bool // rows that followed another into its scope
+	arrived   []RowID         // rows that are there now, or somewhere else than before
 
 	again      bool         // a quarantined changeset that is tried again: its device is not being answered
 	supervised bool         // it takes effect on a supervisor's authority, not by its author's rights
@@ -176,6 +179,9 @@ func (g *ingest) run() (err error) {
 		if err := g.change(i); err != nil {
 			return err
 		}
+	}
+	if err := g.followAll(); err != nil {
+		return err
 	}
 	if err := g.regroupAll(); err != nil {
 		return err

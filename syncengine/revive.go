@@ -12,6 +12,10 @@ func (g *ingest) revive(dead *Dead, was *Row) error {
 	if err := g.tx.Revive(dead.Table, dead.ID); err != nil {
 		return fmt.Errorf("revive dead id: %w", err)
 	}
+	if g.revived == nil {
+		g.revived = map[RowID]bool{}
+	}
+	g.revived[dead.ID] = true
 	m := Move{Table: dead.Table, ID: dead.ID, Seq: g.seq, Scope: was.Scope, Door: was.Door, Author: was.Author}
 	if err := g.tx.PutMove(m); err != nil {
 		return fmt.Errorf("put move: %w", err)

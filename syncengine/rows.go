@@ -214,7 +214,7 @@ func (g *ingest) checkShown(c *Change, t *schema.Table) {
 		if err != nil || row == nil {
 			return err
 		}
-		if !g.views.showsRow(t, row) {
+		if !g.views.showsRow(t, row) && !(c.Op == OpInsert && g.led[RowKey{t.Name, row.ID}]) {
 			return reject(CodeOutOfScope, c, "", "")
 		}
 		return nil
@@ -248,9 +248,13 @@ func (g *ingest) save(t *schema.Table, row, before *Row) error {
 	if err := g.tx.PutRow(row); err != nil {
 		return fmt.Errorf("put row of %s: %w", t.Name, err)
 	}
+	p := placed{key: RowKey{t.Name, row.ID}, back: before == nil && g.revived[row.ID]}
 	if before == nil {
 		g.arrived = append(g.arrived, row.ID)
+	} else if before.Scope != row.Scope {
+		p.from = before.Scope
 	}
+	g.placed = append(g.placed, p)
 	if moved {
 		if err := g.followers(t, row); err != nil {
 			return err

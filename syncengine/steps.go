@@ -147,7 +147,13 @@ func (g *ingest) queueLate() error {
 		if list = append(list, l.list...); len(list) > maxLate {
 			return reject(CodeTooLarge, &Change{Table: l.row.Table, Row: l.row.ID}, "", "steps")
 		}
-		if err := g.setCandidates(l.key, l.row, list, true, l.first); err != nil {
+		at := l.row
+		if owner, err := g.tx.Row(l.key.Table, l.key.Row); err != nil {
+			return err
+		} else if owner != nil {
+			at = owner // where the case is now
+		}
+		if err := g.setCandidates(l.key, at, list, true, l.first); err != nil {
 			return err
 		}
 	}

@@ -39,13 +39,14 @@ type cellWrite struct {
 
 // model is the county as it should be: every accepted set merged by what its author saw.
 type model struct {
-	schema *schema.Schema
-	rows   map[replica.RowKey]*mrow
-	order  []replica.RowKey
-	idem   map[string]se.RowID
-	cases  map[se.RowID]*mcase
-	bad    func(promise, format string, args ...any)
-	count  func(string)
+	schema  *schema.Schema
+	rows    map[replica.RowKey]*mrow
+	order   []replica.RowKey
+	idem    map[string]se.RowID
+	cases   map[se.RowID]*mcase
+	placeAt map[se.RowID]string // scope of each place, for those that go along with it
+	bad     func(promise, format string, args ...any)
+	count   func(string)
 }
 
 // mcase is the model of a case's steps.

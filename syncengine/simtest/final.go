@@ -18,6 +18,11 @@ func (o *oracle) placed(tx se.ReadTx, k replica.RowKey, row *se.Row) {
 	if at := shown(t, row, schema.ColScope).Str(); at != row.Scope {
 		o.bad("scope", "%s %s is kept in scope %s, its cell says %s%s", k.Table, k.Row, row.Scope, at, o.tell(k.Table, k.Row))
 	}
+	if t.Name == "call" || t.Name == "matter" || t.Name == "move" {
+		if leader, _ := tx.Row(t.Column(t.Door).Ref, se.RowID(shown(t, row, t.Door).Str())); leader != nil && leader.Scope != row.Scope {
+			o.bad("scope", "%s %s is kept in %s, what it belongs to in %s%s", k.Table, k.Row, row.Scope, leader.Scope, o.tell(k.Table, k.Row))
+		}
+	}
 	door := ""
 	switch t.Door {
 	case "":

@@ -141,6 +141,7 @@ func (o *oracle) accepted(e *se.Entry) {
 	s.at = e.At
 	o.model.apply(e.Seq, s)
 	o.model.decide(e.Seq, s, o)
+	o.model.follow(e.Seq, s)
 	for i := range s.changes {
 		o.learnToken(&s.changes[i])
 	}

@@ -111,6 +111,7 @@ func (o *oracle) releasedAt(e *se.Entry) {
 		}
 	}
 	o.model.apply(e.Seq, left)
+	o.model.follow(e.Seq, left)
 	for i := range left.changes {
 		o.learnToken(&left.changes[i])
 	}

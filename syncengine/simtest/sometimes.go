@@ -98,6 +98,8 @@ var Sometimes = []string{
 	"revival met a candidate not on the screen",
 	"revived by a decision",
 	"row gone under a pending edit",
+	"place moved to another scope",
+	"row followed another into its scope",
 	"row moved to another door",
 	"row moved to another scope",
 	"scope given",

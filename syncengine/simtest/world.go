@@ -178,6 +178,7 @@ func (w *World) live() {
 	w.desk.begin()
 	w.desk.beginTray()
 	w.lend(w.stream("lend"))
+	w.haul(w.stream("haul"))
 	w.misfortune()
 	for limit := w.now + 4*3600_000; w.commits < w.opts.Commits && w.now < limit && !w.failed(); {
 		w.until(w.now + 1000)
