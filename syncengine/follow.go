@@ -32,7 +32,9 @@ func (g *ingest) leaderOf(t *schema.Table) *schema.Column {
 
 // bound tells whether rows always live where the row lives that the reference names. Only what refers to a door itself
 // is not: a household may be kept in another grid than the dwelling, and moves with it if it was in the same.
-func (g *ingest) bound(col *schema.Column) bool { return g.engine.schema.Table(col.Ref).Door != schema.DoorSelf }
+func (g *ingest) bound(col *schema.Column) bool {
+	return g.engine.schema.Table(col.Ref).Door != schema.DoorSelf
+}
 
 // followAll lets rows live where what they belong to lives, once all changes are in: a household's people, visits and
 // wishes are in its grid, wherever their writer saw it; a late step of a case lands in the case's present grid.
