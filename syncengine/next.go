@@ -238,7 +238,7 @@ func (r *reader) stream(scope string, at StagedScope) error {
 // from there, now.
 func (r *reader) packed(at *StagedScope) (more bool, err error) {
 	class := r.v.class(at.Scope)
-	snap := r.snapshots.find(at.Snapshot, class)
+	snap := r.snapshots.find(at.Snapshot, class, r.step.Head.Epoch)
 	if r.fresh {
 		if snap = r.snapshots.current(class, r.step.Head, r.now); snap == nil {
 			r.step.Prepare = at.Scope

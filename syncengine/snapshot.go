@@ -126,7 +126,7 @@ func (e *Engine) Prepare(tx ReadTx, kept *Snapshots, device, scope string, now i
 	if err := b.read(); err != nil {
 		return err
 	}
-	kept.put(b.finish(), now)
+	kept.put(b.finish(), device, now)
 	return nil
 }
 

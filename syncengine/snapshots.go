@@ -89,11 +89,11 @@ func (s *Snapshots) current(class string, at Base, _ int64) *Snapshot {
 }
 
 // find gives a snapshot that a device has begun to take.
-func (s *Snapshots) find(id, class string) *Snapshot {
+func (s *Snapshots) find(id, class string, epoch int64) *Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.byID[id]
-	if e == nil || e.Value.(*kept).Class != class {
+	if e == nil || e.Value.(*kept).Class != class || e.Value.(*kept).At.Epoch != epoch {
 		return nil
 	}
 	s.used.MoveToFront(e)
@@ -141,14 +141,14 @@ func (s *Snapshots) Crowded(now int64) bool {
 	return busy > s.opts.Bytes-s.opts.largest()
 }
 
-func (s *Snapshots) put(snap *Snapshot, now int64) {
+func (s *Snapshots) put(snap *Snapshot, device string, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Built++
 	if old := s.newest[snap.Class]; old != nil {
 		s.supersede(old, now)
 	}
-	k := &kept{Snapshot: snap, leases: map[string]int64{}}
+	k := &kept{Snapshot: snap, leases: map[string]int64{device: now + s.opts.Lease}}
 	if old := s.byID[snap.ID]; old != nil {
 		s.drop(old)
 	}

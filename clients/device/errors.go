@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -21,6 +22,7 @@ type Error struct {
 	Label schema.Label    // what happened and what to do
 	Notes []*ValueFault   // CodeBadValue: what is wrong with which column
 	Err   error           // the cause, nil if there is none
+	After time.Duration   // the centre asked not to be tried again before; 0 = it did not say
 	sess  *session.Closed // of a conversation that the centre ended
 }
 
@@ -132,6 +134,9 @@ func classify(err error) error {
 		}
 		out := say(code, err)
 		out.Retry, out.sess = closed.Code.Retry(), closed
+		if closed.Code == session.NoticeBusy {
+			out.After = busyFor
+		}
 		return out
 	}
 	if s := storage(err); errors.As(s, &e) {

@@ -13,6 +13,7 @@ import (
 const (
 	backoffFrom = time.Second
 	backoffTo   = 5 * time.Minute
+	busyFor     = 5 * time.Second // how long a centre that says it is busy is left alone, at least
 )
 
 // Run keeps the replica in step with the centre until ctx ends or something stands in the way that coming back will
@@ -37,6 +38,9 @@ func (r *Replica) Run(ctx context.Context, remote Remote, events Events) error {
 			}
 			failures++
 			wait := jitter(failures, r.opts.Rand)
+			if e != nil && e.After > 0 {
+				wait += min(e.After, backoffTo) + within(min(e.After, backoffTo), r.opts.Rand)
+			}
 			r.opts.Log.Info().Err(err).Dur("wait", wait).Msg("conversation with the centre ended")
 			events.failed(err, wait)
 			early, err := r.pause(ctx, wait)
@@ -87,6 +91,11 @@ func jitter(failures int, random io.Reader) time.Duration {
 	if failures < 10 {
 		ceiling = min(backoffTo, backoffFrom<<(failures-1))
 	}
+	return within(ceiling, random)
+}
+
+// within gives a random duration below a ceiling.
+func within(ceiling time.Duration, random io.Reader) time.Duration {
 	var b [8]byte
 	if _, err := io.ReadFull(random, b[:]); err != nil {
 		return ceiling

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -123,7 +124,11 @@ func shake(resp *http.Response, err error) error {
 	case http.StatusForbidden:
 		return say(CodeRevoked, err)
 	case http.StatusServiceUnavailable:
-		return say(CodeStopping, err)
+		e := say(CodeStopping, err)
+		if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
+			e.After = time.Duration(s) * time.Second
+		}
+		return e
 	}
 	return say(CodeCentre, err)
 }

@@ -1,31 +1,17 @@
 package centre
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
-// Next reads a part of what a replica lacks from one consistent state. A snapshot that is needed first is prepared in
-// a transaction of its own: one at a time, since it takes all that a processor and a disk give.
-func (c *Centre) Next(req syncengine.NextRequest) (*syncengine.Part, error) {
+// Next reads a part of what a replica lacks from one consistent state. If it says Prepare and has no frames, the caller
+// asks for that first.
+func (c *Centre) Next(req syncengine.NextRequest) (part *syncengine.Part, err error) {
 	req.Snapshots = c.opts.Snapshots
-	for try := 0; ; try++ {
-		part, err := c.read(req)
-		switch {
-		case err != nil, part.Prepare == "", len(part.Frames) > 0:
-			return part, err
-		case try == 3: // it was pushed out each time before it could be used
-			req.Snapshots = nil
-			continue
-		}
-		if err := c.prepare(req, part.Prepare); err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (c *Centre) read(req syncengine.NextRequest) (part *syncengine.Part, err error) {
 	err = c.store.View(func(tx syncengine.ReadTx) error {
 		part, err = c.engine.Next(tx, req)
 		return err
@@ -33,11 +19,31 @@ func (c *Centre) read(req syncengine.NextRequest) (part *syncengine.Part, err er
 	return part, err
 }
 
-func (c *Centre) prepare(req syncengine.NextRequest, scope string) error {
-	c.building <- struct{}{}
+// crowdedFor is how often it is looked whether a device has its snapshot and room is free for another.
+const crowdedFor = 20 * time.Millisecond
+
+// Prepare reads and packs the snapshot that Next named: one at a time, in order of asking, since it takes all that a
+// processor and a disk give; and only when those that devices are taking leave room for it. gone ends the waiting.
+func (c *Centre) Prepare(ctx context.Context, gone <-chan struct{}, req syncengine.NextRequest, scope string) error {
+	select {
+	case c.building <- struct{}{}:
+	case <-gone:
+		return nil
+	case <-ctx.Done():
+		return nil
+	}
 	defer func() { <-c.building }()
+	for c.opts.Snapshots.Crowded(c.Now()) {
+		select {
+		case <-time.After(crowdedFor):
+		case <-gone:
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
+	}
 	err := c.store.View(func(tx syncengine.ReadTx) error {
-		return c.engine.Prepare(tx, c.opts.Snapshots, req.Device, scope, req.Now)
+		return c.engine.Prepare(tx, c.opts.Snapshots, req.Device, scope, c.Now())
 	})
 	if err != nil {
 		return fmt.Errorf("prepare the snapshot of scope %s: %w", scope, err)

@@ -41,6 +41,7 @@ type conn struct {
 	out        []session.Message
 	asks       []session.Effect  // *Open, *Read and *Tell, for the writer, in order
 	readAt     time.Time         // when what lies in out was read: its rights are looked at again if it lies long
+	holding    func()            // gives back what the heavy part in out takes; nil for none
 	waiting    []*session.Submit // not committed yet
 	arrived    int               // bytes of the pushes in waiting
 	underway   int               // bytes of those being committed

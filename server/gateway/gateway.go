@@ -52,6 +52,8 @@ type Centre interface {
 	// Submit returns when the verdicts are durable. Results are in the order given; an Err in one ends them.
 	Submit(context.Context, []*se.Changeset, se.Contact) ([]se.Result, error)
 	Next(se.NextRequest) (*se.Part, error)
+	// Prepare makes the snapshot that Next asked for. It may wait for its turn until gone is closed or ctx ends.
+	Prepare(ctx context.Context, gone <-chan struct{}, req se.NextRequest, scope string) error
 }
 
 // Bell tells when the county may have moved; feed.County has it.
@@ -95,6 +97,9 @@ type Options struct {
 	// read; 0 = 64 MiB: one of the largest and some small ones. While the committer is busy a device would otherwise fill
 	// the centre's memory.
 	MaxUnjudged int
+	// MaxHeavy is how many bytes heavy parts (of replicas that begin from nothing, or lack much) may take in all, from
+	// their reading until sockets have taken them; who comes later waits. 0 = 64 MiB.
+	MaxHeavy int
 	// Deadlines; zero fields take the defaults.
 	Deadlines Deadlines
 }
@@ -131,6 +136,8 @@ type Gateway struct {
 	opts     Options
 	origins  map[string]bool
 	upgrader websocket.Upgrader
+	heavy    *gate
+	reading  chan struct{} // bounds how many heavy parts are read at once, so that the store has readers left for light ones
 	decoding chan struct{} // bounds how many large messages are decoded at once
 
 	ctx    context.Context // of everything that outlives a handshake; ends when Shutdown's patience does
@@ -156,12 +163,14 @@ func New(o Options) (*Gateway, error) {
 	o.PushRate = or(o.PushRate, 200)
 	o.PushBurst = or(o.PushBurst, 1000)
 	o.MaxUnjudged = or(o.MaxUnjudged, 64<<20)
+	o.MaxHeavy = or(o.MaxHeavy, 64<<20)
 	o.Deadlines.defaults()
 	if o.Observer == nil {
 		o.Observer = nobody{}
 	}
 	g := &Gateway{
 		opts: o, origins: origins, conns: map[*conn]struct{}{}, devices: map[string][]*conn{}, decoding: make(chan struct{}, 2),
+		heavy: newGate(o.MaxHeavy), reading: make(chan struct{}, 2),
 	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.upgrader = websocket.Upgrader{

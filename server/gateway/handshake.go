@@ -12,6 +12,9 @@ import (
 	"github.com/doorstep-sync/doorstep/syncengine/wire"
 )
 
+// retryAfter is how many seconds a device stays away, at least, that found no room. It adds a random part of its own.
+const retryAfter = "5"
+
 // ServeHTTP answers the handshake. It returns once the connection's own goroutines run, so that net/http gives back
 // its buffers (performance.md, correction 5).
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -27,7 +30,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if ok, why := g.room(!given); !ok {
-		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Retry-After", retryAfter)
 		g.refuse(w, http.StatusServiceUnavailable, why)
 		return
 	}

@@ -71,7 +71,13 @@ type county struct {
 	gate   *gateway.Gateway
 	server *httptest.Server
 	logs   *logs
+	behind *changing
 }
+
+// changing is a Centre that a test may put another one behind.
+type changing struct{ gateway.Centre }
+
+func (c *county) swap(to gateway.Centre) { c.behind.Centre = to }
 
 // logs collects what the gateway logs.
 type logs struct {
@@ -103,8 +109,9 @@ func prepare(t testing.TB, changes ...func(*gateway.Options)) *county {
 	c := &county{t: t, store: memstore.New(s), tokens: &tokens{fail: map[string]error{}, expires: map[string]time.Time{}}, logs: &logs{}}
 	bells := feed.New()
 	c.centre = centre.New(se.New(s, small), c.store, centre.Options{Now: time.Now, Bell: bells.County(1)})
+	c.behind = &changing{c.centre}
 	o := gateway.Options{
-		Auth: c.tokens, Centre: c.centre, Bell: bells.County(1), Now: time.Now, Log: zerolog.New(c.logs),
+		Auth: c.tokens, Centre: c.behind, Bell: bells.County(1), Now: time.Now, Log: zerolog.New(c.logs),
 		Deadlines: gateway.Deadlines{Linger: 100 * time.Millisecond},
 	}
 	for _, change := range changes {

@@ -24,12 +24,14 @@ func (c *conn) write() {
 	timer := time.NewTimer(c.g.opts.Deadlines.Ping)
 	defer timer.Stop()
 	for {
-		out, ask, bye, gone := c.work()
+		out, ask, bye, gone, held := c.work()
 		for _, m := range out {
 			if gone || c.outdated(m) || !c.send(m) {
+				held()
 				return
 			}
 		}
+		held()
 		switch {
 		case gone:
 			return
@@ -60,13 +62,18 @@ func (c *conn) write() {
 
 // work takes what is there to do. The end comes after what was to be sent before it, and after commits under way if
 // the centre stops.
-func (c *conn) work() (out []session.Message, ask session.Effect, bye *ending, gone bool) {
+// held is called when out is sent.
+func (c *conn) work() (out []session.Message, ask session.Effect, bye *ending, gone bool, held func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out, c.out = c.out, nil
 	if len(c.asks) > 0 {
 		ask, c.asks = c.asks[0], c.asks[1:]
 	}
+	if held = c.holding; held == nil {
+		held = func() {}
+	}
+	c.holding = nil
 	c.room.Broadcast()
 	if c.ending != nil {
 		ask = nil
@@ -74,7 +81,7 @@ func (c *conn) work() (out []session.Message, ask session.Effect, bye *ending, g
 			bye = c.ending
 		}
 	}
-	return out, ask, bye, c.gone
+	return out, ask, bye, c.gone, held
 }
 
 // answer asks the centre what the session wants to know.
@@ -104,20 +111,18 @@ func (c *conn) answer(ask session.Effect) {
 			return s.Opened(w, code, text, now)
 		})
 	case *session.Read:
-		began := c.g.opts.Now()
-		part, err := c.g.opts.Centre.Next(ask.Request)
-		if err != nil {
-			part = nil
-			if code, text := failure(err); code != session.NoticeInternal {
-				c.end(code, text)
-				return
-			}
-			c.g.opts.Log.Error().Err(err).Str("device", c.name()).Msg("cannot read what a device lacks")
+		if ask.Heavy {
+			c.g.running.Add(1) // the writer still runs, so this is not the first
+			go c.load(ask)
+			return
 		}
-		c.with(func(s *session.Centre, now int64) []session.Effect {
-			c.readAt = began
-			return s.Advanced(part, now)
-		})
+		began := c.g.opts.Now()
+		if part, ok := c.next(ask.Request); ok {
+			c.with(func(s *session.Centre, now int64) []session.Effect {
+				c.readAt = began
+				return s.Advanced(part, now)
+			})
+		}
 	case *session.Tell:
 		at, err := c.g.opts.Centre.Tell(ask.Tell)
 		var code session.NoticeCode

@@ -21,7 +21,11 @@ type (
 		Contact    se.Contact
 	}
 	// Read asks for Engine.Next; the driver answers with Advanced.
-	Read struct{ Request se.NextRequest }
+	// Heavy says that it may take much: it is read when there is room for it, and what is light goes first.
+	Read struct {
+		Request se.NextRequest
+		Heavy   bool
+	}
 	// Close ends the connection after what was sent before it.
 	Close struct {
 		Code NoticeCode
@@ -44,7 +48,9 @@ const (
 	// ClockOff is the offset at which a device is told that its clock is wrong.
 	ClockOff = 60_000
 	// readBudget is about how many bytes of rows are read and sent before the device must have seen them.
-	readBudget = 1 << 20
+	readBudget = 512 << 10
+	// lightBudget is the budget of the first part of a step from a cursor: most steps are no larger.
+	lightBudget = 64 << 10
 )
 
 // Centre is the centre's end of one connection. The driver owns it: one goroutine, or a lock. It never keeps more than
@@ -229,8 +235,12 @@ func (c *Centre) read(now int64) []Effect {
 		return nil
 	}
 	c.want, c.reading = false, true
-	return []Effect{&Read{se.NextRequest{
-		Device: c.hello.Device, Cursor: c.cursor, View: c.view, Staged: c.staged, Inbox: c.inbox, Now: now, Budget: c.budget, Pages: c.pages, Unpacks: c.unpacks,
+	heavy, budget := c.cursor == (se.Base{}) || len(c.staged) > 0, c.budget
+	if !heavy {
+		budget = min(budget, lightBudget)
+	}
+	return []Effect{&Read{Heavy: heavy, Request: se.NextRequest{
+		Device: c.hello.Device, Cursor: c.cursor, View: c.view, Staged: c.staged, Inbox: c.inbox, Now: now, Budget: budget, Pages: c.pages, Unpacks: c.unpacks,
 		Schema: c.hello.Schema, App: c.hello.App,
 	}}}
 }

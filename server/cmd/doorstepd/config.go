@@ -42,6 +42,7 @@ type config struct {
 	Quotas         syncengine.Quotas
 	Retention      time.Duration // 0 = for ever
 	SnapshotBytes  int
+	HeavyBytes     int
 	TLS            tlsConfig
 	RotateAfter    time.Duration // of signing keys; 0 = only by command
 }
@@ -230,6 +231,11 @@ func (s *source) check() (c config, err error) {
 		return c, s.wrong("snapshots_mib", "a whole number from 1 to 65536")
 	} else {
 		c.SnapshotBytes = n << 20
+	}
+	if n, err := strconv.Atoi(k.String("heavy_mib")); err != nil || n < 8 || n > 65536 {
+		return c, s.wrong("heavy_mib", "a whole number from 8 to 65536")
+	} else {
+		c.HeavyBytes = n << 20
 	}
 	for _, d := range []struct {
 		key         string

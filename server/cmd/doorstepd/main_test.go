@@ -106,7 +106,7 @@ func TestOrderOfSettings(t *testing.T) {
 	require.Equal(t, config{
 		Listen: "127.0.0.1:3", Data: "./doorstep-data", County: 22, Origins: []string{"https://a.example"}, LogLevel: "warn", LogFormat: "json",
 		StopWithin: 20 * time.Second, MaxConnections: 10000, CodeLife: 15 * time.Minute, HouseholdType: "dwelling", Quotas: syncengine.DefaultQuotas,
-		Retention: 180 * 24 * time.Hour, SnapshotBytes: 64 << 20,
+		Retention: 180 * 24 * time.Hour, SnapshotBytes: 64 << 20, HeavyBytes: 64 << 20,
 		TLS: tlsConfig{Names: []string{}}, RotateAfter: 2160 * time.Hour,
 	}, c)
 	require.Equal(t, []string{"DOORSTEP_LISSTEN"}, unknown)

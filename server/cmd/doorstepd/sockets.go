@@ -30,7 +30,7 @@ type sockets interface {
 func openSockets(a *app, bell feed.County, now func() time.Time) (sockets, error) {
 	g, err := gateway.New(gateway.Options{
 		Auth: authenticator{a.auth}, Centre: contacts{a.centre, a.directory, a.log}, Bell: bell, Now: now, Log: a.log, Observer: socketMetrics{a.metrics},
-		Origins: a.config.Origins, MaxConnections: a.config.MaxConnections,
+		Origins: a.config.Origins, MaxConnections: a.config.MaxConnections, MaxHeavy: a.config.HeavyBytes,
 	})
 	if err != nil {
 		return nil, usage("origins: %v", err)

@@ -1,0 +1,79 @@
+package gateway
+
+import (
+	"sync"
+
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+)
+
+// inMemory is about how many bytes a byte of rows takes while a part is read, encoded and sent.
+const inMemory = 4
+
+// load reads a heavy part: of a replica that begins from nothing, or lacks much. It waits for its turn beside the
+// writer, so that verdicts, pings and the connection's end go on meanwhile; what it takes counts until the socket has
+// taken it, or is gone.
+func (c *conn) load(ask *session.Read) {
+	defer c.g.running.Done()
+	defer c.guard("load")
+	bytes := inMemory * ask.Request.Budget
+	free := func() {}
+	defer func() {
+		if r := recover(); r != nil { // guard says so; the others' bytes must not be lost with it
+			free()
+			panic(r)
+		}
+	}()
+	for {
+		if !c.g.heavy.enter(bytes, c.written) {
+			return
+		}
+		free = sync.OnceFunc(func() { c.g.heavy.leave(bytes) })
+		c.g.reading <- struct{}{}
+		began := c.g.opts.Now()
+		part, ok := c.next(ask.Request)
+		<-c.g.reading
+		if ok && part != nil && part.Prepare != "" && len(part.Frames) == 0 {
+			free() // others go on while the snapshot is prepared
+			if err := c.g.opts.Centre.Prepare(c.g.ctx, c.written, ask.Request, part.Prepare); err != nil {
+				c.g.opts.Log.Error().Err(err).Str("device", c.name()).Msg("cannot prepare a snapshot")
+				ask.Request.Unpacks = false
+			}
+			continue
+		}
+		if !ok {
+			free()
+			return
+		}
+		c.mu.Lock()
+		c.holding = free
+		c.mu.Unlock()
+		c.with(func(s *session.Centre, now int64) []session.Effect {
+			c.readAt = began
+			return s.Advanced(part, now)
+		})
+		select {
+		case <-c.written:
+			free()
+		default:
+		}
+		return
+	}
+}
+
+// next reads a part; not ok means that the connection ends. A nil part is the session's to end it for.
+func (c *conn) next(req se.NextRequest) (part *se.Part, ok bool) {
+	part, err := c.g.opts.Centre.Next(req)
+	if err != nil {
+		if code, text := failure(err); code != session.NoticeInternal {
+			c.end(code, text)
+			return nil, false
+		}
+		c.g.opts.Log.Error().Err(err).Str("device", c.name()).Msg("cannot read what a device lacks")
+		return nil, true
+	}
+	return part, true
+}
+
+// Heavy tells how many connections wait for a heavy part, and how many bytes such parts take now and took at most.
+func (g *Gateway) Heavy() (waiting, used, most int) { return g.heavy.waiting() }
