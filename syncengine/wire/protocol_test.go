@@ -19,7 +19,7 @@ func TestProtocolNamesItsTests(t *testing.T) {
 	require.NoError(t, err)
 	there := map[string]bool{}
 	decl := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	for _, room := range []string{"schema", "syncengine", "server", "clients"} {
+	for _, room := range []string{"schema", "syncengine", "server", "clients", "scripts/fixtures"} {
 		err := filepath.WalkDir(filepath.Join("..", "..", room), func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, "_test.go") {
 				return err
