@@ -159,6 +159,7 @@ var resultTexts = map[string]schema.Label{
 
 	"watching":        {ZH: "正在守候；按 Ctrl-C 结束。", EN: "Watching; end with Ctrl-C."},
 	"watch_over":      {ZH: "已结束。", EN: "Ended."},
+	"sync_progress":   {ZH: "正在下载：%d/%d 行，%s/%s MB", EN: "downloading: %d of %d rows, %s of %s MB"},
 	"watch_progress":  {ZH: "%d%%，%d 行", EN: "%d%%, %d {row|rows}"},
 	"watch_more":      {ZH: "……还有更多，请用 doorstep list 查看。", EN: "… and more; see doorstep list."},
 	"watch_retry_now": {ZH: "现在重试。", EN: "Trying again now."},

@@ -186,12 +186,34 @@ func (a *app) round(ctx context.Context) (device.Report, error) {
 	if err != nil {
 		return device.Report{}, err
 	}
-	report, err := a.replica.Sync(ctx, remote)
+	report, err := a.replica.SyncTelling(ctx, remote, a.downloading())
 	if device.CodeOf(err) == device.CodeOffline {
 		return report, &fault{exit: ExitOffline, code: string(device.CodeOffline), text: a.say("sync_offline"), err: err}
 	}
 	return report, err
 }
+
+// downloading tells people how far a large download has come: a line for each tenth of its rows. What is staged is
+// kept when the line is cut, and goes on from there.
+func (a *app) downloading() func(device.Progress) {
+	if a.json {
+		return nil
+	}
+	told := 0
+	return func(p device.Progress) {
+		s := p.Staged
+		if s.AllRows == 0 || s.Rows == s.AllRows {
+			told = 0
+			return
+		}
+		if tenth := 10 * s.Rows / s.AllRows; tenth > told {
+			told = tenth
+			fmt.Fprintln(a.Err, a.say("sync_progress", s.Rows, s.AllRows, megabytes(s.Bytes), megabytes(s.AllBytes)))
+		}
+	}
+}
+
+func megabytes(n int) string { return fmt.Sprintf("%.1f", float64(n)/1e6) }
 
 // syncDoc is one round for programs.
 type syncDoc struct {

@@ -18,10 +18,16 @@ const (
 // at the centre's head. One conversation runs at a time: a second one waits. The error is an *Error; whatever it is,
 // the replica is whole and the next round goes on from where this one came to.
 func (r *Replica) Sync(ctx context.Context, remote Remote) (Report, error) {
+	return r.SyncTelling(ctx, remote, nil)
+}
+
+// SyncTelling is Sync that tells how far it has come, on its own goroutine; progress may be nil.
+func (r *Replica) SyncTelling(ctx context.Context, remote Remote, progress func(Progress)) (Report, error) {
 	var report Report
 	err := r.alone(ctx, func() error {
 		return r.converse(ctx, remote, func(c *conversation) {
 			c.once = true
+			c.events.Progress = progress
 			c.events.Synced = func(done Report) { report = done }
 		})
 	})
