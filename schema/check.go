@@ -112,7 +112,7 @@ func (c *checker) narrower(old, col *Column) bool {
 		return false // said already
 	}
 	return col.limit() < old.limit() || below(col.Max, old.Max) || above(col.Min, old.Min) ||
-		col.Pattern != "" && col.Pattern != old.Pattern || col.Check != "" && col.Check != old.Check
+		col.Pattern != "" && col.Pattern != old.Pattern || col.Check != "" && col.Check != old.Check && col.Type != TypeSealed // that one is the device's alone
 }
 
 // limit is the greatest length that the column takes.

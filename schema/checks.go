@@ -15,9 +15,10 @@ type check struct {
 
 // checks by the names that a declaration uses.
 var checks = map[string]*check{
-	"citizen_id": {IsCitizenID, "%s不是有效的居民身份证号码，请核对 18 位号码（末位 X 用大写）。", "%s is no valid citizen identity number; compare its 18 characters (a final X is a capital)."},
-	"phone":      {IsPhone, "%s不是有效的电话号码，请填写手机号或“区号-号码”。", "%s is no valid phone number; enter a mobile number or area code-number."},
-	"uscc":       {IsUSCC, "%s不是有效的统一社会信用代码，请核对 18 位代码（大写）。", "%s is no valid unified social credit code; compare its 18 capital characters."},
+	"citizen_id":  {IsCitizenID, "%s不是有效的居民身份证号码，请核对 18 位号码（末位 X 用大写）。", "%s is no valid citizen identity number; compare its 18 characters (a final X is a capital)."},
+	"identity_no": {IsIdentityNo, "%s不是有效的证件号码；居民身份证号码请核对 18 位（末位 X 用大写）。", "%s is no valid number of an identity document; of a citizen number compare all 18 characters (a final X is a capital)."},
+	"phone":       {IsPhone, "%s不是有效的电话号码，请填写手机号或“区号-号码”。", "%s is no valid phone number; enter a mobile number or area code-number."},
+	"uscc":        {IsUSCC, "%s不是有效的统一社会信用代码，请核对 18 位代码（大写）。", "%s is no valid unified social credit code; compare its 18 capital characters."},
 }
 
 // provinces are the first two digits a citizen number may begin with (GB/T 2260; 83 is the Taiwan residence permit).
@@ -41,6 +42,18 @@ func IsCitizenID(s string) bool {
 		return false
 	}
 	return s[17] == "10X98765432"[sum%11]
+}
+
+// otherDocument: passports, residence permits and the like.
+var otherDocument = regexp.MustCompile(`^[0-9A-Za-z()\-/]{4,30}$`)
+
+// IsIdentityNo tells whether s can be the number of an identity document: one of 18 characters that begins with 17
+// digits must be a citizen number.
+func IsIdentityNo(s string) bool {
+	if len(s) == 18 && strings.Trim(s[:17], "0123456789") == "" {
+		return IsCitizenID(s)
+	}
+	return otherDocument.MatchString(s)
 }
 
 // phone: a mobile number, a landline with area code and perhaps an extension, a local or service number, or a foreign one.

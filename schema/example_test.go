@@ -32,7 +32,7 @@ func TestExampleInTheREADME(t *testing.T) {
 	require.Len(t, files, 4)
 	s, err := load.Load(folder(files))
 	require.NoError(t, err)
-	require.Equal(t, 2, s.Version)
+	require.Equal(t, 3, s.Version)
 	lamp := s.Table("lamp")
 	require.Equal(t, []string{"broken", "ordered", "repaired"}, lamp.Column("state").Rank)
 	require.Equal(t, schema.PolicyReview, lamp.Column("place").Policy, "what a column gets that names no policy")

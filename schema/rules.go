@@ -130,6 +130,7 @@ func (v *validator) table(t *Table) {
 	}
 	v.columns(t)
 	v.groups(t)
+	v.hashes(t)
 	v.keys(t)
 	v.door(t)
 	v.steps(t)

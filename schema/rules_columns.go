@@ -134,10 +134,32 @@ func (v *validator) limits(c *Column, what string) {
 	if c.Type == TypeSealed && c.Sensitivity < SensitiveFrom {
 		v.fault(c.Source, "write sensitivity: 3 (or 2)", "%s is sealed but not marked as sensitive", what)
 	}
-	if c.Check != "" && (checks[c.Check] == nil || c.Type != TypeText) {
-		v.fault(c.Source, "use citizen_id, phone or uscc, on a text", "%s has check %q", what, clip(c.Check))
+	if c.Check != "" && (checks[c.Check] == nil || c.Type != TypeText && c.Type != TypeSealed) {
+		v.fault(c.Source, "use citizen_id, identity_no, phone or uscc, on a text or a sealed column", "%s has check %q", what, clip(c.Check))
+	}
+	if c.Type == TypeSealed && c.SealedRoom() < SealBlock {
+		v.fault(c.Source, "write max_len: 128 or more; it counts the ciphertext", "%s is sealed but has no room for text", what)
 	}
 	v.pattern(c, what)
+}
+
+// hashes checks that a column of keyed hashes merges with the column it is made of: one without the other finds nothing.
+func (v *validator) hashes(t *Table) {
+	for _, c := range t.Columns {
+		if c.HashOf == "" {
+			continue
+		}
+		what := "column " + clip(c.Name) + " of " + clip(t.Name)
+		of := v.column(t, c.HashOf)
+		switch {
+		case of == nil || of.Type != TypeSealed:
+			v.fault(c.Source, "name a sealed column of the same record type", "%s is the hash of %q, which is no sealed column", what, clip(c.HashOf))
+		case c.Type != TypeText || c.MaxLen != 0 && c.MaxLen < 64:
+			v.fault(c.Source, "use type text with max_len of 64 or more", "%s cannot hold a hash of 64 characters", what)
+		case c.Group == "" || c.Group != of.Group:
+			v.fault(c.Source, "put both into one group", "%s and %s are written together but not one cell", what, clip(of.Name))
+		}
+	}
 }
 
 func (v *validator) pattern(c *Column, what string) {

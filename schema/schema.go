@@ -204,9 +204,10 @@ type Column struct {
 	Min         *float64 // numbers and times
 	Max         *float64
 	Pattern     string   // text: an anchored regular expression
-	Check       string   // text: a named check, "citizen_id" (GB 11643), "phone", "uscc" (GB 32100)
+	Check       string   // text, and sealed before it is sealed: a named check, "citizen_id" (GB 11643), "identity_no", "phone", "uscc" (GB 32100)
 	Rank        []string // max and min over codes: codes from least to greatest
 	Sensitivity int      // 0 public to 3 restricted (domain.md A.1)
+	HashOf      string   // text: the sealed column whose keyed hash this one holds, made on the device
 	Source      Source
 
 	RequiredSince int `json:",omitempty"` // carried: the version at which it became required of rows there were; see Demands

@@ -114,6 +114,9 @@ func (c *Column) check(v Value) *Problem {
 			return p
 		}
 	}
+	if c.HashOf != "" && v.Str() != "" {
+		return c.checkHash(v.Str())
+	}
 	switch c.Type {
 	case TypeText:
 		return c.checkString(v.Str())
@@ -136,9 +139,7 @@ func (c *Column) check(v Value) *Problem {
 	case TypeSet:
 		return c.set(v.Str())
 	case TypeSealed:
-		if n := c.maxLen(); len(v.s) > n {
-			return c.problem(RuleTooLong, "%s的密文最多 %d 字节，请缩短原文后重新保存。", "%s is sealed in at most %d bytes; shorten it and save again.", n)
-		}
+		return c.checkSealed(v)
 	}
 	return nil
 }

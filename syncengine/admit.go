@@ -121,6 +121,9 @@ func (g *ingest) values(t *schema.Table, c *Change, w *CellWrite) (*schema.Cell,
 		if p := g.engine.schema.CheckValue(t, col, v); p != nil {
 			return nil, reject(CodeBadValue, c, col.Name, p.Rule)
 		}
+		if !g.engine.sealed(t, col, v) {
+			return nil, reject(CodeBadValue, c, col.Name, schema.RuleSealedKey)
+		}
 	}
 	return def, nil
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/schema/seal"
 	"github.com/doorstep-sync/doorstep/syncengine/hlc"
 )
 
@@ -137,6 +138,8 @@ type Welcome struct {
 	Lease int64
 	// Receipt is when the device was told of losses that the centre has no receipt for; 0 = there are none.
 	Receipt int64
+	// Keys of the sealed columns that the person's view shows in full; a device forgets those that are not among them.
+	Keys []seal.Key
 }
 
 // Limits are what the centre takes; a device checks them when it seals.

@@ -4,7 +4,10 @@
 // write does to a cell. A Store keeps one county; memstore and server/store implement it.
 package syncengine
 
-import "github.com/doorstep-sync/doorstep/schema"
+import (
+	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/schema/seal"
+)
 
 // Engine holds the rules for one declared schema. It has no state of its own and may be used by any number of
 // goroutines; order comes from the Store's one writing transaction.
@@ -12,7 +15,8 @@ type Engine struct {
 	schema *schema.Schema
 	limits Limits
 	quotas Quotas
-	proofs *Proofs // nil = cursors carry no proofs
+	proofs *Proofs           // nil = cursors carry no proofs
+	keys   func() *seal.Ring // of sealed columns; nil = none
 }
 
 // New makes an Engine with DefaultQuotas. The schema is shared and must not change afterwards.

@@ -1,6 +1,7 @@
 package syncengine_test
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -218,6 +219,9 @@ func (m *matrix) value(table *schema.Table, col *schema.Column, scope string, an
 		}
 		return pick(schema.Text(a), schema.Text(b))
 	}
+	if col.HashOf != "" {
+		return pick(schema.Text(strings.Repeat("0", 64)), schema.Text(strings.Repeat("f", 64)))
+	}
 	switch col.Check {
 	case "phone":
 		return pick(schema.Text("13800005678"), schema.Text("13900004321"))
@@ -230,7 +234,9 @@ func (m *matrix) value(table *schema.Table, col *schema.Column, scope string, an
 }
 
 // sealed is ciphertext as far as the centre can tell.
-func (m *matrix) sealed(*schema.Table, *schema.Column, byte) []byte { return []byte("ciphertext") }
+func (m *matrix) sealed(_ *schema.Table, _ *schema.Column, filling byte) []byte {
+	return append([]byte(schema.SealMagic+"\x00\x00\x00\x01"), bytes.Repeat([]byte{filling}, 56)...)
+}
 
 // shown says by the declarations what the role has of a column: nothing, something masked, or the value.
 func (m *matrix) shown(col *schema.Column) (mask schema.Mask, shown bool) {

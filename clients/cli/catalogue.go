@@ -106,7 +106,6 @@ var errorTexts = map[string]schema.Label{
 	"rule.number":       {ZH: "“%s”应为数字，如 3.5；请改正。", EN: "%q must be a number such as 3.5; correct it."},
 	"rule.bad_time":     {ZH: "“%s”应为时间，如 2026-03-05 08:30 或 2026-03-05T08:30:00+08:00；请改正。", EN: "%q must be a time such as 2026-03-05 08:30 or 2026-03-05T08:30:00+08:00; correct it."},
 	"rule.bad_set":      {ZH: "“%s”应为逗号分隔的列表或 JSON 数组；请改正。", EN: "%q must be a list with commas or a JSON array; correct it."},
-	"rule.hexadecimal":  {ZH: "“%s”是密文，应为十六进制；请改正。", EN: "%q holds ciphertext, in hexadecimal; correct it."},
 	"rule.code":         {ZH: "“%s”里没有这个选项；可用的有：", EN: "%q has no such code; there are: "},
 	"rule.code_retired": {ZH: "“%s”的这个选项已停用；可用的有：", EN: "This code of %q is no longer used; there are: "},
 	"rule_codes":        {ZH: "%s。", EN: "%s."},

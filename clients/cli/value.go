@@ -32,7 +32,13 @@ func (a *app) parse(t *schema.Table, c *schema.Column, text string) (schema.Valu
 	if err != nil {
 		return v, err
 	}
-	if p := s.CheckValue(t, c, v); p != nil {
+	check := s.CheckValue
+	if c.Type == schema.TypeSealed { // in clear here; the SDK seals it
+		check = func(t *schema.Table, c *schema.Column, v schema.Value) *schema.Problem {
+			return s.CheckPlain(t, c, v.Str())
+		}
+	}
+	if p := check(t, c, v); p != nil {
 		return v, p
 	}
 	return v, nil
@@ -71,11 +77,6 @@ func (a *app) read(c *schema.Column, text string) (schema.Value, string) {
 		return a.readCode(c, text)
 	case schema.TypeSet:
 		return a.readSet(c, text)
-	case schema.TypeSealed:
-		if b, err := hex.DecodeString(text); err == nil {
-			return schema.Blob(b), ""
-		}
-		return schema.Null(), "hexadecimal"
 	case schema.TypeRef, schema.TypeID:
 		return schema.Text(strings.ToLower(text)), ""
 	}
@@ -187,6 +188,9 @@ func (a *app) show(c *schema.Column, v schema.Value) string {
 		}
 		return strings.Join(list, ", ")
 	case schema.TypeSealed:
+		if v.Kind() == schema.KindText {
+			return clean(v.Str())
+		}
 		return a.say("sealed", len(v.Bytes()))
 	}
 	return clean(v.String())
@@ -211,7 +215,7 @@ func (a *app) codeLabel(c *schema.Column, code string) string {
 	return clean(code)
 }
 
-// document gives a value for programs: sets as arrays, times as RFC 3339 in UTC, booleans as such, sealed values in
+// document gives a value for programs: sets as arrays, times as RFC 3339 in UTC, booleans as such, sealed values as text, or as they lie in
 // hexadecimal, the rest as JSON has it.
 func document(c *schema.Column, v schema.Value) any {
 	if v.IsNull() {
@@ -227,7 +231,9 @@ func document(c *schema.Column, v schema.Value) any {
 			return list
 		}
 	case schema.TypeSealed:
-		return hex.EncodeToString(v.Bytes())
+		if v.Kind() == schema.KindBlob {
+			return map[string]string{"sealed": hex.EncodeToString(v.Bytes())}
+		}
 	}
 	return v.Any()
 }

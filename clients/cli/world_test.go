@@ -33,6 +33,7 @@ import (
 	"github.com/doorstep-sync/doorstep/server/feed"
 	"github.com/doorstep-sync/doorstep/server/gateway"
 	"github.com/doorstep-sync/doorstep/server/messages"
+	"github.com/doorstep-sync/doorstep/server/seals"
 	"github.com/doorstep-sync/doorstep/server/store"
 	"github.com/doorstep-sync/doorstep/server/transport"
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -53,6 +54,8 @@ type world struct {
 	code   string // of the first administrator
 	server *httptest.Server
 	people map[string]*machine
+	seals  *seals.Keys
+	store  *store.Store
 	down   atomic.Bool // the centre hangs up on everybody
 
 	mu sync.Mutex
@@ -143,8 +146,15 @@ func newWorldOver(t testing.TB, identity transport.Identity) *world {
 	require.NoError(t, err)
 	keys, err := auth.OpenKeys(filepath.Join(w.dir, "keys.pem"), newDice(1))
 	require.NoError(t, err)
+	logs, err := os.Create(filepath.Join(w.dir, "centre.log"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, logs.Close()) })
+	logger := zerolog.New(logs)
 	bell := feed.New().County(1)
-	c := centre.New(se.New(s, se.DefaultLimits), db, centre.Options{Now: w.Now, Bell: bell})
+	w.seals, _, err = seals.Open(filepath.Join(w.dir, "sealing-keys.json"), s, start, newDice(4))
+	require.NoError(t, err)
+	w.store = db
+	c := centre.New(se.New(s, se.DefaultLimits).WithKeys(w.seals.Ring), db, centre.Options{Now: w.Now, Bell: bell})
 	people := directory.New(directory.Config{DB: db, County: 1, Roles: s.Roles, Now: w.Now, Random: newDice(2)})
 	who, err := auth.New(auth.Config{Directory: people, Keys: keys, County: 1, Now: w.Now, Random: newDice(3), Argon: auth.Argon{Memory: 8, Time: 1, Threads: 1},
 		Fingerprint: func() string {
@@ -154,11 +164,11 @@ func newWorldOver(t testing.TB, identity transport.Identity) *world {
 			return identity.Pins()[0].Fingerprint()
 		}})
 	require.NoError(t, err)
-	sockets, err := gateway.New(gateway.Options{Auth: authenticator{who}, Centre: c, Bell: bell, Now: w.Now})
+	sockets, err := gateway.New(gateway.Options{Auth: authenticator{who}, Centre: c, Bell: bell, Now: w.Now, Log: logger})
 	require.NoError(t, err)
 	rest := api.New(api.Config{
 		Auth: who, Directory: people, Schema: s, Decider: c, State: db, Queue: api.SQLQueue{DB: db.Reader(), County: 1},
-		Households: households(db.Reader(), s), Revoked: sockets.Revoked, Log: zerolog.Nop(), Now: w.Now, Boot: "boot", Version: "test",
+		Households: households(db.Reader(), s), Revoked: sockets.Revoked, Log: logger, Now: w.Now, Boot: "boot", Version: "test", Seals: w.seals.Ring,
 		Pins: func() []string {
 			if identity == nil {
 				return nil

@@ -55,6 +55,8 @@ const (
 	CodePlainText       Code = "plain_text"
 	CodeRestored        Code = "restored"
 	CodeProof           Code = "bad_proof"
+	CodeSealKey         Code = "seal_key"
+	CodeNoSealKey       Code = "no_seal_key"
 )
 
 type sentence struct {
@@ -105,6 +107,8 @@ var catalogue = map[Code]sentence{
 	CodeCentreBusy:      {true, "中心现在很忙；稍后会自动重试，记录都在本机。", "The centre is busy now; it will be tried again later. Everything is saved on this device."},
 	CodeChunk:           {true, "下载的数据在路上损坏，没有采用；会自动重新下载。", "What was downloaded came damaged and was not taken; it will be downloaded again."},
 	CodeCentre:          {true, "中心暂时出错；稍后会自动重试，记录都在本机。", "The centre has a problem at the moment; it will be tried again later. Everything is saved on this device."},
+	CodeSealKey:         {false, "读写不了本机的加密栏目密钥；请检查 PIN、存储空间和文件权限。", "The keys of sealed columns cannot be read or written on this device; check PIN, storage and permissions."},
+	CodeNoSealKey:       {false, "本机没有“%s”的密钥，不能填写或查找；请先同步，或向管理员确认你的岗位是否可以填写。", "This device holds no key for %q, so it cannot be filled in or searched; sync first, or ask the administrator whether your role may."},
 	CodeForeignCentre:   {true, "对方不是本机登记时的那个中心，没有发送任何内容；请检查网络，中心确实更换过证书时请向管理员核对指纹。", "Who answered is not the centre that this device was enrolled with; nothing was sent. Check the network; if the centre did change its certificate, compare the fingerprint with the administrator."},
 	CodePlainText:       {false, "这个地址会明文传输，没有发送任何内容；请使用 https 地址，或由管理员确认后加 --insecure-plain-text。", "This address would send everything in plain text, so nothing was sent; use an https address, or --insecure-plain-text if the administrator says so."},
 	CodeTimeout:         {true, "中心没有及时回应；稍后会自动重试。", "The centre did not answer in time; it will be tried again."},

@@ -44,6 +44,8 @@ type Options struct {
 	Log *zerolog.Logger
 	// BusyTimeout is how long a statement waits for another program's transaction; 0 = 10 s.
 	BusyTimeout time.Duration
+	// Keys keeps the keys of sealed columns; nil = a file beside the replica (see SealPath).
+	Keys KeyKeeper
 	// App is name and version of the program, for the people at the centre; "" = "doorstep".
 	App string
 }

@@ -1,6 +1,7 @@
 package device_test
 
 import (
+	"bytes"
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
@@ -123,6 +124,12 @@ func (d *differential) value(c *schema.Column) schema.Value {
 			set = append(set, string(rune('a'+d.IntN(4))))
 		}
 		return schema.Text(schema.FormatSet(set))
+	}
+	switch {
+	case c.Type == schema.TypeSealed: // as far as SQL can tell
+		return schema.Blob(append([]byte(schema.SealMagic+"\x00\x00\x00\x01"), bytes.Repeat([]byte{byte(d.IntN(3))}, 56)...))
+	case c.HashOf != "":
+		return schema.Text(strings.Repeat(string(rune('a'+d.IntN(3))), 64))
 	}
 	switch c.Type.Kind() {
 	case schema.KindInt:

@@ -53,6 +53,9 @@ func (l *link) Greet(w *se.Welcome) (drain *se.Drain, err error) {
 		drain, err = replica.Greet(p, l.r.schema, l.r.opts.Clock.Read(), w)
 		return err
 	})
+	if err == nil {
+		err = l.r.keepKeys(w.Keys)
+	}
 	return drain, err
 }
 

@@ -39,7 +39,11 @@ func (r *Replica) Form(ctx context.Context, table string, id se.RowID) (*Form, e
 	if err != nil {
 		return nil, storage(err)
 	}
-	return &Form{Table: table, ID: id, Values: row.Values, Seen: seen}, nil
+	rows := []Row{*row}
+	if err := r.openRows(t, rows); err != nil {
+		return nil, err
+	}
+	return &Form{Table: table, ID: id, Values: rows[0].Values, Seen: seen}, nil
 }
 
 // SetForm saves what a person changed in a form: only the cells he changed, and as decided on what he had read,

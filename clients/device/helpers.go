@@ -33,6 +33,9 @@ func (tx *Tx) Insert(table string, values map[string]any) (se.RowID, error) {
 		id = schema.Text(made)
 		row[schema.ColID] = id
 	}
+	if err := tx.replica.sealRow(t, id.Str(), row); err != nil {
+		return "", err
+	}
 	names := sortedNames(row)
 	cols, args := make([]string, len(names)), make([]any, len(names))
 	for i, n := range names {
@@ -59,6 +62,9 @@ func (tx *Tx) Set(table string, id se.RowID, values map[string]any) error {
 }
 
 func (tx *Tx) set(t *schema.Table, id se.RowID, row map[string]schema.Value) error {
+	if err := tx.replica.sealRow(t, string(id), row); err != nil {
+		return err
+	}
 	names := sortedNames(row)
 	sets, args := make([]string, len(names)), make([]any, len(names))
 	for i, n := range names {

@@ -63,6 +63,9 @@ func attach(path string, opts Options, fresh bool) (_ *Replica, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if opts.Keys == nil {
+		opts.Keys = &FileKeeper{Path: SealPath(path)}
+	}
 	r := &Replica{
 		path: path, opts: opts, schema: opts.Schema,
 		turn: make(chan struct{}, 1), gone: make(chan struct{}), sealed: make(chan struct{}, 1), round: make(chan struct{}, 1),

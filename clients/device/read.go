@@ -11,7 +11,8 @@ import (
 	se "github.com/doorstep-sync/doorstep/syncengine"
 )
 
-// Row is a row as programs see it: the centre's, with this device's pending edits on top.
+// Row is a row as programs see it: the centre's, with this device's pending edits on top. Sealed columns are opened (a
+// text) where this device holds the key; else they hold the ciphertext (a blob).
 type Row struct {
 	Table  string
 	ID     se.RowID
@@ -46,7 +47,12 @@ func (r *Replica) Get(ctx context.Context, table string, id se.RowID) (*Row, err
 	if err != nil {
 		return nil, err
 	}
-	return readRow(ctx, r.read, t, id)
+	row, err := readRow(ctx, r.read, t, id)
+	if err != nil {
+		return nil, err
+	}
+	rows := []Row{*row}
+	return &rows[0], r.openRows(t, rows)
 }
 
 func readRow(ctx context.Context, q querier, t *schema.Table, id se.RowID) (*Row, error) {
@@ -104,7 +110,10 @@ func (r *Replica) List(ctx context.Context, table string, filter map[string]any,
 		if err != nil {
 			return nil, say(CodeBadValue, err)
 		}
-		where, args = append(where, quote(name)+" IS ?"), append(args, v.Any())
+		if c, v, err = r.matching(t, c, v); err != nil {
+			return nil, err
+		}
+		where, args = append(where, quote(c.Name)+" IS ?"), append(args, v.Any())
 	}
 	text := ""
 	if len(where) > 0 {
@@ -113,7 +122,11 @@ func (r *Replica) List(ctx context.Context, table string, filter map[string]any,
 	if limit <= 0 {
 		limit = -1
 	}
-	return readRows(ctx, r.read, t, text+` ORDER BY "id" LIMIT ?`, append(args, limit)...)
+	list, err := readRows(ctx, r.read, t, text+` ORDER BY "id" LIMIT ?`, append(args, limit)...)
+	if err != nil {
+		return nil, err
+	}
+	return list, r.openRows(t, list)
 }
 
 // Mark is how far a row's newest change has come.

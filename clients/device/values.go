@@ -1,7 +1,6 @@
 package device
 
 import (
-	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
@@ -43,7 +42,8 @@ func ValueOf(c *schema.Column, x any) (schema.Value, error) {
 }
 
 // Parse makes a column's value of what a person typed: numbers in decimal, yes/no as 1, 0, true, false, 是 or 否,
-// times as RFC 3339 or milliseconds, sets as a JSON array or separated by commas, ciphertext in hexadecimal. The empty
+// times as RFC 3339 or milliseconds, sets as a JSON array or separated by commas. What belongs into
+// a sealed column is given in clear: the SDK seals it. The empty
 // text is NULL. It does not check the value.
 func Parse(c *schema.Column, text string) (schema.Value, error) {
 	if text == "" {
@@ -69,10 +69,6 @@ func Parse(c *schema.Column, text string) (schema.Value, error) {
 	case schema.TypeReal:
 		if f, err := strconv.ParseFloat(text, 64); err == nil {
 			return schema.Real(f), nil
-		}
-	case schema.TypeSealed:
-		if b, err := hex.DecodeString(text); err == nil {
-			return schema.Blob(b), nil
 		}
 	case schema.TypeSet:
 		if list, err := schema.ParseSet(text); err == nil {
@@ -108,7 +104,13 @@ func (r *Replica) checked(t *schema.Table, values map[string]any, insert bool) (
 		if err != nil {
 			return nil, say(CodeBadValue, err)
 		}
-		if p := r.schema.CheckValue(t, c, v); p != nil {
+		check := r.schema.CheckValue
+		if c.Type == schema.TypeSealed && v.Kind() == schema.KindText { // it is sealed when the row's id is known
+			check = func(t *schema.Table, c *schema.Column, v schema.Value) *schema.Problem {
+				return r.schema.CheckPlain(t, c, v.Str())
+			}
+		}
+		if p := check(t, c, v); p != nil {
 			bad.Notes = append(bad.Notes, p)
 		}
 		out[name] = v

@@ -1,6 +1,7 @@
 package ddl
 
 import (
+	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,7 +55,36 @@ func triggers(t *schema.Table) []string {
 			out = append(out, updated(t, cell))
 		}
 	}
+	for _, c := range t.Columns {
+		if wrong := notSealed(c); wrong != "" {
+			out = append(out, guardSealed(t, c, "insert", wrong), guardSealed(t, c, "update", wrong))
+		}
+	}
 	return out
+}
+
+// notSealed is the condition under which a value may not stand in a column of ciphertext or of keyed hashes, "" for other
+// columns. It is the form alone, as schema.SealedForm judges it: SQL holds no keys.
+func notSealed(c *schema.Column) string {
+	v := "NEW." + quote(c.Name)
+	switch {
+	case c.Type == schema.TypeSealed:
+		return v + ` IS NOT NULL AND (typeof(` + v + `) = 'blob' AND length(` + v + `) >= 63 AND length(` + v + `) % 16 = 15 AND substr(` + v +
+			`, 1, 3) = x'` + hex.EncodeToString([]byte(schema.SealMagic)) + `' AND substr(` + v + `, 4, 4) <> x'00000000') IS NOT 1`
+	case c.HashOf != "":
+		return `coalesce(` + v + `, '') <> '' AND (typeof(` + v + `) = 'text' AND length(` + v + `) = 64 AND ` + v + ` NOT GLOB '*[^0-9a-f]*') IS NOT 1`
+	}
+	return ""
+}
+
+// guardSealed refuses plain text to the program that would store it, before it lies anywhere.
+func guardSealed(t *schema.Table, c *schema.Column, event, wrong string) string {
+	when := "BEFORE INSERT"
+	if event == "update" {
+		when = "BEFORE UPDATE OF " + quote(c.Name)
+	}
+	return trigger(t, "sealed-"+event+"."+c.Name, when, wrong, abort(
+		c.Name+` 必须加密保存，不能写入明文；请用敲门应用填写`, c.Name+` is kept sealed and takes no plain text; fill it in with the Doorstep app`))
 }
 
 // guardInsert refuses an id that is not a UUID in lower case. Bytes are counted, so that no NUL character and no wide

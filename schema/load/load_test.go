@@ -93,7 +93,7 @@ func TestACountyExtends(t *testing.T) {
 			"rights:\n  nurse: {update: [phone]}\n",
 	}))
 	require.NoError(t, err)
-	require.Equal(t, 4, s.Version)
+	require.Equal(t, 5, s.Version)
 	require.Len(t, s.Codes["patrol_kind"].Codes, 1)
 	require.True(t, s.Codes["wish_category"].Codes[5].Retired)
 	require.Equal(t, "pets", s.Codes["wish_category"].Codes[6].Code)

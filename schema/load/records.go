@@ -68,13 +68,13 @@ func (r *reader) header(t *schema.Table, f fields, extends bool) {
 
 func (r *reader) column(t *schema.Table, e entry) *schema.Column {
 	f := r.fields(e.value, "column "+clip(e.key), "zh", "en", "type", "policy", "group", "queue", "required", "derived", "code", "ref",
-		"max_len", "min", "max", "pattern", "check", "rank", "sensitivity")
+		"max_len", "min", "max", "pattern", "check", "rank", "sensitivity", "hash_of")
 	c := &schema.Column{
 		Name: e.key, Label: f.label(), Source: r.at(e.at),
 		Type: schema.Type(f.text("type")), Policy: schema.Policy(f.text("policy")), Group: f.text("group"),
 		Queue: f.flag("queue"), Required: f.flag("required"), Derived: f.flag("derived"),
 		Code: f.text("code"), Ref: f.text("ref"), MaxLen: f.int("max_len"), Min: f.number("min"), Max: f.number("max"),
-		Pattern: f.text("pattern"), Check: f.text("check"), Rank: f.texts("rank"), Sensitivity: f.int("sensitivity"),
+		Pattern: f.text("pattern"), Check: f.text("check"), Rank: f.texts("rank"), Sensitivity: f.int("sensitivity"), HashOf: f.text("hash_of"),
 	}
 	if f.has("max_len") && c.MaxLen < 1 {
 		r.fault(f.find("max_len"), "write a number from 1, or leave it out", "max_len of column %s is below 1", clip(e.key))

@@ -20,6 +20,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/schema/seal"
 	"github.com/doorstep-sync/doorstep/server/auth"
 	"github.com/doorstep-sync/doorstep/server/directory"
 	"github.com/doorstep-sync/doorstep/syncengine"
@@ -60,9 +61,10 @@ type Config struct {
 	Revoked    func(device string) // closes a device's connections; nil = nobody to tell
 	Log        zerolog.Logger
 	Now        func() time.Time
-	Boot       string          // id of this process, for the monotonic clock of console changesets
-	Version    string          // of the program
-	Pins       func() []string // what clients are to take for this centre; nil = nothing
+	Boot       string            // id of this process, for the monotonic clock of console changesets
+	Version    string            // of the program
+	Seals      func() *seal.Ring // opens sealed columns for those who may see them; nil = nobody
+	Pins       func() []string   // what clients are to take for this centre; nil = nothing
 }
 
 // API serves the REST interface. Safe for use by several goroutines.

@@ -98,7 +98,7 @@ func (a *API) decision(s *screen, in *decideInput) (*syncengine.Decision, error)
 		}
 		d.Take = syncengine.WriteID{Device: b.Take.Device, N: b.Take.N}
 	case syncengine.ChoiceSet:
-		values, err := parseValues(a.Schema, s.table, s.table.Cell(s.con.Key.Cell), b.Values)
+		values, err := a.parseValues(s.table, s.con.Key.Row, s.table.Cell(s.con.Key.Cell), b.Values)
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +108,11 @@ func (a *API) decision(s *screen, in *decideInput) (*syncengine.Decision, error)
 }
 
 // parseValues takes a value for each column of the cell, no more and no less.
-func parseValues(sch *schema.Schema, t *schema.Table, def *schema.Cell, given map[string]any) ([]schema.Value, error) {
+// What belongs into a sealed column is given in clear and sealed here, and the keyed hash beside it follows from it.
+func (a *API) parseValues(t *schema.Table, row syncengine.RowID, def *schema.Cell, given map[string]any) ([]schema.Value, error) {
+	if err := a.hashes(t, def, given); err != nil {
+		return nil, err
+	}
 	var names []string
 	for _, col := range def.Columns {
 		names = append(names, col.Name)
@@ -122,11 +126,19 @@ func parseValues(sch *schema.Schema, t *schema.Table, def *schema.Cell, given ma
 		if !ok {
 			return nil, messages.Refuse(messages.SetIncomplete, strings.Join(names, ", "))
 		}
+		if col.Type == schema.TypeSealed && x != nil {
+			v, err := a.sealed(t, col, row, x)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = v
+			continue
+		}
 		v, ok := parseValue(col.Type, x)
 		if !ok {
 			return nil, messages.Refuse(messages.SetValue, col.Name, messages.Say(messages.Key("type."+string(col.Type))))
 		}
-		if p := sch.CheckValue(t, col, v); p != nil {
+		if p := a.Schema.CheckValue(t, col, v); p != nil {
 			return nil, messages.Refuse(messages.BadField, col.Name, p)
 		}
 		out[i] = v

@@ -65,17 +65,31 @@ func (p *painter) cellValues(access *schema.Access, def *schema.Cell, values []s
 			v.Masked, v.Value, v.Text = true, masked.Str(), masked.Str()
 		default:
 			v.Value, v.Text = p.render(col, values[i])
-			p.seen.saw(p.table, p.row, col)
+			if _, opened := v.Value.(string); opened || col.Type != schema.TypeSealed {
+				p.seen.saw(p.table, p.row, col)
+			}
 		}
 		out = append(out, v)
 	}
 	return out
 }
 
+// open gives what a sealed value of the row that is being rendered says.
+func (p *painter) open(col *schema.Column, v schema.Value) (string, bool) {
+	if p.api.Seals == nil {
+		return "", false
+	}
+	text, err := p.api.Seals().Open(p.table, col.Name, string(p.row), v.Bytes())
+	return text, err == nil
+}
+
 // render gives a value for programs and for people.
 func (p *painter) render(col *schema.Column, v schema.Value) (any, string) {
 	switch col.Type {
 	case schema.TypeSealed:
+		if text, ok := p.open(col, v); ok {
+			return text, text
+		}
 		return nil, messages.Say(messages.SealedValue).In(p.lang)
 	case schema.TypeBool:
 		key := messages.No

@@ -128,7 +128,9 @@ func (d *desk) value(key se.ConflictKey) []schema.Value {
 		if c.Type == schema.TypeRef {
 			v = schema.Text(string(d.w.places[0]))
 		}
-		out = append(out, v)
+		for _, x := range d.w.sealed(d.w.seals.ring, key.Table, key.Row, []Assign{{c.Name, v}}) {
+			out = append(out, x.Value)
+		}
 	}
 	return out
 }

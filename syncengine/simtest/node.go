@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"github.com/doorstep-sync/doorstep/schema/seal"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
@@ -49,6 +50,7 @@ type node struct {
 	poison    bool // its next changeset cannot be stored at the centre
 	committed bool // a transaction took effect; see write
 	forms     []*form
+	ring      *seal.Ring // the keys that its app holds
 }
 
 func newNode(w *World, i int, id, account string) *node {
@@ -193,6 +195,7 @@ func (n *node) hear(c *conn, m session.Message) {
 		n.drop(c)
 	default:
 		n.tries = 0
+		n.greeted(m)
 	}
 }
 

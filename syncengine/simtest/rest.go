@@ -118,6 +118,7 @@ func (o *oracle) final() {
 			o.placed(tx, k, row)
 		}
 		o.duplicates(tx)
+		o.opens(tx)
 		o.workflows(tx)
 		o.auditLog(tx)
 		o.rowHistories(tx)

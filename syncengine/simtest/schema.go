@@ -12,7 +12,7 @@ const (
 // Schema is the declaration that worlds are made of: small, with every policy, a group, natural and idempotency keys,
 // references, doors, masks, hidden columns and guarded steps. The names are of no record type of the product.
 //
-//	place   the doors; natural key (address); a group of two numbers
+//	place   the doors; natural key (address); a group of two numbers; a sealed column
 //	family  at a place; review, lww, union, add, max with queue, min, a reviewed group
 //	entry   append; rows of one changeset share a token and sum to 0
 //	call    append with an idempotency key; a reviewed group that voids it
@@ -32,10 +32,10 @@ func Schema() *schema.Schema {
 		col("address", schema.TypeText, schema.PolicyReview).required(),
 		col("note", schema.TypeText, schema.PolicyLWW),
 		col("lat", schema.TypeReal, schema.PolicyLWW).group("position"),
-		col("owner", schema.TypeText, schema.PolicyReview),
+		col("owner", schema.TypeSealed, schema.PolicyReview), // ciphertext: see sealed.go
 		col("lon", schema.TypeReal, schema.PolicyLWW).group("position"),
 	)
-	grant(place, schema.View{Rows: schema.RowsDoors}, schema.Right{Update: []string{"note"}}, schema.Right{Insert: true, Delete: true, Update: all})
+	grant(place, schema.View{Rows: schema.RowsDoors, Hidden: []string{"owner"}}, schema.Right{Update: []string{"note"}}, schema.Right{Insert: true, Delete: true, Update: all})
 	family := declare("family", schema.Table{Door: "place_id"},
 		col("place_id", schema.TypeRef, schema.PolicyReview).ref("place").required(),
 		col("head", schema.TypeText, schema.PolicyReview),

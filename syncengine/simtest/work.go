@@ -160,9 +160,11 @@ func (n *node) editRow(j *job, table string, id se.RowID, row replica.Image) {
 	list := editable(table, n.role(scopeOf(t, row)))
 	var set []Assign
 	for range 1 + n.w.rng.IntN(3) {
-		set = append(set, n.assign(t, row, list[n.w.rng.IntN(len(list))])...)
+		set = append(set, n.w.sealed(n.ring, table, id, n.assign(t, row, list[n.w.rng.IntN(len(list))]))...)
 	}
-	j.add(Update, table, id, set...)
+	if len(set) > 0 {
+		j.add(Update, table, id, set...)
+	}
 }
 
 // assign gives a column, or the group it is in, new values.

@@ -40,6 +40,7 @@ type World struct {
 	opts   Options
 	seed   uint64
 	rng    *rand.Rand
+	seals  *seals
 	schema *schema.Schema
 	engine *se.Engine
 	now    int64
@@ -110,7 +111,8 @@ func (w *World) count(what string) { w.counts[what]++ }
 // build makes the centre, its people and their devices.
 func (w *World) build() {
 	w.tiny = w.chance(2)
-	w.engine = se.New(w.schema, se.DefaultLimits)
+	w.seals = newSeals(w.seed)
+	w.engine = se.New(w.schema, se.DefaultLimits).WithKeys(w.seals.now)
 	w.oracle = newOracle(w)
 	made := w.opts.Make
 	if made == nil {

@@ -910,6 +910,9 @@ type Welcome struct {
 	Hlc uint64 `protobuf:"fixed64,11,opt,name=hlc,proto3" json:"hlc,omitempty"`
 	// Frames of a reset that are staged with a read below this seq are forgotten.
 	Floor int64 `protobuf:"varint,20,opt,name=floor,proto3" json:"floor,omitempty"`
+	// Keys of the sealed columns that the person's view shows in full. A device keeps these outside its replica, and
+	// destroys those that it held and that are not among them.
+	Keys []*SealKey `protobuf:"bytes,15,rep,name=keys,proto3" json:"keys,omitempty"`
 	// The oldest version that the county serves; absent where it serves all.
 	Minimum *Minimum `protobuf:"bytes,16,opt,name=minimum,proto3" json:"minimum,omitempty"`
 	// The device is below the minimum: it may push what it holds and gets verdicts, but no rows. Its app has to be updated.
@@ -1039,6 +1042,13 @@ func (x *Welcome) GetFloor() int64 {
 	return 0
 }
 
+func (x *Welcome) GetKeys() []*SealKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
 func (x *Welcome) GetMinimum() *Minimum {
 	if x != nil {
 		return x.Minimum
@@ -1138,6 +1148,87 @@ func (x *Minimum) GetFrom() int64 {
 	return 0
 }
 
+// SealKey is a key of one sealed column, or of the column that holds the keyed hashes of one.
+type SealKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Record type.
+	Table  string `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	Column string `protobuf:"bytes,2,opt,name=column,proto3" json:"column,omitempty"`
+	// Names the key in what it sealed; of a column's keys the greatest seals.
+	Id uint32 `protobuf:"varint,3,opt,name=id,proto3" json:"id,omitempty"`
+	// It makes keyed hashes for finding doubles, and seals nothing.
+	Match bool `protobuf:"varint,4,opt,name=match,proto3" json:"match,omitempty"`
+	// 32 bytes.
+	Secret        []byte `protobuf:"bytes,5,opt,name=secret,proto3" json:"secret,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SealKey) Reset() {
+	*x = SealKey{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SealKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SealKey) ProtoMessage() {}
+
+func (x *SealKey) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SealKey.ProtoReflect.Descriptor instead.
+func (*SealKey) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SealKey) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *SealKey) GetColumn() string {
+	if x != nil {
+		return x.Column
+	}
+	return ""
+}
+
+func (x *SealKey) GetId() uint32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *SealKey) GetMatch() bool {
+	if x != nil {
+		return x.Match
+	}
+	return false
+}
+
+func (x *SealKey) GetSecret() []byte {
+	if x != nil {
+		return x.Secret
+	}
+	return nil
+}
+
 // Grant is one role in one scope.
 type Grant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1163,7 +1254,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[7]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1175,7 +1266,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[7]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1188,7 +1279,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{7}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Grant) GetScope() string {
@@ -1264,7 +1355,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[8]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1276,7 +1367,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[8]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1289,7 +1380,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{8}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Limits) GetMaxChangeset() int64 {
@@ -1331,7 +1422,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[9]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1434,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[9]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1447,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{9}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Push) GetChangesets() []*Changeset {
@@ -1404,7 +1495,7 @@ type Changeset struct {
 
 func (x *Changeset) Reset() {
 	*x = Changeset{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[10]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1416,7 +1507,7 @@ func (x *Changeset) String() string {
 func (*Changeset) ProtoMessage() {}
 
 func (x *Changeset) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[10]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1429,7 +1520,7 @@ func (x *Changeset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Changeset.ProtoReflect.Descriptor instead.
 func (*Changeset) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{10}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Changeset) GetDevice() string {
@@ -1551,7 +1642,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[11]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1563,7 +1654,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[11]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1576,7 +1667,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{11}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Change) GetTable() string {
@@ -1638,7 +1729,7 @@ type CellWrite struct {
 
 func (x *CellWrite) Reset() {
 	*x = CellWrite{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[12]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1650,7 +1741,7 @@ func (x *CellWrite) String() string {
 func (*CellWrite) ProtoMessage() {}
 
 func (x *CellWrite) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[12]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1663,7 +1754,7 @@ func (x *CellWrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CellWrite.ProtoReflect.Descriptor instead.
 func (*CellWrite) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{12}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CellWrite) GetCell() string {
@@ -1709,7 +1800,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[13]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1721,7 +1812,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[13]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1734,7 +1825,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{13}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Operation) GetAdd() *Value {
@@ -1778,7 +1869,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[14]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1790,7 +1881,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[14]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1803,7 +1894,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{14}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Value) GetKind() isValue_Kind {
@@ -1942,7 +2033,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[15]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1954,7 +2045,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[15]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1967,7 +2058,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{15}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Decision) GetConflict() string {
@@ -2052,7 +2143,7 @@ type Pick struct {
 
 func (x *Pick) Reset() {
 	*x = Pick{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[16]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2064,7 +2155,7 @@ func (x *Pick) String() string {
 func (*Pick) ProtoMessage() {}
 
 func (x *Pick) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[16]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2077,7 +2168,7 @@ func (x *Pick) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pick.ProtoReflect.Descriptor instead.
 func (*Pick) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{16}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Pick) GetCell() string {
@@ -2107,7 +2198,7 @@ type WriteID struct {
 
 func (x *WriteID) Reset() {
 	*x = WriteID{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[17]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2119,7 +2210,7 @@ func (x *WriteID) String() string {
 func (*WriteID) ProtoMessage() {}
 
 func (x *WriteID) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[17]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2132,7 +2223,7 @@ func (x *WriteID) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteID.ProtoReflect.Descriptor instead.
 func (*WriteID) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{17}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WriteID) GetDevice() string {
@@ -2160,7 +2251,7 @@ type Verdicts struct {
 
 func (x *Verdicts) Reset() {
 	*x = Verdicts{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[18]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2172,7 +2263,7 @@ func (x *Verdicts) String() string {
 func (*Verdicts) ProtoMessage() {}
 
 func (x *Verdicts) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[18]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2185,7 +2276,7 @@ func (x *Verdicts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdicts.ProtoReflect.Descriptor instead.
 func (*Verdicts) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{18}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Verdicts) GetVerdicts() []*Verdict {
@@ -2218,7 +2309,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[19]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2230,7 +2321,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[19]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2243,7 +2334,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{19}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Verdict) GetN() int64 {
@@ -2316,7 +2407,7 @@ type Reason struct {
 
 func (x *Reason) Reset() {
 	*x = Reason{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[20]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2328,7 +2419,7 @@ func (x *Reason) String() string {
 func (*Reason) ProtoMessage() {}
 
 func (x *Reason) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[20]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2341,7 +2432,7 @@ func (x *Reason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reason.ProtoReflect.Descriptor instead.
 func (*Reason) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{20}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Reason) GetCode() string {
@@ -2399,7 +2490,7 @@ type ConflictRef struct {
 
 func (x *ConflictRef) Reset() {
 	*x = ConflictRef{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[21]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2411,7 +2502,7 @@ func (x *ConflictRef) String() string {
 func (*ConflictRef) ProtoMessage() {}
 
 func (x *ConflictRef) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[21]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2424,7 +2515,7 @@ func (x *ConflictRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConflictRef.ProtoReflect.Descriptor instead.
 func (*ConflictRef) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{21}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ConflictRef) GetId() string {
@@ -2458,7 +2549,7 @@ type ConflictKey struct {
 
 func (x *ConflictKey) Reset() {
 	*x = ConflictKey{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2470,7 +2561,7 @@ func (x *ConflictKey) String() string {
 func (*ConflictKey) ProtoMessage() {}
 
 func (x *ConflictKey) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[22]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2483,7 +2574,7 @@ func (x *ConflictKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConflictKey.ProtoReflect.Descriptor instead.
 func (*ConflictKey) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{22}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ConflictKey) GetKind() string {
@@ -2559,7 +2650,7 @@ type Delta struct {
 
 func (x *Delta) Reset() {
 	*x = Delta{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2571,7 +2662,7 @@ func (x *Delta) String() string {
 func (*Delta) ProtoMessage() {}
 
 func (x *Delta) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[23]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2584,7 +2675,7 @@ func (x *Delta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delta.ProtoReflect.Descriptor instead.
 func (*Delta) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{23}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Delta) GetView() string {
@@ -2724,7 +2815,7 @@ type DeltaItems struct {
 
 func (x *DeltaItems) Reset() {
 	*x = DeltaItems{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2736,7 +2827,7 @@ func (x *DeltaItems) String() string {
 func (*DeltaItems) ProtoMessage() {}
 
 func (x *DeltaItems) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[24]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2749,7 +2840,7 @@ func (x *DeltaItems) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeltaItems.ProtoReflect.Descriptor instead.
 func (*DeltaItems) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{24}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DeltaItems) GetItems() []*DeltaItem {
@@ -2783,7 +2874,7 @@ type Manifest struct {
 
 func (x *Manifest) Reset() {
 	*x = Manifest{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2795,7 +2886,7 @@ func (x *Manifest) String() string {
 func (*Manifest) ProtoMessage() {}
 
 func (x *Manifest) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[25]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2808,7 +2899,7 @@ func (x *Manifest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Manifest.ProtoReflect.Descriptor instead.
 func (*Manifest) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{25}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Manifest) GetId() string {
@@ -2877,7 +2968,7 @@ type ChunkSum struct {
 
 func (x *ChunkSum) Reset() {
 	*x = ChunkSum{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2889,7 +2980,7 @@ func (x *ChunkSum) String() string {
 func (*ChunkSum) ProtoMessage() {}
 
 func (x *ChunkSum) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2902,7 +2993,7 @@ func (x *ChunkSum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChunkSum.ProtoReflect.Descriptor instead.
 func (*ChunkSum) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{26}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ChunkSum) GetHash() []byte {
@@ -2954,7 +3045,7 @@ type DeltaItem struct {
 
 func (x *DeltaItem) Reset() {
 	*x = DeltaItem{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2966,7 +3057,7 @@ func (x *DeltaItem) String() string {
 func (*DeltaItem) ProtoMessage() {}
 
 func (x *DeltaItem) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2979,7 +3070,7 @@ func (x *DeltaItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeltaItem.ProtoReflect.Descriptor instead.
 func (*DeltaItem) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{27}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DeltaItem) GetSeq() int64 {
@@ -3037,7 +3128,7 @@ type CellValue struct {
 
 func (x *CellValue) Reset() {
 	*x = CellValue{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3049,7 +3140,7 @@ func (x *CellValue) String() string {
 func (*CellValue) ProtoMessage() {}
 
 func (x *CellValue) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3062,7 +3153,7 @@ func (x *CellValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CellValue.ProtoReflect.Descriptor instead.
 func (*CellValue) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{28}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CellValue) GetCell() string {
@@ -3090,7 +3181,7 @@ type Inbox struct {
 
 func (x *Inbox) Reset() {
 	*x = Inbox{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3102,7 +3193,7 @@ func (x *Inbox) String() string {
 func (*Inbox) ProtoMessage() {}
 
 func (x *Inbox) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3115,7 +3206,7 @@ func (x *Inbox) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inbox.ProtoReflect.Descriptor instead.
 func (*Inbox) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{29}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Inbox) GetMessages() []*InboxMessage {
@@ -3150,7 +3241,7 @@ type InboxMessage struct {
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3162,7 +3253,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3175,7 +3266,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{30}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *InboxMessage) GetDevice() string {
@@ -3247,7 +3338,7 @@ type Settled struct {
 
 func (x *Settled) Reset() {
 	*x = Settled{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[31]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3259,7 +3350,7 @@ func (x *Settled) String() string {
 func (*Settled) ProtoMessage() {}
 
 func (x *Settled) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[31]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3272,7 +3363,7 @@ func (x *Settled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settled.ProtoReflect.Descriptor instead.
 func (*Settled) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{31}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Settled) GetN() int64 {
@@ -3310,7 +3401,7 @@ type Seen struct {
 
 func (x *Seen) Reset() {
 	*x = Seen{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[32]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3322,7 +3413,7 @@ func (x *Seen) String() string {
 func (*Seen) ProtoMessage() {}
 
 func (x *Seen) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[32]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3335,7 +3426,7 @@ func (x *Seen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seen.ProtoReflect.Descriptor instead.
 func (*Seen) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{32}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Seen) GetFrames() int64 {
@@ -3395,7 +3486,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[33]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3407,7 +3498,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[33]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3420,7 +3511,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{33}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Notice) GetCode() string {
@@ -3457,7 +3548,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[34]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3469,7 +3560,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[34]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3482,7 +3573,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{34}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Drain) GetView() string {
@@ -3513,7 +3604,7 @@ type Purged struct {
 
 func (x *Purged) Reset() {
 	*x = Purged{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[35]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3525,7 +3616,7 @@ func (x *Purged) String() string {
 func (*Purged) ProtoMessage() {}
 
 func (x *Purged) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[35]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3538,7 +3629,7 @@ func (x *Purged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Purged.ProtoReflect.Descriptor instead.
 func (*Purged) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{35}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Purged) GetView() string {
@@ -3567,7 +3658,7 @@ type Retire struct {
 
 func (x *Retire) Reset() {
 	*x = Retire{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[36]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3579,7 +3670,7 @@ func (x *Retire) String() string {
 func (*Retire) ProtoMessage() {}
 
 func (x *Retire) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[36]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3592,7 +3683,7 @@ func (x *Retire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retire.ProtoReflect.Descriptor instead.
 func (*Retire) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{36}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Retire) GetWipe() bool {
@@ -3656,7 +3747,7 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tR\x03key\".\n" +
 	"\x04Base\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x03R\x03seq\"\xee\x03\n" +
+	"\x03seq\x18\x02 \x01(\x03R\x03seq\"\x92\x04\n" +
 	"\aWelcome\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x12\n" +
 	"\x04head\x18\x02 \x01(\x03R\x04head\x12\x12\n" +
@@ -3670,17 +3761,24 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x06limits\x18\n" +
 	" \x01(\v2\x13.doorstep.v1.LimitsR\x06limits\x12\x10\n" +
 	"\x03hlc\x18\v \x01(\x06R\x03hlc\x12\x14\n" +
-	"\x05floor\x18\x14 \x01(\x03R\x05floor\x12.\n" +
+	"\x05floor\x18\x14 \x01(\x03R\x05floor\x12(\n" +
+	"\x04keys\x18\x0f \x03(\v2\x14.doorstep.v1.SealKeyR\x04keys\x12.\n" +
 	"\aminimum\x18\x10 \x01(\v2\x14.doorstep.v1.MinimumR\aminimum\x12\x1d\n" +
 	"\n" +
 	"drain_only\x18\x11 \x01(\bR\tdrainOnly\x12&\n" +
 	"\x04lost\x18\f \x03(\v2\x12.doorstep.v1.GrantR\x04lost\x12\x14\n" +
 	"\x05lease\x18\r \x01(\x03R\x05lease\x12\x18\n" +
-	"\areceipt\x18\x0e \x01(\x03R\areceiptJ\x04\b\x0f\x10\x10J\x04\b\x12\x10\x14J\x04\b\x15\x10\x1f\"G\n" +
+	"\areceipt\x18\x0e \x01(\x03R\areceiptJ\x04\b\x12\x10\x14J\x04\b\x15\x10\x1f\"G\n" +
 	"\aMinimum\x12\x16\n" +
 	"\x06schema\x18\x01 \x01(\x05R\x06schema\x12\x10\n" +
 	"\x03app\x18\x02 \x01(\tR\x03app\x12\x12\n" +
-	"\x04from\x18\x03 \x01(\x12R\x04from\"\xaf\x01\n" +
+	"\x04from\x18\x03 \x01(\x12R\x04from\"u\n" +
+	"\aSealKey\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12\x16\n" +
+	"\x06column\x18\x02 \x01(\tR\x06column\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\rR\x02id\x12\x14\n" +
+	"\x05match\x18\x04 \x01(\bR\x05match\x12\x16\n" +
+	"\x06secret\x18\x05 \x01(\fR\x06secret\"\xaf\x01\n" +
 	"\x05Grant\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -3894,7 +3992,7 @@ func file_syncengine_wire_doorstep_proto_rawDescGZIP() []byte {
 }
 
 var file_syncengine_wire_doorstep_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_syncengine_wire_doorstep_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_syncengine_wire_doorstep_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_syncengine_wire_doorstep_proto_goTypes = []any{
 	(Op)(0),              // 0: doorstep.v1.Op
 	(VerdictKind)(0),     // 1: doorstep.v1.VerdictKind
@@ -3906,96 +4004,98 @@ var file_syncengine_wire_doorstep_proto_goTypes = []any{
 	(*Base)(nil),         // 7: doorstep.v1.Base
 	(*Welcome)(nil),      // 8: doorstep.v1.Welcome
 	(*Minimum)(nil),      // 9: doorstep.v1.Minimum
-	(*Grant)(nil),        // 10: doorstep.v1.Grant
-	(*Limits)(nil),       // 11: doorstep.v1.Limits
-	(*Push)(nil),         // 12: doorstep.v1.Push
-	(*Changeset)(nil),    // 13: doorstep.v1.Changeset
-	(*Change)(nil),       // 14: doorstep.v1.Change
-	(*CellWrite)(nil),    // 15: doorstep.v1.CellWrite
-	(*Operation)(nil),    // 16: doorstep.v1.Operation
-	(*Value)(nil),        // 17: doorstep.v1.Value
-	(*Decision)(nil),     // 18: doorstep.v1.Decision
-	(*Pick)(nil),         // 19: doorstep.v1.Pick
-	(*WriteID)(nil),      // 20: doorstep.v1.WriteID
-	(*Verdicts)(nil),     // 21: doorstep.v1.Verdicts
-	(*Verdict)(nil),      // 22: doorstep.v1.Verdict
-	(*Reason)(nil),       // 23: doorstep.v1.Reason
-	(*ConflictRef)(nil),  // 24: doorstep.v1.ConflictRef
-	(*ConflictKey)(nil),  // 25: doorstep.v1.ConflictKey
-	(*Delta)(nil),        // 26: doorstep.v1.Delta
-	(*DeltaItems)(nil),   // 27: doorstep.v1.DeltaItems
-	(*Manifest)(nil),     // 28: doorstep.v1.Manifest
-	(*ChunkSum)(nil),     // 29: doorstep.v1.ChunkSum
-	(*DeltaItem)(nil),    // 30: doorstep.v1.DeltaItem
-	(*CellValue)(nil),    // 31: doorstep.v1.CellValue
-	(*Inbox)(nil),        // 32: doorstep.v1.Inbox
-	(*InboxMessage)(nil), // 33: doorstep.v1.InboxMessage
-	(*Settled)(nil),      // 34: doorstep.v1.Settled
-	(*Seen)(nil),         // 35: doorstep.v1.Seen
-	(*Notice)(nil),       // 36: doorstep.v1.Notice
-	(*Drain)(nil),        // 37: doorstep.v1.Drain
-	(*Purged)(nil),       // 38: doorstep.v1.Purged
-	(*Retire)(nil),       // 39: doorstep.v1.Retire
+	(*SealKey)(nil),      // 10: doorstep.v1.SealKey
+	(*Grant)(nil),        // 11: doorstep.v1.Grant
+	(*Limits)(nil),       // 12: doorstep.v1.Limits
+	(*Push)(nil),         // 13: doorstep.v1.Push
+	(*Changeset)(nil),    // 14: doorstep.v1.Changeset
+	(*Change)(nil),       // 15: doorstep.v1.Change
+	(*CellWrite)(nil),    // 16: doorstep.v1.CellWrite
+	(*Operation)(nil),    // 17: doorstep.v1.Operation
+	(*Value)(nil),        // 18: doorstep.v1.Value
+	(*Decision)(nil),     // 19: doorstep.v1.Decision
+	(*Pick)(nil),         // 20: doorstep.v1.Pick
+	(*WriteID)(nil),      // 21: doorstep.v1.WriteID
+	(*Verdicts)(nil),     // 22: doorstep.v1.Verdicts
+	(*Verdict)(nil),      // 23: doorstep.v1.Verdict
+	(*Reason)(nil),       // 24: doorstep.v1.Reason
+	(*ConflictRef)(nil),  // 25: doorstep.v1.ConflictRef
+	(*ConflictKey)(nil),  // 26: doorstep.v1.ConflictKey
+	(*Delta)(nil),        // 27: doorstep.v1.Delta
+	(*DeltaItems)(nil),   // 28: doorstep.v1.DeltaItems
+	(*Manifest)(nil),     // 29: doorstep.v1.Manifest
+	(*ChunkSum)(nil),     // 30: doorstep.v1.ChunkSum
+	(*DeltaItem)(nil),    // 31: doorstep.v1.DeltaItem
+	(*CellValue)(nil),    // 32: doorstep.v1.CellValue
+	(*Inbox)(nil),        // 33: doorstep.v1.Inbox
+	(*InboxMessage)(nil), // 34: doorstep.v1.InboxMessage
+	(*Settled)(nil),      // 35: doorstep.v1.Settled
+	(*Seen)(nil),         // 36: doorstep.v1.Seen
+	(*Notice)(nil),       // 37: doorstep.v1.Notice
+	(*Drain)(nil),        // 38: doorstep.v1.Drain
+	(*Purged)(nil),       // 39: doorstep.v1.Purged
+	(*Retire)(nil),       // 40: doorstep.v1.Retire
 }
 var file_syncengine_wire_doorstep_proto_depIdxs = []int32{
 	4,  // 0: doorstep.v1.Envelope.hello:type_name -> doorstep.v1.Hello
 	8,  // 1: doorstep.v1.Envelope.welcome:type_name -> doorstep.v1.Welcome
-	12, // 2: doorstep.v1.Envelope.push:type_name -> doorstep.v1.Push
-	21, // 3: doorstep.v1.Envelope.verdicts:type_name -> doorstep.v1.Verdicts
-	26, // 4: doorstep.v1.Envelope.delta:type_name -> doorstep.v1.Delta
-	32, // 5: doorstep.v1.Envelope.inbox:type_name -> doorstep.v1.Inbox
-	35, // 6: doorstep.v1.Envelope.seen:type_name -> doorstep.v1.Seen
-	36, // 7: doorstep.v1.Envelope.notice:type_name -> doorstep.v1.Notice
-	28, // 8: doorstep.v1.Envelope.manifest:type_name -> doorstep.v1.Manifest
-	37, // 9: doorstep.v1.Envelope.drain:type_name -> doorstep.v1.Drain
-	38, // 10: doorstep.v1.Envelope.purged:type_name -> doorstep.v1.Purged
-	39, // 11: doorstep.v1.Envelope.retire:type_name -> doorstep.v1.Retire
+	13, // 2: doorstep.v1.Envelope.push:type_name -> doorstep.v1.Push
+	22, // 3: doorstep.v1.Envelope.verdicts:type_name -> doorstep.v1.Verdicts
+	27, // 4: doorstep.v1.Envelope.delta:type_name -> doorstep.v1.Delta
+	33, // 5: doorstep.v1.Envelope.inbox:type_name -> doorstep.v1.Inbox
+	36, // 6: doorstep.v1.Envelope.seen:type_name -> doorstep.v1.Seen
+	37, // 7: doorstep.v1.Envelope.notice:type_name -> doorstep.v1.Notice
+	29, // 8: doorstep.v1.Envelope.manifest:type_name -> doorstep.v1.Manifest
+	38, // 9: doorstep.v1.Envelope.drain:type_name -> doorstep.v1.Drain
+	39, // 10: doorstep.v1.Envelope.purged:type_name -> doorstep.v1.Purged
+	40, // 11: doorstep.v1.Envelope.retire:type_name -> doorstep.v1.Retire
 	5,  // 12: doorstep.v1.Hello.staged:type_name -> doorstep.v1.StagedScope
 	6,  // 13: doorstep.v1.StagedScope.after:type_name -> doorstep.v1.Position
-	10, // 14: doorstep.v1.Welcome.grants:type_name -> doorstep.v1.Grant
-	11, // 15: doorstep.v1.Welcome.limits:type_name -> doorstep.v1.Limits
-	9,  // 16: doorstep.v1.Welcome.minimum:type_name -> doorstep.v1.Minimum
-	10, // 17: doorstep.v1.Welcome.lost:type_name -> doorstep.v1.Grant
-	13, // 18: doorstep.v1.Push.changesets:type_name -> doorstep.v1.Changeset
-	14, // 19: doorstep.v1.Changeset.changes:type_name -> doorstep.v1.Change
-	0,  // 20: doorstep.v1.Change.op:type_name -> doorstep.v1.Op
-	7,  // 21: doorstep.v1.Change.base:type_name -> doorstep.v1.Base
-	15, // 22: doorstep.v1.Change.cells:type_name -> doorstep.v1.CellWrite
-	18, // 23: doorstep.v1.Change.decide:type_name -> doorstep.v1.Decision
-	7,  // 24: doorstep.v1.CellWrite.base:type_name -> doorstep.v1.Base
-	17, // 25: doorstep.v1.CellWrite.values:type_name -> doorstep.v1.Value
-	16, // 26: doorstep.v1.CellWrite.operation:type_name -> doorstep.v1.Operation
-	17, // 27: doorstep.v1.Operation.add:type_name -> doorstep.v1.Value
-	20, // 28: doorstep.v1.Decision.shown:type_name -> doorstep.v1.WriteID
-	20, // 29: doorstep.v1.Decision.take:type_name -> doorstep.v1.WriteID
-	17, // 30: doorstep.v1.Decision.values:type_name -> doorstep.v1.Value
-	20, // 31: doorstep.v1.Decision.quarantined:type_name -> doorstep.v1.WriteID
-	19, // 32: doorstep.v1.Decision.picks:type_name -> doorstep.v1.Pick
-	22, // 33: doorstep.v1.Verdicts.verdicts:type_name -> doorstep.v1.Verdict
-	1,  // 34: doorstep.v1.Verdict.kind:type_name -> doorstep.v1.VerdictKind
-	23, // 35: doorstep.v1.Verdict.reason:type_name -> doorstep.v1.Reason
-	24, // 36: doorstep.v1.Verdict.conflicts:type_name -> doorstep.v1.ConflictRef
-	17, // 37: doorstep.v1.Reason.current:type_name -> doorstep.v1.Value
-	25, // 38: doorstep.v1.ConflictRef.key:type_name -> doorstep.v1.ConflictKey
-	7,  // 39: doorstep.v1.Delta.from:type_name -> doorstep.v1.Base
-	30, // 40: doorstep.v1.Delta.items:type_name -> doorstep.v1.DeltaItem
-	6,  // 41: doorstep.v1.Delta.start:type_name -> doorstep.v1.Position
-	6,  // 42: doorstep.v1.Delta.after:type_name -> doorstep.v1.Position
-	5,  // 43: doorstep.v1.Delta.scopes:type_name -> doorstep.v1.StagedScope
-	7,  // 44: doorstep.v1.Delta.to:type_name -> doorstep.v1.Base
-	30, // 45: doorstep.v1.DeltaItems.items:type_name -> doorstep.v1.DeltaItem
-	29, // 46: doorstep.v1.Manifest.chunks:type_name -> doorstep.v1.ChunkSum
-	2,  // 47: doorstep.v1.DeltaItem.kind:type_name -> doorstep.v1.DeltaKind
-	31, // 48: doorstep.v1.DeltaItem.cells:type_name -> doorstep.v1.CellValue
-	17, // 49: doorstep.v1.CellValue.values:type_name -> doorstep.v1.Value
-	33, // 50: doorstep.v1.Inbox.messages:type_name -> doorstep.v1.InboxMessage
-	24, // 51: doorstep.v1.InboxMessage.conflict:type_name -> doorstep.v1.ConflictRef
-	34, // 52: doorstep.v1.InboxMessage.settled:type_name -> doorstep.v1.Settled
-	53, // [53:53] is the sub-list for method output_type
-	53, // [53:53] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	11, // 14: doorstep.v1.Welcome.grants:type_name -> doorstep.v1.Grant
+	12, // 15: doorstep.v1.Welcome.limits:type_name -> doorstep.v1.Limits
+	10, // 16: doorstep.v1.Welcome.keys:type_name -> doorstep.v1.SealKey
+	9,  // 17: doorstep.v1.Welcome.minimum:type_name -> doorstep.v1.Minimum
+	11, // 18: doorstep.v1.Welcome.lost:type_name -> doorstep.v1.Grant
+	14, // 19: doorstep.v1.Push.changesets:type_name -> doorstep.v1.Changeset
+	15, // 20: doorstep.v1.Changeset.changes:type_name -> doorstep.v1.Change
+	0,  // 21: doorstep.v1.Change.op:type_name -> doorstep.v1.Op
+	7,  // 22: doorstep.v1.Change.base:type_name -> doorstep.v1.Base
+	16, // 23: doorstep.v1.Change.cells:type_name -> doorstep.v1.CellWrite
+	19, // 24: doorstep.v1.Change.decide:type_name -> doorstep.v1.Decision
+	7,  // 25: doorstep.v1.CellWrite.base:type_name -> doorstep.v1.Base
+	18, // 26: doorstep.v1.CellWrite.values:type_name -> doorstep.v1.Value
+	17, // 27: doorstep.v1.CellWrite.operation:type_name -> doorstep.v1.Operation
+	18, // 28: doorstep.v1.Operation.add:type_name -> doorstep.v1.Value
+	21, // 29: doorstep.v1.Decision.shown:type_name -> doorstep.v1.WriteID
+	21, // 30: doorstep.v1.Decision.take:type_name -> doorstep.v1.WriteID
+	18, // 31: doorstep.v1.Decision.values:type_name -> doorstep.v1.Value
+	21, // 32: doorstep.v1.Decision.quarantined:type_name -> doorstep.v1.WriteID
+	20, // 33: doorstep.v1.Decision.picks:type_name -> doorstep.v1.Pick
+	23, // 34: doorstep.v1.Verdicts.verdicts:type_name -> doorstep.v1.Verdict
+	1,  // 35: doorstep.v1.Verdict.kind:type_name -> doorstep.v1.VerdictKind
+	24, // 36: doorstep.v1.Verdict.reason:type_name -> doorstep.v1.Reason
+	25, // 37: doorstep.v1.Verdict.conflicts:type_name -> doorstep.v1.ConflictRef
+	18, // 38: doorstep.v1.Reason.current:type_name -> doorstep.v1.Value
+	26, // 39: doorstep.v1.ConflictRef.key:type_name -> doorstep.v1.ConflictKey
+	7,  // 40: doorstep.v1.Delta.from:type_name -> doorstep.v1.Base
+	31, // 41: doorstep.v1.Delta.items:type_name -> doorstep.v1.DeltaItem
+	6,  // 42: doorstep.v1.Delta.start:type_name -> doorstep.v1.Position
+	6,  // 43: doorstep.v1.Delta.after:type_name -> doorstep.v1.Position
+	5,  // 44: doorstep.v1.Delta.scopes:type_name -> doorstep.v1.StagedScope
+	7,  // 45: doorstep.v1.Delta.to:type_name -> doorstep.v1.Base
+	31, // 46: doorstep.v1.DeltaItems.items:type_name -> doorstep.v1.DeltaItem
+	30, // 47: doorstep.v1.Manifest.chunks:type_name -> doorstep.v1.ChunkSum
+	2,  // 48: doorstep.v1.DeltaItem.kind:type_name -> doorstep.v1.DeltaKind
+	32, // 49: doorstep.v1.DeltaItem.cells:type_name -> doorstep.v1.CellValue
+	18, // 50: doorstep.v1.CellValue.values:type_name -> doorstep.v1.Value
+	34, // 51: doorstep.v1.Inbox.messages:type_name -> doorstep.v1.InboxMessage
+	25, // 52: doorstep.v1.InboxMessage.conflict:type_name -> doorstep.v1.ConflictRef
+	35, // 53: doorstep.v1.InboxMessage.settled:type_name -> doorstep.v1.Settled
+	54, // [54:54] is the sub-list for method output_type
+	54, // [54:54] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_syncengine_wire_doorstep_proto_init() }
@@ -4017,7 +4117,7 @@ func file_syncengine_wire_doorstep_proto_init() {
 		(*Envelope_Purged)(nil),
 		(*Envelope_Retire)(nil),
 	}
-	file_syncengine_wire_doorstep_proto_msgTypes[14].OneofWrappers = []any{
+	file_syncengine_wire_doorstep_proto_msgTypes[15].OneofWrappers = []any{
 		(*Value_Null)(nil),
 		(*Value_Int)(nil),
 		(*Value_Real)(nil),
@@ -4031,7 +4131,7 @@ func file_syncengine_wire_doorstep_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_syncengine_wire_doorstep_proto_rawDesc), len(file_syncengine_wire_doorstep_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   37,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

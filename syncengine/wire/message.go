@@ -155,6 +155,9 @@ func welcomeToWire(w *se.Welcome) *Welcome {
 	}
 	p.DrainOnly = w.Drain
 	p.Grants, p.Lost, p.Lease, p.Receipt = grantListToWire(w.Grants), grantListToWire(w.Lost), w.Lease, w.Receipt
+	for i := range w.Keys {
+		p.Keys = append(p.Keys, keyToWire(&w.Keys[i]))
+	}
 	return p
 }
 
@@ -186,6 +189,7 @@ func welcomeFromWire(p *Welcome) (session.Message, error) {
 	w.Drain = p.GetDrainOnly()
 	w.Grants, w.Lost = c.grants("grants", p.GetGrants()), c.grants("lost", p.GetLost())
 	w.Lease, w.Receipt = c.count("lease", p.GetLease()), c.count("receipt", p.GetReceipt())
+	w.Keys = c.keys("keys", p.GetKeys())
 	return &session.Welcome{Welcome: w}, c.err
 }
 

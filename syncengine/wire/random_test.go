@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/schema/seal"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/hlc"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
@@ -161,6 +162,11 @@ var (
 			Level: rapid.SampledFrom([]schema.Level{"", schema.LevelGrid, schema.LevelCounty}).Draw(t, "level"), Offline: number.Draw(t, "offline"),
 		}
 	})
+	sealKey = rapid.Custom(func(t *rapid.T) seal.Key {
+		k := seal.Key{Table: name.Draw(t, "table"), Column: name.Draw(t, "column"), ID: rapid.Uint32Min(1).Draw(t, "id"), Match: rapid.Bool().Draw(t, "match")}
+		copy(k.Secret[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "secret"))
+		return k
+	})
 	message = rapid.Custom(func(t *rapid.T) session.Message {
 		switch rapid.IntRange(0, 11).Draw(t, "kind") {
 		case 0:
@@ -177,7 +183,7 @@ var (
 			return &session.Welcome{Welcome: se.Welcome{
 				Epoch: number.Draw(t, "epoch"), Head: number.Draw(t, "head"), Time: anyInt.Draw(t, "time"), View: maybe.Draw(t, "view"),
 				Reset: rapid.Bool().Draw(t, "reset"), Grants: list(grant, 0, 3).Draw(t, "grants"), LastN: number.Draw(t, "lastN"),
-				Hash: hash.Draw(t, "hash"), Schema: 7, Limits: se.DefaultLimits, HLC: stamp.Draw(t, "hlc"), Floor: number.Draw(t, "floor"),
+				Hash: hash.Draw(t, "hash"), Schema: 7, Keys: list(sealKey, 0, 3).Draw(t, "keys"), Limits: se.DefaultLimits, HLC: stamp.Draw(t, "hlc"), Floor: number.Draw(t, "floor"),
 				Minimum: se.Minimum{Schema: rapid.IntRange(0, 9).Draw(t, "minimum"), App: maybe.Draw(t, "app"), From: anyInt.Draw(t, "from")}, Drain: rapid.Bool().Draw(t, "drain"),
 				Lost: list(grant, 0, 2).Draw(t, "lost"), Lease: number.Draw(t, "lease"), Receipt: number.Draw(t, "receipt"),
 			}}

@@ -22,6 +22,7 @@ import (
 	"github.com/doorstep-sync/doorstep/server/centre"
 	"github.com/doorstep-sync/doorstep/server/directory"
 	"github.com/doorstep-sync/doorstep/server/feed"
+	"github.com/doorstep-sync/doorstep/server/seals"
 	"github.com/doorstep-sync/doorstep/server/store"
 	"github.com/doorstep-sync/doorstep/server/transport"
 	"github.com/doorstep-sync/doorstep/syncengine"
@@ -41,6 +42,7 @@ type app struct {
 	centre    *centre.Centre
 	auth      *auth.Service
 	keys      *auth.Keys
+	seals     *seals.Keys
 	directory *directory.Directory
 	sockets   sockets
 	metrics   *metrics
@@ -73,7 +75,6 @@ func (a *app) wire(now func() time.Time) (err error) {
 	if a.keys, err = auth.OpenKeys(a.folder.file(signingKeys), rand.Reader); err != nil {
 		return err
 	}
-	a.tend(now())
 	if a.store, err = store.Open(a.folder.file("doorstep.db"), a.schema, store.WithCounty(c.County)); err != nil {
 		return stranded(c.Schema, err)
 	}
@@ -81,7 +82,11 @@ func (a *app) wire(now func() time.Time) (err error) {
 	queue := api.SQLQueue{DB: a.store.Reader(), County: c.County}
 	a.metrics = newMetrics(queue.Open)
 	bell := feed.New().County(c.County)
-	engine := syncengine.New(a.schema, syncengine.DefaultLimits).WithQuotas(c.Quotas)
+	if err := a.openSeals(now()); err != nil {
+		return err
+	}
+	a.tend(now())
+	engine := syncengine.New(a.schema, syncengine.DefaultLimits).WithKeys(a.seals.Ring).WithQuotas(c.Quotas)
 	snapshots := syncengine.NewSnapshots(syncengine.SnapshotOptions{Packer: wire.Deflated{}, Least: leastSnapshot, Bytes: c.SnapshotBytes})
 	a.metrics.watch(snapshots)
 	a.centre = centre.New(engine, a.store, centre.Options{Now: now, Bell: bell, Observer: commitMetrics{a.metrics}, Snapshots: snapshots})
@@ -99,7 +104,7 @@ func (a *app) wire(now func() time.Time) (err error) {
 	}
 	rest := api.New(api.Config{
 		Auth: a.auth, Directory: a.directory, Schema: a.schema, Decider: a.centre, State: a.store, Queue: queue, Households: households,
-		Revoked: a.sockets.Revoked, Log: log, Now: now, Boot: randomHex(8), Version: version, Pins: a.pins,
+		Revoked: a.sockets.Revoked, Log: log, Now: now, Boot: randomHex(8), Version: version, Pins: a.pins, Seals: a.seals.Ring,
 	})
 	a.server = newServer(a.routes(rest), log)
 	return nil
