@@ -76,6 +76,8 @@ type ReadTx interface {
 	HistoryHash(seq int64) (h Hash, ok bool, err error)
 	// Restores lists the beginnings of epochs after the first, oldest first.
 	Restores() ([]Restore, error)
+	// LastAudit gives the last line of the audit log.
+	LastAudit() (*AuditEvent, error)
 }
 
 // Tx is the writing transaction. Put methods replace; they keep no reference to their argument.

@@ -88,7 +88,7 @@ func (a *app) root() *cobra.Command {
 		a.newCommand(), a.setCommand(), a.deleteCommand(), a.listCommand(), a.showCommand(),
 		a.historyCommand(), a.conflictsCommand(), a.rejectedCommand(), a.tablesCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoAmICommand(), a.bootstrapCommand(), a.orgCommand(), a.staffingCommand(),
-		a.accountCommand(), a.assignCommand(), a.deviceCommand(), a.codeCommand(), a.conflictCommand(), a.quarantineCommand(), a.versionCommand())
+		a.accountCommand(), a.assignCommand(), a.deviceCommand(), a.auditCommand(), a.codeCommand(), a.conflictCommand(), a.quarantineCommand(), a.versionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SuggestionsMinimumDistance = 2
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }

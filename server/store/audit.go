@@ -20,10 +20,16 @@ func (t *readTx) Audit(after int64, limit int) (out []syncengine.AuditEvent, err
 	return out, err
 }
 
+// LastAudit implements syncengine.ReadTx.
+func (t *readTx) LastAudit() (last *syncengine.AuditEvent, err error) {
+	_, err = t.one(func(r row) error { x := toAudit(r); last = &x; return nil }, auditlog.Last, t.s.county)
+	return last, err
+}
+
 // AppendAudit implements syncengine.Tx.
 func (t *tx) AppendAudit(e syncengine.AuditEvent) error {
-	var last *syncengine.AuditEvent
-	if _, err := t.one(func(r row) error { x := toAudit(r); last = &x; return nil }, auditlog.Last, t.s.county); err != nil {
+	last, err := t.LastAudit()
+	if err != nil {
 		return fmt.Errorf("read the audit log: %w", err)
 	}
 	e = syncengine.AuditLink(last, e)

@@ -226,3 +226,11 @@ func (t *readTx) Audit(after int64, limit int) ([]syncengine.AuditEvent, error) 
 	from := min(int(max(after, 0)), len(list)) // I counts from 1 without gaps
 	return slices.Clone(list[from:min(len(list), from+max(limit, 0))]), nil
 }
+
+func (t *readTx) LastAudit() (*syncengine.AuditEvent, error) {
+	if n := len(t.state.audit); n > 0 {
+		last := t.state.audit[n-1]
+		return &last, nil
+	}
+	return nil, nil
+}

@@ -78,6 +78,9 @@ func testAudit(t *testing.T, open func(t *testing.T) Opened) {
 			prev, who = e.Hash, who+e.Who
 		}
 		require.Equal(t, "abcd", who)
+		last, err := tx.LastAudit()
+		require.NoError(t, err)
+		require.Equal(t, &list[3], last)
 		page, err := tx.Audit(1, 2)
 		require.NoError(t, err)
 		require.Equal(t, list[1:3], page)

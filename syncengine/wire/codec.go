@@ -125,4 +125,34 @@ func UnmarshalChangeset(b []byte) (*se.Changeset, error) {
 	return cs, nil
 }
 
+// MarshalChangesetJSON writes a changeset in protobuf's JSON mapping, always with the same bytes, for people and tools.
+func MarshalChangesetJSON(cs *se.Changeset) ([]byte, error) {
+	p, err := changesetToWire(cs)
+	if err != nil {
+		return nil, fmt.Errorf("wire: encode changeset %d: %w", cs.N, err)
+	}
+	b, err := protojson.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("wire: encode changeset %d: %w", cs.N, err)
+	}
+	var out bytes.Buffer
+	if err := json.Compact(&out, b); err != nil {
+		return nil, fmt.Errorf("wire: encode changeset %d: %w", cs.N, err)
+	}
+	return out.Bytes(), nil
+}
+
+// UnmarshalChangesetJSON reads what MarshalChangesetJSON wrote; the changeset has the same canonical bytes.
+func UnmarshalChangesetJSON(b []byte) (*se.Changeset, error) {
+	p := &Changeset{}
+	if err := (protojson.UnmarshalOptions{DiscardUnknown: true, RecursionLimit: nesting}).Unmarshal(b, p); err != nil {
+		return nil, jsonError(err)
+	}
+	cs, err := changesetFromWire(p)
+	if err != nil {
+		return nil, fmt.Errorf("wire: decode changeset: %w", err)
+	}
+	return cs, nil
+}
+
 var errNoMessage = errors.New("no such kind of message")

@@ -44,6 +44,8 @@ type config struct {
 	SnapshotBytes  int
 	HeavyBytes     int
 	TLS            tlsConfig
+	AnchorFolder   string
+	AnchorEvery    int64         // entries of history
 	RotateAfter    time.Duration // of signing keys; 0 = only by command
 }
 
@@ -80,23 +82,28 @@ type source struct {
 
 // configure reads file < variables < flags and checks every value. unknown lists DOORSTEP_ variables that mean nothing.
 func configure(flags *pflag.FlagSet, environ func() []string) (c config, unknown []string, err error) {
-	s := source{koanf.New("."), map[string]string{}}
-	if err := s.k.Load(raw(defaults), yaml.Parser()); err != nil {
-		return c, nil, fmt.Errorf("bug: defaults.yaml: %w", err)
-	}
-	known := s.k.Keys()
-	if err := s.file(flags, environ, known); err != nil {
-		return c, nil, err
-	}
-	unknown, err = s.variables(environ, known)
+	s, unknown, err := gather(flags, environ)
 	if err != nil {
-		return c, nil, err
-	}
-	if err := s.flags(flags); err != nil {
 		return c, nil, err
 	}
 	c, err = s.check()
 	return c, unknown, err
+}
+
+// gather reads all values without checking them.
+func gather(flags *pflag.FlagSet, environ func() []string) (s *source, unknown []string, err error) {
+	s = &source{koanf.New("."), map[string]string{}}
+	if err := s.k.Load(raw(defaults), yaml.Parser()); err != nil {
+		return nil, nil, fmt.Errorf("bug: defaults.yaml: %w", err)
+	}
+	known := s.k.Keys()
+	if err := s.file(flags, environ, known); err != nil {
+		return nil, nil, err
+	}
+	if unknown, err = s.variables(environ, known); err != nil {
+		return nil, nil, err
+	}
+	return s, unknown, s.flags(flags)
 }
 
 // raw is a koanf provider over bytes.
@@ -132,7 +139,7 @@ func (s *source) file(flags *pflag.FlagSet, environ func() []string, known []str
 	}
 	for _, key := range k.Keys() {
 		if !slices.Contains(known, key) {
-			return usage("%s sets %q, which is no setting; remove it, or use one of: %s", path, key, strings.Join(known, ", "))
+			return usage("%s sets %q, which is no setting; %s", path, key, instead(key, known))
 		}
 		s.where[key] = key + " in " + path
 	}
@@ -236,6 +243,10 @@ func (s *source) check() (c config, err error) {
 		return c, s.wrong("heavy_mib", "a whole number from 8 to 65536")
 	} else {
 		c.HeavyBytes = n << 20
+	}
+	c.AnchorFolder = k.String("anchors.folder")
+	if c.AnchorEvery, err = strconv.ParseInt(k.String("anchors.every"), 10, 64); err != nil || c.AnchorEvery < 1 || c.AnchorEvery > 1_000_000 {
+		return c, s.wrong("anchors.every", "a whole number from 1 to 1000000")
 	}
 	for _, d := range []struct {
 		key         string

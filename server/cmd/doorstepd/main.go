@@ -8,11 +8,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/doorstep-sync/doorstep/server/api"
+	"github.com/doorstep-sync/doorstep/server/store"
 )
 
 // version is set by the linker (scripts/build.sh).
@@ -78,6 +81,7 @@ nothing was done; 3 it did not stop within the time given.`,
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(serveCommand(out, errs, environ, now), tlsCommand(out, environ, now), keysCommand(out, environ, now), schemaCommand(out, environ),
+		checkCommand(out, environ, now), auditCommand(out, environ, now), backupCommand(out, environ, now), drillCommand(out, environ, now),
 		versionCommand(out), openAPICommand(out))
 	return root
 }
@@ -94,10 +98,33 @@ func versionCommand(out io.Writer) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintln(out, "doorstepd "+version)
+			s, err := loadSchema("")
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "doorstepd %s\n", version)
+			fmt.Fprintf(out, "  revision %s, %s\n  declarations %d, store format %d\n", revision(), runtime.Version(), s.Version, store.Format())
 			return nil
 		},
 	}
+}
+
+// revision is what version control knew the source as when the program was built.
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	rev, dirty := "unknown", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			rev = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = " with changes"
+		}
+	}
+	return rev + dirty
 }
 
 func openAPICommand(out io.Writer) *cobra.Command {

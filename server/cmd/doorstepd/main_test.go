@@ -107,7 +107,7 @@ func TestOrderOfSettings(t *testing.T) {
 		Listen: "127.0.0.1:3", Data: "./doorstep-data", County: 22, Origins: []string{"https://a.example"}, LogLevel: "warn", LogFormat: "json",
 		StopWithin: 20 * time.Second, MaxConnections: 10000, CodeLife: 15 * time.Minute, HouseholdType: "dwelling", Quotas: syncengine.DefaultQuotas,
 		Retention: 180 * 24 * time.Hour, SnapshotBytes: 64 << 20, HeavyBytes: 64 << 20,
-		TLS: tlsConfig{Names: []string{}}, RotateAfter: 2160 * time.Hour,
+		TLS: tlsConfig{Names: []string{}}, RotateAfter: 2160 * time.Hour, AnchorEvery: 1000,
 	}, c)
 	require.Equal(t, []string{"DOORSTEP_LISSTEN"}, unknown)
 	require.Equal(t, []any{"https://b.example", "https://c.example"}, origins(t, "DOORSTEP_ORIGINS=https://b.example, https://c.example"))
@@ -298,7 +298,7 @@ func TestKeysReadableByOthersStopTheStart(t *testing.T) {
 func TestVersionAndOpenAPI(t *testing.T) {
 	var out, errs bytes.Buffer
 	require.Equal(t, exitOK, run(soon(t), []string{"version"}, &out, &errs, environment(), time.Now))
-	require.Equal(t, "doorstepd development\n", out.String())
+	require.Contains(t, out.String(), "doorstepd development\n")
 	out.Reset()
 	require.Equal(t, exitOK, run(soon(t), []string{"openapi"}, &out, &errs, environment(), time.Now))
 	require.True(t, json.Valid(out.Bytes()))

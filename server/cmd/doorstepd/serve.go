@@ -28,7 +28,7 @@ type greeting struct {
 }
 
 func serveCommand(out, errs io.Writer, environ func() []string, now func() time.Time) *cobra.Command {
-	var asJSON bool
+	var asJSON, show bool
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run the centre", Args: noArgs,
 		Long: `Run the centre. Without configuration it keeps its data in ./doorstep-data and listens on 127.0.0.1:8737.
@@ -37,6 +37,14 @@ Until there is an administrator, each start prints a new one-time code with whic
 Every flag can be given as a variable (DOORSTEP_LISTEN, DOORSTEP_LOG_LEVEL …) or in a YAML file (--config);
 flags go before variables, and variables before the file. SIGTERM or SIGINT stops it in order.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if show {
+				s, _, err := gather(cmd.Flags(), environ)
+				if err == nil {
+					s.print(out)
+					_, err = s.check()
+				}
+				return err
+			}
 			c, unknown, err := configure(cmd.Flags(), environ)
 			if err != nil {
 				return err
@@ -51,6 +59,7 @@ flags go before variables, and variables before the file. SIGTERM or SIGINT stop
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print where it listens as one line of JSON")
+	cmd.Flags().BoolVar(&show, "print-config", false, "print every setting and where its value comes from, and start nothing")
 	addFlags(cmd.Flags())
 	return cmd
 }

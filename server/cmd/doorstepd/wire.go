@@ -49,6 +49,7 @@ type app struct {
 	identity  transport.Identity // nil = plain text
 	server    *http.Server
 
+	anchors  atomic.Pointer[anchorer] // nil = none are written
 	stopping atomic.Bool
 }
 
@@ -89,7 +90,7 @@ func (a *app) wire(now func() time.Time) (err error) {
 	engine := syncengine.New(a.schema, syncengine.DefaultLimits).WithKeys(a.seals.Ring).WithQuotas(c.Quotas)
 	snapshots := syncengine.NewSnapshots(syncengine.SnapshotOptions{Packer: wire.Deflated{}, Least: leastSnapshot, Bytes: c.SnapshotBytes})
 	a.metrics.watch(snapshots)
-	a.centre = centre.New(engine, a.store, centre.Options{Now: now, Bell: bell, Observer: commitMetrics{a.metrics}, Snapshots: snapshots})
+	a.centre = centre.New(engine, a.store, centre.Options{Now: now, Bell: bell, Observer: anchored{commitMetrics{a.metrics}, a}, Snapshots: snapshots})
 	a.directory = directory.New(directory.Config{DB: a.store, County: c.County, Roles: a.schema.Roles, Now: now, Random: rand.Reader})
 	a.auth, err = auth.New(auth.Config{Directory: a.directory, Keys: a.keys, County: c.County, Now: now, Random: rand.Reader, CodeLife: c.CodeLife, Fingerprint: a.fingerprint})
 	if err != nil {
@@ -107,7 +108,11 @@ func (a *app) wire(now func() time.Time) (err error) {
 		Revoked: a.sockets.Revoked, Log: log, Now: now, Boot: randomHex(8), Version: version, Pins: a.pins, Seals: a.seals.Ring,
 	})
 	a.server = newServer(a.routes(rest), log)
-	return nil
+	n, err := newAnchorer(a, now)
+	if n != nil {
+		a.anchors.Store(n)
+	}
+	return err
 }
 
 // routes is the whole surface of the centre.
@@ -203,8 +208,11 @@ func (a *app) closeStore() error {
 		a.centre.Close()
 		a.centre = nil
 	}
+	if n := a.anchors.Swap(nil); n != nil { // nobody commits any more
+		err = n.stop()
+	}
 	if a.store != nil {
-		err = a.store.Close()
+		err = errors.Join(err, a.store.Close())
 		a.store = nil
 	}
 	if a.folder != nil {

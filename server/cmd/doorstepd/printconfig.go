@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// secret settings are told only as set or not set.
+var secret = []string{"tls.key"}
+
+// print writes every setting with where its value came from, in the form of the configuration file.
+func (s *source) print(out io.Writer) {
+	keys := slices.Sorted(slices.Values(s.k.Keys()))
+	wide := 0
+	lines := make([]string, len(keys))
+	for i, key := range keys {
+		value := s.k.String(key)
+		switch {
+		case slices.Contains(secret, key) && value == "":
+			value = "(not set)"
+		case slices.Contains(secret, key):
+			value = "(set)"
+		case key == "origins" || key == "tls.names":
+			value = "[" + strings.Join(s.k.Strings(key), ", ") + "]"
+		case value == "":
+			value = `""`
+		}
+		lines[i] = key + ": " + value
+		wide = max(wide, len(lines[i]))
+	}
+	for i, key := range keys {
+		from := strings.TrimPrefix(s.where[key], key+" in ")
+		if from == "" {
+			from = "default"
+		}
+		fmt.Fprintf(out, "%-*s  # %s\n", wide, lines[i], from)
+	}
+}
+
+// instead says what an unknown key may have been meant to be.
+func instead(key string, known []string) string {
+	best, least := "", len(key)/2+2
+	for _, k := range known {
+		if d := distance(key, k); d < least {
+			best, least = k, d
+		}
+	}
+	if best == "" {
+		return "remove it, or use one of: " + strings.Join(known, ", ")
+	}
+	return fmt.Sprintf("did you mean %q? Otherwise remove it", best)
+}
+
+// distance counts the letters to change, add or remove to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		last := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			next := last
+			if a[i] != b[j] {
+				next = 1 + min(last, row[j], row[j+1])
+			}
+			last, row[j+1] = row[j+1], next
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,151 @@
+package store
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Backup copies the database file at path to to, whole and consistent, while a centre works in it: one reading
+// transaction, which hinders no writer. to must not exist; it appears under its name only when all of it is on the
+// disk. Checked copies are CheckCopy's business.
+func Backup(path, to string) (err error) {
+	if _, err := os.Stat(path); err != nil {
+		return err
+	}
+	if _, err := os.Stat(to); err == nil {
+		return fmt.Errorf("%s is there already; backups are never written over", to)
+	}
+	part := to + ".part"
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // VACUUM INTO takes an empty file
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(part)
+		}
+	}()
+	if err := f.Close(); err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite3", dsn(path, "mode=rw&_busy_timeout=5000"))
+	if err != nil {
+		return err
+	}
+	_, err = db.Exec("VACUUM INTO ?", part)
+	if err = errors.Join(err, db.Close()); err != nil {
+		return fmt.Errorf("copy the database: %w", err)
+	}
+	if err := syncFile(part); err != nil {
+		return err
+	}
+	if err := os.Rename(part, to); err != nil {
+		return err
+	}
+	return syncFile(filepath.Dir(to))
+}
+
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// Copy tells what a database file holds.
+type Copy struct {
+	Epoch   int64  `json:"epoch"`
+	Seq     int64  `json:"seq"`
+	History string `json:"history"` // hash of the history entry at Seq
+	Audit   int64  `json:"audit"`   // number of the last line of the audit log
+	Chain   string `json:"chain"`   // its hash
+	Bytes   int64  `json:"bytes"`
+	SHA256  string `json:"sha256"`
+}
+
+// CheckCopy checks a database file that nobody writes: whole by SQLite's own check, and both logs by their chains up to
+// the head.
+func CheckCopy(path string, county int64) (c Copy, err error) {
+	db, err := sql.Open("sqlite3", dsn(path, "mode=rw&_query_only=1"))
+	if err != nil {
+		return c, err
+	}
+	defer db.Close()
+	var said string
+	if err := db.QueryRow("PRAGMA integrity_check").Scan(&said); err != nil || said != "ok" {
+		return c, fmt.Errorf("the database is damaged: %s %w", said, orNothing(err))
+	}
+	var history []byte
+	if err := db.QueryRow(`SELECT epoch, seq, history FROM county WHERE id = $1`, county).Scan(&c.Epoch, &c.Seq, &history); err != nil {
+		return c, fmt.Errorf("the database holds no county %d: %w", county, err)
+	}
+	if err := db.Close(); err != nil {
+		return c, err
+	}
+	report, err := VerifyLogs(path, county, nil)
+	if err != nil {
+		return c, err
+	}
+	c.History, c.Audit, c.Chain = hex.EncodeToString(history), report.I, report.Audit.String()
+	if report.Seq != c.Seq || report.Seq > 0 && report.History.String() != c.History {
+		return c, fmt.Errorf("history ends at %d, the head says %d: the end was cut off", report.Seq, c.Seq)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return c, err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if c.Bytes, err = io.Copy(sum, f); err != nil {
+		return c, err
+	}
+	c.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	return c, nil
+}
+
+var errNothing = errors.New("")
+
+func orNothing(err error) error {
+	if err == nil {
+		return errNothing
+	}
+	return err
+}
+
+// Format is the number of the newest migration: what this release writes.
+func Format() int64 {
+	files, err := migrations.ReadDir("migrations")
+	if err != nil || len(files) == 0 {
+		return 0
+	}
+	n, _ := strconv.ParseInt(strings.SplitN(files[len(files)-1].Name(), "_", 2)[0], 10, 64)
+	return n
+}
+
+// ProbeDurable tells whether SQLite can make commits durable in a folder, with a file of its own that it removes again.
+func ProbeDurable(dir string) error {
+	scratch, err := os.MkdirTemp(dir, ".check-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	db, err := sql.Open("sqlite3", dsn(filepath.Join(scratch, "probe.db"), writerParams))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	err = withRaw(db, (&Store{}).verify)
+	if err == nil {
+		_, err = db.Exec("CREATE TABLE probe (x)")
+	}
+	return err
+}
