@@ -101,6 +101,11 @@ type Hello struct {
 
 	History Hash // that came with the cursor
 	MAC     Hash // that came with the cursor; zero = it has none
+
+	// For the device list at the centre; nothing is decided by them.
+	Waiting   int64 // changesets without a verdict
+	Oldest    int64 // when the oldest of them was sealed, by the device's clock, ms; 0 = none
+	FreeBytes int64 // on the disk of the replica; 0 = not told
 }
 
 // StagedScope says how far a scope of an unfinished step is staged.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,12 +12,13 @@ import (
 )
 
 func (a *app) deviceCommand() *cobra.Command {
-	return a.group("device", "device", a.deviceListCommand(), a.deviceRevokeCommand(), a.deviceMinimumCommand())
+	return a.group("device", "device", a.deviceListCommand(), a.deviceShowCommand(), a.deviceResnapshotCommand(), a.deviceRevokeCommand(), a.deviceMinimumCommand())
 }
 
-func (a *app) devices(ctx context.Context, client *restclient.ClientWithResponses, account *string, limit int) ([]restclient.Device, bool, error) {
+func (a *app) devices(ctx context.Context, client *restclient.ClientWithResponses, params restclient.DeviceListParams, limit int) ([]restclient.Device, bool, error) {
 	return pages(limit, func(after *string, n *int64) ([]restclient.Device, *string, error) {
-		r, err := client.DeviceListWithResponse(ctx, &restclient.DeviceListParams{Account: account, After: after, Limit: n})
+		params.After, params.Limit = after, n
+		r, err := client.DeviceListWithResponse(ctx, &params)
 		if err := a.answered(err, func() (bool, []byte, *http.Response) { return r.JSON200 != nil, r.Body, r.HTTPResponse }); err != nil {
 			return nil, nil, err
 		}
@@ -26,20 +28,31 @@ func (a *app) devices(ctx context.Context, client *restclient.ClientWithResponse
 
 func (a *app) deviceListCommand() *cobra.Command {
 	var limit int
-	c := a.command("device_list", "list [ACCOUNT] [--limit N]", a.between(0, 1), func(cmd *cobra.Command, args []string) error {
+	var silent, behind int64
+	var waiting bool
+	c := a.command("device_list", "list [ACCOUNT] [--silent DAYS] [--waiting] [--behind N] [--limit N]", a.between(0, 1), func(cmd *cobra.Command, args []string) error {
 		client, err := a.centre()
 		if err != nil {
 			return err
 		}
-		var account *string
+		params := restclient.DeviceListParams{}
+		if silent > 0 {
+			params.Silent = &silent
+		}
+		if behind > 0 {
+			params.Behind = &behind
+		}
+		if waiting {
+			params.Waiting = &waiting
+		}
 		if len(args) == 1 {
 			id, err := a.account(cmd.Context(), client, args[0])
 			if err != nil {
 				return err
 			}
-			account = &id
+			params.Account = &id
 		}
-		list, more, err := a.devices(cmd.Context(), client, account, limit)
+		list, more, err := a.devices(cmd.Context(), client, params, limit)
 		if err != nil {
 			return err
 		}
@@ -54,6 +67,9 @@ func (a *app) deviceListCommand() *cobra.Command {
 		return nil
 	})
 	a.limitFlag(c, &limit)
+	c.Flags().Int64Var(&silent, "silent", 0, a.say("flag.silent"))
+	c.Flags().BoolVar(&waiting, "waiting", false, a.say("flag.waiting"))
+	c.Flags().Int64Var(&behind, "behind", 0, a.say("flag.behind"))
 	return c
 }
 
@@ -72,10 +88,89 @@ func (a *app) deviceNote(x restclient.Device) string {
 	default:
 		note = a.say("device_contact", a.moment(x.LastContact))
 	}
+	if x.Waiting > 0 && x.RevokedAt == nil {
+		note += a.say("comma") + a.say("device_waiting", x.Waiting, a.moment(x.OldestWaiting))
+	}
 	if off := time.Duration(x.ClockOffsetMs) * time.Millisecond; off.Abs() > clockOff {
 		note += a.say("comma") + a.say("device_clock", off.Round(time.Second).String())
 	}
 	return note
+}
+
+// deviceID finds the one device whose id begins as a person typed it.
+func (a *app) deviceID(ctx context.Context, client *restclient.ClientWithResponses, typed string) (string, error) {
+	list, _, err := a.devices(ctx, client, restclient.DeviceListParams{}, 100_000)
+	if err != nil {
+		return "", err
+	}
+	ids := make([]string, len(list))
+	for i := range list {
+		ids[i] = list[i].Id
+	}
+	return among(ids, typed)
+}
+
+func (a *app) deviceShowCommand() *cobra.Command {
+	return a.command("device_show", "show DEVICE", a.exactly(1), func(cmd *cobra.Command, args []string) error {
+		client, err := a.centre()
+		if err != nil {
+			return err
+		}
+		id, err := a.deviceID(cmd.Context(), client, args[0])
+		if err != nil {
+			return err
+		}
+		r, err := client.DeviceShowWithResponse(cmd.Context(), id)
+		if err := a.answered(err, func() (bool, []byte, *http.Response) { return r.JSON200 != nil, r.Body, r.HTTPResponse }); err != nil {
+			return err
+		}
+		if a.json {
+			return a.emit(r.JSON200)
+		}
+		a.deviceText(r.JSON200)
+		return nil
+	})
+}
+
+func (a *app) deviceText(x *restclient.Device) {
+	lines := [][]string{
+		{a.say("device.id"), x.Id},
+		{a.say("device.person"), clean(x.AccountName)},
+		{a.say("device.label"), clean(x.Label)},
+		{a.say("device.state"), a.deviceNote(*x)},
+		{a.say("device.enrolled"), a.moment(&x.EnrolledAt)},
+		{a.say("device.program"), clean(text(x.App))},
+	}
+	if x.Schema != nil {
+		lines = append(lines, []string{a.say("device.schema"), strconv.FormatInt(*x.Schema, 10)})
+	}
+	lines = append(lines, []string{a.say("device.behind"), strconv.FormatInt(x.Behind, 10)}, []string{a.say("device.last_n"), strconv.FormatInt(x.LastN, 10)})
+	if x.FreeBytes != nil && *x.FreeBytes > 0 {
+		lines = append(lines, []string{a.say("device.free"), strconv.FormatInt(*x.FreeBytes>>20, 10) + " MiB"})
+	}
+	columns(a.Out, lines)
+}
+
+func (a *app) deviceResnapshotCommand() *cobra.Command {
+	return a.command("device_resnapshot", "resnapshot DEVICE", a.exactly(1), func(cmd *cobra.Command, args []string) error {
+		client, err := a.centre()
+		if err != nil {
+			return err
+		}
+		id, err := a.deviceID(cmd.Context(), client, args[0])
+		if err != nil {
+			return err
+		}
+		r, err := client.DeviceResnapshotWithResponse(cmd.Context(), id)
+		if err := a.answered(err, func() (bool, []byte, *http.Response) { return r.JSON200 != nil, r.Body, r.HTTPResponse }); err != nil {
+			return err
+		}
+		if a.json {
+			return a.emit(r.JSON200)
+		}
+		a.print("device_resnapshot", clean(r.JSON200.Label), clean(r.JSON200.AccountName), id)
+		return nil
+	})
 }
 
 func (a *app) deviceRevokeCommand() *cobra.Command {
@@ -84,15 +179,7 @@ func (a *app) deviceRevokeCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		list, _, err := a.devices(cmd.Context(), client, nil, 100_000)
-		if err != nil {
-			return err
-		}
-		ids := make([]string, len(list))
-		for i := range list {
-			ids[i] = list[i].Id
-		}
-		id, err := among(ids, args[0])
+		id, err := a.deviceID(cmd.Context(), client, args[0])
 		if err != nil {
 			return err
 		}

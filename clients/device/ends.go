@@ -37,9 +37,11 @@ func (l *link) Hello() (h se.Hello, err error) {
 			Staged: c.StagedAt, StagedView: c.StagedView, StagedReset: c.StagedReset,
 			LastN: c.LastN, LastHash: c.Hash, Acked: c.Acked, Inbox: c.Inbox,
 			Wall: clock.Wall, Boot: clock.Boot, Mono: clock.Mono, HLC: c.HLC, Unpacks: l.r.unpacks(),
+			FreeBytes: freeBytes(l.r.path),
 		}
 		replica.Prove(&h, &c)
-		return nil
+		h.Waiting, h.Oldest, err = p.waiting()
+		return err
 	})
 	return h, err
 }

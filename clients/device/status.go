@@ -231,3 +231,9 @@ func (r *Replica) Handled(ctx context.Context, n int64) error {
 		return nil
 	})
 }
+
+// waiting tells how many changesets have no verdict, and when the oldest of them was sealed.
+func (p *port) waiting() (n, oldest int64, err error) {
+	err = p.conn.QueryRowContext(p.ctx, `SELECT count(*), coalesce(min(wall), 0) FROM ds_outbox`).Scan(&n, &oldest)
+	return n, max(oldest, 0), err
+}

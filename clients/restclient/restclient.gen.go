@@ -822,19 +822,37 @@ type Device struct {
 	AccountName string  `json:"account_name"`
 	App         *string `json:"app,omitempty"`
 
+	// Behind Commits of the county since the last that the centre heard it has; not all of them concern it.
+	Behind int64 `json:"behind"`
+
 	// ClockOffsetMs The device's clock minus the centre's at that contact.
 	ClockOffsetMs int64 `json:"clock_offset_ms"`
 
 	// Console The device that a person's decisions at the centre come from.
-	Console     bool       `json:"console"`
-	EnrolledAt  time.Time  `json:"enrolled_at"`
+	Console    bool      `json:"console"`
+	EnrolledAt time.Time `json:"enrolled_at"`
+
+	// FreeBytes Free on its disk, as it said at that contact.
+	FreeBytes   *int64     `json:"free_bytes,omitempty"`
 	Id          string     `json:"id"`
 	Label       string     `json:"label"`
 	LastContact *time.Time `json:"last_contact,omitempty"`
+
+	// LastN Number of its last changeset that the centre has.
+	LastN int64 `json:"last_n"`
+
+	// OldestWaiting When the oldest of them was written, by its own clock.
+	OldestWaiting *time.Time `json:"oldest_waiting,omitempty"`
+
+	// Resnapshots How often it was told to take everything anew.
+	Resnapshots *int64     `json:"resnapshots,omitempty"`
 	RevokedAt   *time.Time `json:"revoked_at,omitempty"`
 
 	// Schema Version of the declarations that its replica has.
 	Schema *int64 `json:"schema,omitempty"`
+
+	// Waiting Changesets that it had not sent or heard of, as it said at that contact.
+	Waiting int64 `json:"waiting"`
 }
 
 // DevicesBodyBody defines model for DevicesBodyBody.
@@ -1529,6 +1547,15 @@ type DeviceListParams struct {
 	// Account Only this person's.
 	Account *string `form:"account,omitempty" json:"account,omitempty"`
 
+	// Silent Only phones in use that were not heard for so many days.
+	Silent *int64 `form:"silent,omitempty" json:"silent,omitempty"`
+
+	// Waiting Only phones in use that had something unsent at their last contact.
+	Waiting *bool `form:"waiting,omitempty" json:"waiting,omitempty"`
+
+	// Behind Only phones in use that are so many commits behind.
+	Behind *int64 `form:"behind,omitempty" json:"behind,omitempty"`
+
 	// After Id after which the list goes on.
 	After *string `form:"after,omitempty" json:"after,omitempty"`
 	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
@@ -1851,6 +1878,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/devices (the `DeviceList` operationId).
 	DeviceList(ctx context.Context, params *DeviceListParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeviceShow Show a device
+	//
+	// Corresponds with GET /v1/devices/{id} (the `DeviceShow` operationId).
+	DeviceShow(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeviceResnapshot Have a device take everything anew at its next contact; its unsent work stays
+	//
+	// Corresponds with POST /v1/devices/{id}/resnapshot (the `DeviceResnapshot` operationId).
+	DeviceResnapshot(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeviceRevoke Revoke a device: it is refused from now on
 	//
@@ -2378,6 +2415,36 @@ func (c *Client) ConflictDecide(ctx context.Context, id string, body ConflictDec
 // Corresponds with GET /v1/devices (the `DeviceList` operationId).
 func (c *Client) DeviceList(ctx context.Context, params *DeviceListParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeviceListRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeviceShow Show a device
+//
+// Corresponds with GET /v1/devices/{id} (the `DeviceShow` operationId).
+func (c *Client) DeviceShow(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeviceShowRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeviceResnapshot Have a device take everything anew at its next contact; its unsent work stays
+//
+// Corresponds with POST /v1/devices/{id}/resnapshot (the `DeviceResnapshot` operationId).
+func (c *Client) DeviceResnapshot(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeviceResnapshotRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -3563,6 +3630,42 @@ func NewDeviceListRequest(server string, params *DeviceListParams) (*http.Reques
 
 		}
 
+		if params.Silent != nil {
+
+			if queryFrag, err := styleParam("silent", *params.Silent, false); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Waiting != nil {
+
+			if queryFrag, err := styleParam("waiting", *params.Waiting, false); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Behind != nil {
+
+			if queryFrag, err := styleParam("behind", *params.Behind, false); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.After != nil {
 
 			if queryFrag, err := styleParam("after", *params.After, false); err != nil {
@@ -3594,6 +3697,74 @@ func NewDeviceListRequest(server string, params *DeviceListParams) (*http.Reques
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeviceShowRequest constructs an http.Request for the DeviceShow method
+func NewDeviceShowRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = styleParam("id", id, true)
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/devices/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeviceResnapshotRequest constructs an http.Request for the DeviceResnapshot method
+func NewDeviceResnapshotRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = styleParam("id", id, true)
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/devices/%s/resnapshot", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -4725,6 +4896,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/devices (the `DeviceList` operationId).
 	DeviceListWithResponse(ctx context.Context, params *DeviceListParams, reqEditors ...RequestEditorFn) (*DeviceListResponse, error)
 
+	// DeviceShowWithResponse Show a device
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/devices/{id} (the `DeviceShow` operationId).
+	DeviceShowWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeviceShowResponse, error)
+
+	// DeviceResnapshotWithResponse Have a device take everything anew at its next contact; its unsent work stays
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/devices/{id}/resnapshot (the `DeviceResnapshot` operationId).
+	DeviceResnapshotWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeviceResnapshotResponse, error)
+
 	// DeviceRevokeWithResponse Revoke a device: it is refused from now on
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -5670,6 +5855,102 @@ func (r DeviceListResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r DeviceListResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeviceShowResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Device
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeviceShowResponse) GetJSON200() *Device {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeviceShowResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeviceShowResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeviceShowResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeviceShowResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeviceShowResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeviceResnapshotResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Device
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeviceResnapshotResponse) GetJSON200() *Device {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeviceResnapshotResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeviceResnapshotResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeviceResnapshotResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeviceResnapshotResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeviceResnapshotResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6887,6 +7168,32 @@ func (c *ClientWithResponses) DeviceListWithResponse(ctx context.Context, params
 	return ParseDeviceListResponse(rsp)
 }
 
+// DeviceShowWithResponse Show a device
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/devices/{id} (the `DeviceShow` operationId).
+func (c *ClientWithResponses) DeviceShowWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeviceShowResponse, error) {
+	rsp, err := c.DeviceShow(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeviceShowResponse(rsp)
+}
+
+// DeviceResnapshotWithResponse Have a device take everything anew at its next contact; its unsent work stays
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/devices/{id}/resnapshot (the `DeviceResnapshot` operationId).
+func (c *ClientWithResponses) DeviceResnapshotWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeviceResnapshotResponse, error) {
+	rsp, err := c.DeviceResnapshot(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeviceResnapshotResponse(rsp)
+}
+
 // DeviceRevokeWithResponse Revoke a device: it is refused from now on
 //
 // Returns a wrapper object for the known response body format(s).
@@ -7739,6 +8046,72 @@ func ParseDeviceListResponse(rsp *http.Response) (*DeviceListResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest DevicesBodyBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeviceShowResponse parses an HTTP response from a DeviceShowWithResponse call
+func ParseDeviceShowResponse(rsp *http.Response) (*DeviceShowResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeviceShowResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Device
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeviceResnapshotResponse parses an HTTP response from a DeviceResnapshotWithResponse call
+func ParseDeviceResnapshotResponse(rsp *http.Response) (*DeviceResnapshotResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeviceResnapshotResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Device
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

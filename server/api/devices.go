@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/doorstep-sync/doorstep/server/directory"
+	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
 // Device is an enrolled phone, or a person's console.
@@ -20,14 +21,61 @@ type Device struct {
 	LastContact   *time.Time `json:"last_contact,omitempty"`
 	ClockOffsetMS int64      `json:"clock_offset_ms" doc:"The device's clock minus the centre's at that contact."`
 	RevokedAt     *time.Time `json:"revoked_at,omitempty"`
+	Waiting       int64      `json:"waiting" doc:"Changesets that it had not sent or heard of, as it said at that contact."`
+	Oldest        *time.Time `json:"oldest_waiting,omitempty" doc:"When the oldest of them was written, by its own clock."`
+	FreeBytes     int64      `json:"free_bytes,omitempty" doc:"Free on its disk, as it said at that contact."`
+	Behind        int64      `json:"behind" doc:"Commits of the county since the last that the centre heard it has; not all of them concern it."`
+	LastN         int64      `json:"last_n" doc:"Number of its last changeset that the centre has."`
+	Resnapshots   int64      `json:"resnapshots,omitempty" doc:"How often it was told to take everything anew."`
 }
 
 func toDevice(v directory.Device, names map[string]string) Device {
-	return Device{v.ID, v.Account, names[v.Account], v.Label, v.Console, v.App, v.Schema, at(v.EnrolledAt), maybe(v.LastContact), v.Offset, maybe(v.RevokedAt)}
+	return Device{
+		ID: v.ID, Account: v.Account, AccountName: names[v.Account], Label: v.Label, Console: v.Console, App: v.App, Schema: v.Schema,
+		EnrolledAt: at(v.EnrolledAt), LastContact: maybe(v.LastContact), ClockOffsetMS: v.Offset, RevokedAt: maybe(v.RevokedAt),
+		Waiting: v.Waiting, Oldest: maybe(v.Oldest), FreeBytes: v.FreeBytes, Resnapshots: v.Snapshots,
+	}
+}
+
+// reached fills in how far devices have come, from one state of the centre.
+func (a *API) reached(list []Device) error {
+	return a.State.View(func(tx syncengine.ReadTx) error {
+		head, err := tx.Head()
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			d, err := tx.Device(list[i].ID)
+			if err != nil {
+				return err
+			}
+			if list[i].Behind = head.Seq; d != nil {
+				list[i].Behind, list[i].LastN = max(head.Seq-d.Acked, 0), d.LastN
+			}
+			if list[i].Console {
+				list[i].Behind = 0 // takes nothing down
+			}
+		}
+		return nil
+	})
+}
+
+// fits tells whether a device passes the filters.
+func (in *devicesInput) fits(v *Device, now time.Time) bool {
+	since := v.EnrolledAt
+	if v.LastContact != nil {
+		since = *v.LastContact
+	}
+	phone := !v.Console && v.RevokedAt == nil
+	return (in.Silent == 0 || phone && now.Sub(since) >= time.Duration(in.Silent)*24*time.Hour) &&
+		(!in.Waiting || phone && v.Waiting > 0) && (in.Behind == 0 || phone && v.Behind >= in.Behind)
 }
 
 type devicesInput struct {
 	Account string `query:"account" maxLength:"36" doc:"Only this person's."`
+	Silent  int    `query:"silent" minimum:"0" maximum:"3650" doc:"Only phones in use that were not heard for so many days."`
+	Waiting bool   `query:"waiting" doc:"Only phones in use that had something unsent at their last contact."`
+	Behind  int64  `query:"behind" minimum:"0" doc:"Only phones in use that are so many commits behind."`
 	After   string `query:"after" maxLength:"36" doc:"Id after which the list goes on."`
 	Limit   int    `query:"limit" minimum:"1" maximum:"1000" default:"200"`
 }
@@ -48,6 +96,8 @@ type Code struct {
 
 func (a *API) deviceRoutes() {
 	route(a, "device-list", "GET", "/v1/devices", person, "List devices", a.devices)
+	route(a, "device-show", "GET", "/v1/devices/{id}", person, "Show a device", a.device)
+	route(a, "device-resnapshot", "POST", "/v1/devices/{id}/resnapshot", person, "Have a device take everything anew at its next contact; its unsent work stays", a.resnapshot)
 	route(a, "device-revoke", "POST", "/v1/devices/{id}/revoke", person, "Revoke a device: it is refused from now on", a.revoke)
 	route(a, "code-create", "POST", "/v1/codes", person, "Make an enrolment code for one device of an account", a.createCode, made)
 }
@@ -56,15 +106,36 @@ func (a *API) devices(ctx context.Context, in *devicesInput) (*devicesBody, erro
 	if _, err := a.admin(ctx); err != nil {
 		return nil, err
 	}
-	list, err := a.Directory.Devices(ctx, in.Account, in.After, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
 	var out devicesBody
-	if len(list) > in.Limit {
-		list = list[:in.Limit]
-		out.Body.Next = list[in.Limit-1].ID
+	out.Body.Devices = []Device{}
+	for after := in.After; ; {
+		list, err := a.Directory.Devices(ctx, in.Account, after, 500)
+		if err != nil {
+			return nil, err
+		}
+		page, err := a.shownDevices(ctx, list)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			if !in.fits(&page[i], a.Now()) {
+				continue
+			}
+			if len(out.Body.Devices) == in.Limit {
+				out.Body.Next = out.Body.Devices[in.Limit-1].ID
+				return &out, nil
+			}
+			out.Body.Devices = append(out.Body.Devices, page[i])
+		}
+		if len(list) < 500 {
+			return &out, nil
+		}
+		after = list[len(list)-1].ID
 	}
+}
+
+// shownDevices adds names and how far they have come.
+func (a *API) shownDevices(ctx context.Context, list []directory.Device) ([]Device, error) {
 	ids := make([]string, len(list))
 	for i, v := range list {
 		ids[i] = v.Account
@@ -73,11 +144,44 @@ func (a *API) devices(ctx context.Context, in *devicesInput) (*devicesBody, erro
 	if err != nil {
 		return nil, err
 	}
-	out.Body.Devices = make([]Device, len(list))
+	out := make([]Device, len(list))
 	for i, v := range list {
-		out.Body.Devices[i] = toDevice(v, names)
+		out[i] = toDevice(v, names)
 	}
-	return &out, nil
+	return out, a.reached(out)
+}
+
+func (a *API) oneDevice(ctx context.Context, v directory.Device) (*struct{ Body Device }, error) {
+	list, err := a.shownDevices(ctx, []directory.Device{v})
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body Device }{list[0]}, nil
+}
+
+func (a *API) device(ctx context.Context, in *byID) (*struct{ Body Device }, error) {
+	if _, err := a.admin(ctx); err != nil {
+		return nil, err
+	}
+	v, err := a.Directory.Device(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return a.oneDevice(ctx, v)
+}
+
+// resnapshot takes effect at the device's next contact, or when its connection next looks at its rights.
+func (a *API) resnapshot(ctx context.Context, in *byID) (*struct{ Body Device }, error) {
+	r, err := a.admin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.Directory.Resnapshot(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	a.Log.Info().Str("device", v.ID).Str("by", r.Account.ID).Msg("device told to take everything anew")
+	return a.oneDevice(ctx, v)
 }
 
 func (a *API) revoke(ctx context.Context, in *byID) (*struct{ Body Device }, error) {

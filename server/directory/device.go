@@ -24,14 +24,20 @@ type Device struct {
 	LastContact int64 // 0 = never
 	Offset      int64 // the device's clock minus the centre's at that contact, ms
 	App         string
-	Schema      int // version of its replica; 0 = not told yet
+	Schema      int   // version of its replica; 0 = not told yet
+	Waiting     int64 // changesets without a verdict, as it said at that contact
+	Oldest      int64 // when the oldest of them was sealed, by its own clock, ms; 0 = none
+	FreeBytes   int64 // on the disk of its replica; 0 = not told
+	Snapshots   int64 // how often it was told to take everything anew
 }
 
 const deviceColumns = `id, account, coalesce(label, ''), public_key, console, enrolled_at, coalesce(revoked_at, 0),
-	coalesce(last_contact, 0), coalesce(last_offset_ms, 0), coalesce(app, ''), coalesce(schema, 0)`
+	coalesce(last_contact, 0), coalesce(last_offset_ms, 0), coalesce(app, ''), coalesce(schema, 0),
+	coalesce(waiting, 0), coalesce(oldest, 0), coalesce(free_bytes, 0), coalesce(snapshots, 0)`
 
 func scanDevice(r interface{ Scan(...any) error }) (v Device, err error) {
-	err = r.Scan(&v.ID, &v.Account, &v.Label, &v.PublicKey, &v.Console, &v.EnrolledAt, &v.RevokedAt, &v.LastContact, &v.Offset, &v.App, &v.Schema)
+	err = r.Scan(&v.ID, &v.Account, &v.Label, &v.PublicKey, &v.Console, &v.EnrolledAt, &v.RevokedAt, &v.LastContact, &v.Offset, &v.App, &v.Schema,
+		&v.Waiting, &v.Oldest, &v.FreeBytes, &v.Snapshots)
 	return v, err
 }
 
@@ -114,14 +120,47 @@ func (d *Directory) ConsoleDevice(ctx context.Context, account string) (Device, 
 	return v, nil
 }
 
-// Contact records that a device was heard: its clock minus the centre's in ms, its app and the schema version it has.
+// Heard is what a device says of itself at a contact.
+type Heard struct {
+	Offset    int64 // its clock minus the centre's, ms
+	App       string
+	Schema    int
+	Waiting   int64
+	Oldest    int64
+	FreeBytes int64
+}
+
+// Contact is Hear for a device that says no more than its clock, app and schema version.
 func (d *Directory) Contact(ctx context.Context, id string, offset int64, app string, schema int) error {
-	if !validText(app, maxLabel) {
-		app = ""
+	return d.Hear(ctx, id, Heard{Offset: offset, App: app, Schema: schema})
+}
+
+// Hear records that a device was heard, and what it said of itself.
+func (d *Directory) Hear(ctx context.Context, id string, r Heard) error {
+	if !validText(r.App, maxLabel) {
+		r.App = ""
 	}
 	return d.db.WithTx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE device SET last_contact = $1, last_offset_ms = $2, app = $3, schema = $4 WHERE county = $5 AND id = $6`,
-			d.millis(), offset, app, schema, d.county, id)
+		_, err := tx.ExecContext(ctx, `UPDATE device SET last_contact = $1, last_offset_ms = $2, app = $3, schema = $4, waiting = $5, oldest = $6, free_bytes = $7
+			WHERE county = $8 AND id = $9`, d.millis(), r.Offset, r.App, r.Schema, r.Waiting, r.Oldest, r.FreeBytes, d.county, id)
 		return err
 	})
+}
+
+// Resnapshot tells a device to take everything anew: at its next contact its view is another one. What it has not sent
+// yet stays on it and is sent.
+func (d *Directory) Resnapshot(ctx context.Context, id string) (Device, error) {
+	var v Device
+	err := d.db.WithTx(ctx, func(tx *sql.Tx) (err error) {
+		if v, err = d.device(ctx, tx, id); err != nil {
+			return err
+		}
+		if v.RevokedAt != 0 {
+			return messages.Refuse(messages.DeviceOver)
+		}
+		v.Snapshots++
+		_, err = tx.ExecContext(ctx, `UPDATE device SET snapshots = $1 WHERE county = $2 AND id = $3`, v.Snapshots, d.county, id)
+		return errors.Join(err, d.note(ctx, tx, auditSnapshot, facts{"device": id, "account": v.Account}))
+	})
+	return v, err
 }

@@ -518,7 +518,14 @@ type Hello struct {
 	// Delta.mac that came with the cursor, 32 bytes; empty for none. Sent together with history.
 	Mac []byte `protobuf:"bytes,20,opt,name=mac,proto3" json:"mac,omitempty"`
 	// Words: encodings of packed chunks that the device takes ("deflate"). None: snapshots come unpacked.
-	Unpacks       []string `protobuf:"bytes,26,rep,name=unpacks,proto3" json:"unpacks,omitempty"`
+	Unpacks []string `protobuf:"bytes,26,rep,name=unpacks,proto3" json:"unpacks,omitempty"`
+	// For the device list at the centre; nothing is decided by them.
+	// Changesets without a verdict.
+	Waiting int64 `protobuf:"varint,21,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// When the oldest of them was sealed, by the device's clock, ms; 0 for none.
+	Oldest int64 `protobuf:"varint,22,opt,name=oldest,proto3" json:"oldest,omitempty"`
+	// Bytes free on the disk of the replica; 0 where the device does not say.
+	FreeBytes     int64 `protobuf:"varint,23,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -698,6 +705,27 @@ func (x *Hello) GetUnpacks() []string {
 		return x.Unpacks
 	}
 	return nil
+}
+
+func (x *Hello) GetWaiting() int64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *Hello) GetOldest() int64 {
+	if x != nil {
+		return x.Oldest
+	}
+	return 0
+}
+
+func (x *Hello) GetFreeBytes() int64 {
+	if x != nil {
+		return x.FreeBytes
+	}
+	return 0
 }
 
 // StagedScope says how far one scope of a step is staged or read.
@@ -3712,7 +3740,7 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x06purged\x18\n" +
 	" \x01(\v2\x13.doorstep.v1.PurgedH\x00R\x06purged\x12-\n" +
 	"\x06retire\x18\v \x01(\v2\x13.doorstep.v1.RetireH\x00R\x06retireB\t\n" +
-	"\amessageJ\x04\b\f\x10\x0eJ\x04\b\x0f\x10\x15\"\x97\x04\n" +
+	"\amessageJ\x04\b\f\x10\x0eJ\x04\b\x0f\x10\x15\"\xe8\x04\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12\x10\n" +
@@ -3736,7 +3764,11 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x03hlc\x18\x12 \x01(\x06R\x03hlc\x12\x18\n" +
 	"\ahistory\x18\x13 \x01(\fR\ahistory\x12\x10\n" +
 	"\x03mac\x18\x14 \x01(\fR\x03mac\x12\x18\n" +
-	"\aunpacks\x18\x1a \x03(\tR\aunpacksJ\x04\b\x15\x10\x1aJ\x04\b\x1b\x10)\"\x80\x01\n" +
+	"\aunpacks\x18\x1a \x03(\tR\aunpacks\x12\x18\n" +
+	"\awaiting\x18\x15 \x01(\x03R\awaiting\x12\x16\n" +
+	"\x06oldest\x18\x16 \x01(\x03R\x06oldest\x12\x1d\n" +
+	"\n" +
+	"free_bytes\x18\x17 \x01(\x03R\tfreeBytesJ\x04\b\x18\x10\x1aJ\x04\b\x1b\x10)\"\x80\x01\n" +
 	"\vStagedScope\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12+\n" +
 	"\x05after\x18\x02 \x01(\v2\x15.doorstep.v1.PositionR\x05after\x12\x1a\n" +

@@ -106,8 +106,8 @@ func helloToWire(h *se.Hello) *Hello {
 		View: h.View, Staged: stagedToWire(h.Staged), StagedView: h.StagedView, StagedReset: h.StagedReset,
 		LastN: h.LastN, LastHash: hashToWire(h.LastHash), Acked: h.Acked, Inbox: h.Inbox,
 		Wall: h.Wall, Boot: h.Boot, Mono: h.Mono, Hlc: uint64(h.HLC),
-		Unpacks: h.Unpacks,
 		History: hashToWire(h.History), Mac: hashToWire(h.MAC),
+		Unpacks: h.Unpacks, Waiting: h.Waiting, Oldest: h.Oldest, FreeBytes: h.FreeBytes,
 	}
 }
 
@@ -135,6 +135,9 @@ func helloFromWire(p *Hello) (session.Message, error) {
 		Unpacks:     c.names("unpacks", p.GetUnpacks()),
 		History:     c.hash("history", p.GetHistory()),
 		MAC:         c.hash("mac", p.GetMac()),
+		Waiting:     c.count("waiting", p.GetWaiting()),
+		Oldest:      c.count("oldest", p.GetOldest()),
+		FreeBytes:   c.count("freeBytes", p.GetFreeBytes()),
 	}
 	if h.Acked > h.LastN {
 		c.fail("acked", "is above lastN; no verdict can be here for what was not made")

@@ -36,6 +36,8 @@ const orgFile = `code,name,level,parent,grid_type
 // busy is a phone that reports one hazard after another and counts what was acknowledged.
 type busy struct {
 	t       testing.TB
+	url     string
+	token   string
 	ws      *websocket.Conn
 	device  string
 	account string
@@ -71,21 +73,35 @@ func (r *running) peopled() *busy {
 	challenge := r.call("POST", "/v1/token/challenge", "", map[string]string{"device": device}, 200)["challenge"].(string)
 	token := r.call("POST", "/v1/token", "", map[string]string{"device": device, "challenge": challenge,
 		"signature": b64(ed25519.Sign(private, auth.SignedText(device, challenge)))}, 200)["token"].(string)
-	ws, _, err := websocket.DefaultDialer.Dial("ws"+r.URL[len("http"):]+"/v1/sync", http.Header{"Authorization": {"Bearer " + token}, "Sec-Websocket-Protocol": {wire.SubprotocolBinary}})
-	require.NoError(r.t, err)
 	s, err := load.Default()
 	require.NoError(r.t, err)
-	b := &busy{t: r.t, ws: ws, device: device, account: account, schema: s}
-	b.say(&session.Hello{Hello: se.Hello{Device: device, App: "t", Schema: s.Version, Wall: time.Now().UnixMilli()}})
+	b := &busy{t: r.t, url: r.URL, token: token, device: device, account: account, schema: s}
+	b.connect(&session.Hello{Hello: se.Hello{Device: device, App: "t", Schema: s.Version, Wall: time.Now().UnixMilli()}})
+	return b
+}
+
+// connect opens a socket and says Hello.
+func (b *busy) connect(h *session.Hello) *session.Welcome {
+	ws, _, err := websocket.DefaultDialer.Dial("ws"+b.url[len("http"):]+"/v1/sync", http.Header{"Authorization": {"Bearer " + b.token}, "Sec-Websocket-Protocol": {wire.SubprotocolBinary}})
+	require.NoError(b.t, err)
+	b.ws = ws
+	b.say(h)
 	for {
 		_, in, err := ws.ReadMessage()
-		require.NoError(r.t, err)
+		require.NoError(b.t, err)
 		m, err := wire.Unmarshal(in, wire.Binary, se.DefaultLimits)
-		require.NoError(r.t, err)
-		if _, ok := m.(*session.Welcome); ok {
-			return b
+		require.NoError(b.t, err)
+		if w, ok := m.(*session.Welcome); ok {
+			return w
 		}
 	}
+}
+
+// hello opens a socket for one greeting.
+func (b *busy) hello(h *session.Hello) *session.Welcome {
+	w := b.connect(h)
+	require.NoError(b.t, b.ws.Close())
+	return w
 }
 
 func (b *busy) say(m session.Message) {

@@ -15,7 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/server/store"
+	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/audit"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
 
 // command runs doorstepd in this process.
@@ -203,4 +205,57 @@ func TestAnchors(t *testing.T) {
 	report, err := store.VerifyLogs(filepath.Join(dir, "data", databaseFile), 370115, list)
 	require.NoError(t, err)
 	require.Equal(t, len(list)-1, report.Anchors, "all but the one from before the first commit")
+}
+
+// The list tells what each phone said of itself at its last contact and how far it has come, and finds those that need
+// somebody: silent ones, ones with work unsent, ones that are behind.
+func TestDevicesList(t *testing.T) {
+	r := start(t, filepath.Join(t.TempDir(), "data"))
+	b := r.peopled()
+	admin := r.call("POST", "/v1/login", "", map[string]string{"login": "root", "password": "long enough password"}, 200)["token"].(string)
+	for range 3 {
+		require.True(t, b.push())
+	}
+	require.NoError(t, b.ws.Close())
+	b.hello(&session.Hello{Hello: se.Hello{Device: b.device, App: "phone/2", Schema: 1, Wall: time.Now().Add(time.Hour).UnixMilli(), LastN: 8, Waiting: 5, Oldest: 1_700_000_000_000, FreeBytes: 9 << 20}})
+	list := func(filter string) []any {
+		return r.call("GET", "/v1/devices"+filter, admin, nil, 200)["devices"].([]any)
+	}
+	v := list("")[0].(map[string]any)
+	require.Equal(t, []any{5.0, "2023-11-14T22:13:20Z", float64(9 << 20), 3.0, 3.0, "phone/2"}, []any{v["waiting"], v["oldest_waiting"], v["free_bytes"], v["behind"], v["last_n"], v["app"]})
+	require.Equal(t, v, r.call("GET", "/v1/devices/"+b.device, admin, nil, 200))
+	require.Len(t, list("?waiting=true"), 1)
+	require.Len(t, list("?behind=3"), 1)
+	require.Empty(t, list("?behind=4"))
+	require.Empty(t, list("?silent=1"))
+	b.hello(&session.Hello{Hello: se.Hello{Device: b.device, App: "phone/2", Schema: 1, Wall: time.Now().UnixMilli()}})
+	require.Empty(t, list("?waiting=true"))
+	require.NoError(t, r.end())
+}
+
+// A device that is told to take everything anew gets a reset at its next contact, and at every one until it has taken
+// all of it; whatever it says of itself.
+func TestForcedResnapshot(t *testing.T) {
+	r := start(t, filepath.Join(t.TempDir(), "data"))
+	b := r.peopled()
+	admin := r.call("POST", "/v1/login", "", map[string]string{"login": "root", "password": "long enough password"}, 200)["token"].(string)
+	require.True(t, b.push())
+	require.NoError(t, b.ws.Close())
+	at := func(view string) *session.Welcome {
+		return b.hello(&session.Hello{Hello: se.Hello{Device: b.device, Schema: 1, Wall: time.Now().UnixMilli(), Epoch: 1, Cursor: 1, View: view, LastN: 1, LastHash: b.prev}})
+	}
+	old := at("none")
+	require.True(t, old.Reset)
+	require.False(t, at(old.View).Reset)
+	require.EqualValues(t, 1, r.call("POST", "/v1/devices/"+b.device+"/resnapshot", admin, nil, 200)["resnapshots"])
+	for range 2 {
+		w := at(old.View)
+		require.True(t, w.Reset, "until it has taken all of it")
+		require.NotEqual(t, old.View, w.View)
+		require.False(t, at(w.View).Reset, "then no more")
+	}
+	require.EqualValues(t, 1, at(old.View).LastN, "its changesets stay known")
+	r.call("POST", "/v1/devices/"+b.device+"/revoke", admin, nil, 200)
+	r.call("POST", "/v1/devices/"+b.device+"/resnapshot", admin, nil, 409)
+	require.NoError(t, r.end())
 }

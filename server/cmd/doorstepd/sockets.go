@@ -49,7 +49,8 @@ type contacts struct {
 func (c contacts) Welcome(h syncengine.Hello) (*syncengine.Welcome, error) {
 	w, err := c.Centre.Welcome(h)
 	if err == nil {
-		if err := c.directory.Contact(context.Background(), h.Device, h.Wall-w.Time, h.App, h.Schema); err != nil {
+		if err := c.directory.Hear(context.Background(), h.Device, directory.Heard{
+			Offset: h.Wall - w.Time, App: h.App, Schema: h.Schema, Waiting: h.Waiting, Oldest: h.Oldest, FreeBytes: h.FreeBytes}); err != nil {
 			c.log.Warn().Err(err).Str("device", h.Device).Msg("contact not noted")
 		}
 	}
