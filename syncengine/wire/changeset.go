@@ -101,7 +101,7 @@ func changeToWire(c *se.Change) (*Change, error) {
 func changeFromWire(p *Change, out *se.Change) error {
 	var c checks
 	*out = se.Change{
-		Table: c.name("table", p.GetTable()),
+		Table: c.text("table", p.GetTable(), maxName),
 		Row:   se.RowID(p.GetRow()),
 		Op:    se.Op(p.GetOp()),
 		Base:  c.base("base", p.GetBase()),
@@ -111,8 +111,11 @@ func changeFromWire(p *Change, out *se.Change) error {
 		c.text("row", p.GetRow(), maxName)
 		if p.GetDecide() == nil {
 			c.fail("decide", "is missing; OP_DECIDE needs it")
+		} else if p.GetDecide().GetQuarantined() == nil { // a quarantined changeset may be about several record types
+			c.name("table", p.GetTable())
 		}
 	case Op_OP_UPDATE, Op_OP_INSERT, Op_OP_DELETE:
+		c.name("table", p.GetTable())
 		c.uuid("row", p.GetRow())
 		if p.GetDecide() != nil {
 			c.fail("decide", "belongs to OP_DECIDE only; leave it out")

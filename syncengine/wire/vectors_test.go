@@ -116,6 +116,9 @@ func changesets() (names []string, list []*se.Changeset) {
 		{Table: "wish", Row: rowX, Op: se.OpDelete, Base: seen},
 	}})
 	add("an insert of nothing", se.Changeset{Changes: []se.Change{{Table: "t", Row: rowX, Op: se.OpInsert}}})
+	add("decide: release a quarantined changeset", se.Changeset{Changes: []se.Change{{Op: se.OpDecide, Decide: &se.Decision{
+		Choice: se.ChoiceRelease, Quarantined: se.WriteID{Device: "0191d0a0-0000-7000-8000-00000000000b", N: 4}, Reason: "他确实去过",
+	}}}})
 	add("decide: keep", se.Changeset{Changes: []se.Change{{Table: "t", Row: rowX, Op: se.OpDecide, Base: seen, Decide: &se.Decision{
 		Conflict: "17-0", Choice: se.ChoiceKeep, Shown: []se.WriteID{{Device: devA, N: 3}, {Device: devB, N: 9}}, Reason: "电话核实",
 	}}}})
