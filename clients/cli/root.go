@@ -84,7 +84,7 @@ func (a *app) between(low, high int) cobra.PositionalArgs {
 
 func (a *app) root() *cobra.Command {
 	root := a.group("root", "doorstep",
-		a.enrolCommand(), a.trustCommand(), a.statusCommand(), a.syncCommand(), a.watchCommand(),
+		a.enrolCommand(), a.trustCommand(), a.useCommand(), a.statusCommand(), a.syncCommand(), a.watchCommand(),
 		a.newCommand(), a.setCommand(), a.deleteCommand(), a.listCommand(), a.showCommand(),
 		a.historyCommand(), a.conflictsCommand(), a.rejectedCommand(), a.tablesCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoAmICommand(), a.bootstrapCommand(), a.orgCommand(), a.staffingCommand(),
@@ -197,6 +197,9 @@ func (a *app) path() string {
 		return a.file
 	}
 	if p := a.Env("DOORSTEP_REPLICA"); p != "" {
+		return p
+	}
+	if p := a.profile(); p != "" {
 		return p
 	}
 	return "doorstep.db"

@@ -257,3 +257,51 @@ func TestKeysGoneAtPurge(t *testing.T) {
 	require.Empty(t, left)
 	require.FileExists(t, device.SealPath(w.machine("li").file()), "another's are his")
 }
+
+// Two people share a phone: each has a replica, a device and keys of his own; what the first has not sent is not shown to
+// the second and is sent under the first one's device.
+func TestSharedPhone(t *testing.T) {
+	w, _, _, household := sealedWorld(t)
+	shared := w.machine("shared")
+	home := filepath.Join(w.dir, "home")
+	do := func(exit int, args ...string) string {
+		t.Helper()
+		var out, errs bytes.Buffer
+		code := shared.run(t.Context(), &bytes.Buffer{}, &out, &errs, map[string]string{"DOORSTEP_HOME": home, "DOORSTEP_REPLICA": ""}, args...)
+		require.Equal(t, exit, code, "%v\n%s%s", args, out.String(), errs.String())
+		return out.String() + errs.String()
+	}
+	enrol := func(login string) {
+		do(0, "enrol", "--server", w.url, "--code", code(w.machine("root").do("code", "create", login)))
+	}
+	do(2, "use", "../wang")
+	do(0, "use", "wang")
+	enrol("wang")
+	w.machine("phone").do("sync")
+	do(0, "sync")
+	w.down.Store(true)
+	do(0, "new", "resident", "household_id="+household, "name=王丽", "id_no_sealed="+citizen)
+	do(3, "sync")
+	w.down.Store(false)
+
+	do(0, "use", "李强")
+	enrol("li")
+	require.NotContains(t, do(0, "list", "resident"), "王丽", "not sent, not his")
+	require.Contains(t, do(0, "status"), "李强")
+	require.Contains(t, do(0, "use"), "* 李强")
+	said := do(0, "sync", "--all")
+	require.Contains(t, said, "wang")
+	require.NotContains(t, said, "王丽")
+	require.Contains(t, do(0, "--json", "sync"), `"sent": 0`)
+	require.Contains(t, do(0, "list", "resident"), "王丽", "from the centre, as anybody in the grid")
+	var author, device string
+	require.NoError(t, w.store.Reader().QueryRow(`SELECT a.login, (SELECT count(*) FROM device d WHERE d.account = a.id AND d.console = 0) FROM rec_resident r JOIN account a ON a.id = r.created_by`).Scan(&author, &device))
+	require.Equal(t, "wang", author)
+	for _, name := range []string{"wang", "李强"} {
+		info, err := os.Stat(filepath.Join(home, name))
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+		require.FileExists(t, filepath.Join(home, name, "replica.db.seal"))
+	}
+	require.Empty(t, hits(files(t, w.dir), citizen))
+}

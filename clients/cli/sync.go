@@ -315,7 +315,11 @@ func (a *app) printDecided(ctx context.Context, list []conflictDoc) error {
 }
 
 func (a *app) syncCommand() *cobra.Command {
-	return a.command("sync", "sync", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
+	var all bool
+	c := a.command("sync", "sync [--all]", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
+		if all {
+			return a.drain(cmd)
+		}
 		var news conflictNews
 		if r, err := a.open(); err != nil {
 			return err
@@ -358,6 +362,8 @@ func (a *app) syncCommand() *cobra.Command {
 		}
 		return nil
 	})
+	c.Flags().BoolVar(&all, "all", false, a.say("flag.all"))
+	return c
 }
 
 func (a *app) watchCommand() *cobra.Command {

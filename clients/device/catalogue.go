@@ -56,6 +56,7 @@ const (
 	CodeRestored        Code = "restored"
 	CodeProof           Code = "bad_proof"
 	CodeSealKey         Code = "seal_key"
+	CodeNoCipher        Code = "no_cipher"
 	CodeNoSealKey       Code = "no_seal_key"
 )
 
@@ -107,6 +108,7 @@ var catalogue = map[Code]sentence{
 	CodeCentreBusy:      {true, "中心现在很忙；稍后会自动重试，记录都在本机。", "The centre is busy now; it will be tried again later. Everything is saved on this device."},
 	CodeChunk:           {true, "下载的数据在路上损坏，没有采用；会自动重新下载。", "What was downloaded came damaged and was not taken; it will be downloaded again."},
 	CodeCentre:          {true, "中心暂时出错；稍后会自动重试，记录都在本机。", "The centre has a problem at the moment; it will be tried again later. Everything is saved on this device."},
+	CodeNoCipher:        {false, "这个程序不能加密副本，所以没有写入任何内容；请使用加密版本的应用，或把副本放在加密磁盘上。", "This program cannot encrypt a replica, so nothing was written; use the encrypted build of the app, or keep the replica on an encrypted disk."},
 	CodeSealKey:         {false, "读写不了本机的加密栏目密钥；请检查 PIN、存储空间和文件权限。", "The keys of sealed columns cannot be read or written on this device; check PIN, storage and permissions."},
 	CodeNoSealKey:       {false, "本机没有“%s”的密钥，不能填写或查找；请先同步，或向管理员确认你的岗位是否可以填写。", "This device holds no key for %q, so it cannot be filled in or searched; sync first, or ask the administrator whether your role may."},
 	CodeForeignCentre:   {true, "对方不是本机登记时的那个中心，没有发送任何内容；请检查网络，中心确实更换过证书时请向管理员核对指纹。", "Who answered is not the centre that this device was enrolled with; nothing was sent. Check the network; if the centre did change its certificate, compare the fingerprint with the administrator."},

@@ -44,6 +44,9 @@ type Options struct {
 	Log *zerolog.Logger
 	// BusyTimeout is how long a statement waits for another program's transaction; 0 = 10 s.
 	BusyTimeout time.Duration
+	// Cipher is the key of an encrypted replica, 32 bytes; nil = not encrypted. It needs a program that was linked with
+	// SQLite3MultipleCiphers (docs/security.md): with any other, Create and Open refuse with CodeNoCipher and touch nothing.
+	Cipher []byte
 	// Keys keeps the keys of sealed columns; nil = a file beside the replica (see SealPath).
 	Keys KeyKeeper
 	// App is name and version of the program, for the people at the centre; "" = "doorstep".

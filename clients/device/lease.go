@@ -11,7 +11,15 @@ import (
 
 // usable tells whether programs may read and write through the SDK: not on a device that may not synchronise any more,
 // and not when it has been without contact for longer than its person's role allows. Synchronising goes on either way.
-func (r *Replica) usable(ctx context.Context) error { return usable(ctx, r.read, r.opts.Clock.Read()) }
+func (r *Replica) usable(ctx context.Context) error {
+	err := usable(ctx, r.read, r.opts.Clock.Read())
+	if code := CodeOf(err); code == CodeLocked || code == CodeRevoked { // a lock that copying the files would open is none
+		if e := r.ForgetKeys(); e != nil {
+			r.opts.Log.Warn().Err(e).Msg("the keys of sealed columns could not be destroyed")
+		}
+	}
+	return err
+}
 
 func usable(ctx context.Context, q querier, now replica.Clock) error {
 	var lease, leaving string

@@ -26,6 +26,9 @@ const readers = 4
 // Create makes a new replica in a file that does not exist yet. On return the file is durable. It belongs to nobody
 // before Enrol (or Identify) has said which device it is.
 func Create(path string, opts Options) (*Replica, error) {
+	if err := checkCipher(opts.Cipher); err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return nil, say(CodeExists, err)
@@ -49,6 +52,9 @@ func Create(path string, opts Options) (*Replica, error) {
 // Open opens a replica, and brings it to the declarations of opts if they are newer than the file's. The error is an
 // *Error with CodeMissingFile, CodeNotReplica, CodeNewer or CodeCounty where a person can do something about it.
 func Open(path string, opts Options) (*Replica, error) {
+	if err := checkCipher(opts.Cipher); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(path); err != nil {
 		if errors.Is(err, os.ErrNotExist) {
 			return nil, say(CodeMissingFile, err)
@@ -89,6 +95,9 @@ func attach(path string, opts Options, fresh bool) (_ *Replica, err error) {
 	if err := r.prepare(ctx, fresh); err != nil {
 		return nil, notReplica(err)
 	}
+	if err := verifyCipher(path, opts.Cipher); err != nil {
+		return nil, err
+	}
 	if r.read, err = sql.Open("sqlite3", dsn(path, opts, true)); err != nil {
 		return nil, fmt.Errorf("open replica for reading: %w", err)
 	}
@@ -128,6 +137,7 @@ func dsn(path string, opts Options, readOnly bool) string {
 		q.Set("_txlock", "immediate")
 		q.Set("_secure_delete", "true")
 	}
+	cipherQuery(q, opts.Cipher)
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 

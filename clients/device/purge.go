@@ -15,9 +15,10 @@ import (
 
 // Retire gives up every grant: what is left to do is to drain and to purge.
 func (l *link) Retire(retire se.Retire) error {
-	return l.r.update(l.ctx, func(p *port) error {
+	err := l.r.update(l.ctx, func(p *port) error {
 		return replica.RetireReplica(p, l.r.schema, l.r.opts.Clock.Read(), retire)
 	})
+	return errors.Join(err, l.r.ForgetKeys())
 }
 
 // Purge removes what ended from the file, once it is drained, and gives the receipt. It may be cut off anywhere: what
@@ -235,7 +236,7 @@ func (r *Replica) destroy() error {
 	if info, err := os.Stat(KeyPath(path)); err == nil {
 		_ = os.WriteFile(KeyPath(path), make([]byte, info.Size()), 0o600) // deleting it is what counts
 	}
-	var failed error
+	failed := r.ForgetKeys()
 	for _, name := range []string{KeyPath(path), path + "-wal", path + "-shm", path} {
 		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			failed = errors.Join(failed, err)

@@ -1,0 +1,148 @@
+package device_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+)
+
+// Asked to encrypt, a program that cannot refuses, and leaves nothing behind and what was there untouched.
+func TestEncryptedReplicaFailsClosed(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "r.db")
+	key := make([]byte, 32)
+	_, err := device.Create(path, device.Options{Cipher: key})
+	require.Equal(t, device.CodeNoCipher, device.CodeOf(err), "%v", err)
+	list, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, list)
+	r, err := device.Create(path, device.Options{})
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	_, err = device.Open(path, device.Options{Cipher: key})
+	require.Equal(t, device.CodeNoCipher, device.CodeOf(err), "%v", err)
+	require.NotContains(t, err.Error(), strings.Repeat("00", 32))
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	for _, wrong := range [][]byte{{}, make([]byte, 31)} {
+		_, err = device.Open(path, device.Options{Cipher: wrong})
+		require.ErrorContains(t, err, "32 bytes")
+	}
+}
+
+// Under a PIN the file holds nothing of the secret, opens by that PIN alone, and is gone when it is forgotten.
+func TestKeeper(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	k := &device.FileKeeper{Path: path, PIN: "2468"}
+	none, err := k.Load()
+	require.NoError(t, err)
+	require.Nil(t, none)
+	require.NoError(t, k.Store([]byte("secret-canary")))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "canary")
+	for range 2 {
+		back, err := k.Load()
+		require.NoError(t, err)
+		require.Equal(t, "secret-canary", string(back))
+	}
+	for _, pin := range []string{"", "2469"} {
+		_, err = (&device.FileKeeper{Path: path, PIN: pin}).Load()
+		require.ErrorIs(t, err, device.ErrPIN)
+	}
+	require.NoError(t, os.Chmod(path, 0o644))
+	_, err = k.Load()
+	require.ErrorContains(t, err, "chmod 600")
+	require.NoError(t, os.Chmod(path, 0o600))
+	require.NoError(t, k.Forget())
+	require.NoError(t, k.Forget())
+	require.NoFileExists(t, path)
+	again, err := k.Load()
+	require.NoError(t, err)
+	require.Nil(t, again)
+}
+
+// cutting is a way to the centre on which something happens just before a message is handed over.
+type cutting struct {
+	device.Remote
+	before func(session.Message)
+}
+
+func (c cutting) Dial(ctx context.Context) (device.Conn, error) {
+	conn, err := c.Remote.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return cuttingConn{conn, c.before}, nil
+}
+
+type cuttingConn struct {
+	device.Conn
+	before func(session.Message)
+}
+
+func (c cuttingConn) Receive() (session.Message, error) {
+	m, err := c.Conn.Receive()
+	if err == nil {
+		c.before(m)
+	}
+	return m, err
+}
+
+// Whoever signs out in the middle of a sync gets nothing more into the file, and no keys back, however much is on its way.
+func TestLogoutDuringSync(t *testing.T) {
+	o := opened(t)
+	o.post("/v1/org/import", "code,name,level,parent\n370115,济阳区,county,\n370115003,崔寨街道,street,370115\n370115003239,王河,community,370115003\n"+
+		grid+",第一网格,grid,370115003239\n")
+	wang, out := o.enrolled("wang", "grid_worker")
+	_, err := wang.Write(bg, func(tx *device.Tx) error {
+		_, err := tx.Insert("hazard", map[string]any{"scope": grid, "kind_code": "stairs", "description": "canary"})
+		return err
+	})
+	require.NoError(t, err)
+	_, err = wang.Sync(bg, out)
+	require.NoError(t, err)
+	for name, when := range map[string]func(session.Message) bool{
+		"welcome": func(m session.Message) bool { _, ok := m.(*session.Welcome); return ok },
+		"delta":   func(m session.Message) bool { _, ok := m.(*session.Delta); return ok },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, remote := o.enrolled("li-"+name, "grid_worker")
+			var left [32]byte
+			gone := false
+			_, err := r.Sync(bg, cutting{remote, func(m session.Message) {
+				if !gone && when(m) {
+					gone = true
+					require.NoError(t, r.Close())
+					require.NoError(t, r.ForgetKeys())
+					left = sum(t, r.Path())
+				}
+			}})
+			require.Error(t, err)
+			require.True(t, gone)
+			require.Equal(t, left, sum(t, r.Path()))
+			require.NoFileExists(t, device.SealPath(r.Path()))
+			require.NoFileExists(t, r.Path()+"-wal")
+			text, err := os.ReadFile(r.Path())
+			require.NoError(t, err)
+			require.NotContains(t, string(text), "canary")
+		})
+	}
+}
+
+func sum(t *testing.T, path string) (out [32]byte) {
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return sha256.Sum256(b)
+}
