@@ -144,7 +144,7 @@ func (e *Engine) Welcome(tx ReadTx, h Hello, now int64) (*Welcome, error) {
 	w := &Welcome{
 		Epoch: head.Epoch, Head: head.Seq, Time: now, View: v.id, Grants: p.Active(now),
 		Reset:  h.View != v.id || !head.reaches(Base{h.Epoch, h.Cursor}),
-		Schema: e.schema.Version, Limits: e.limits, HLC: head.HLC, Floor: head.Floor, Keys: e.keysFor(v), Lost: lost(told.Shown, p.Active(now)), Receipt: told.wants(),
+		Schema: e.schema.Version, Limits: e.limits, HLC: head.HLC, Floor: head.Floor, Keys: e.keysFor(v), Lost: lost(told.Shown, p.Active(now)), Receipt: told.wants(), Checks: true,
 	}
 	w.Lease = e.offline(w.Grants)
 	if dev != nil {

@@ -144,7 +144,8 @@ type Welcome struct {
 	// Receipt is when the device was told of losses that the centre has no receipt for; 0 = there are none.
 	Receipt int64
 	// Keys of the sealed columns that the person's view shows in full; a device forgets those that are not among them.
-	Keys []seal.Key
+	Keys   []seal.Key
+	Checks bool // the centre answers Check
 }
 
 // Limits are what the centre takes; a device checks them when it seals.

@@ -46,6 +46,9 @@ type Part struct {
 type Pages struct {
 	Items int // rows read from the store at a time; 0 = 500
 	Frame int // about the bytes of one frame; 0 = 128 KiB
+	// Bucket is how many bytes of rows one bucket of a Check may hold to be answered row by row; 0 = 16 MiB. A device
+	// whose buckets are so coarse, or so damaged, takes a snapshot, which nobody has to keep in memory.
+	Bucket int
 }
 
 func (p Pages) orUsual() Pages {
@@ -54,6 +57,9 @@ func (p Pages) orUsual() Pages {
 	}
 	if p.Frame == 0 {
 		p.Frame = 128 << 10
+	}
+	if p.Bucket == 0 {
+		p.Bucket = 16 << 20
 	}
 	return p
 }

@@ -58,6 +58,8 @@ const (
 	CodeSealKey         Code = "seal_key"
 	CodeNoCipher        Code = "no_cipher"
 	CodeNoSealKey       Code = "no_seal_key"
+	CodeRepairs         Code = "many_repairs"
+	CodeUnchecked       Code = "unchecked"
 )
 
 type sentence struct {
@@ -77,7 +79,7 @@ var catalogue = map[Code]sentence{
 	CodeBusy:        {true, "另一个程序正在写入副本；请稍后再试，或关闭那个程序。", "Another program is writing to the replica; try again in a moment, or close that program."},
 	CodeDiskFull:    {true, "存储空间已满，这次没有保存；请清理空间后重试，已保存的内容不受影响。", "The storage is full and this was not saved; free some space and try again. What was saved before is safe."},
 	CodeDisk:        {true, "无法读写存储，这次没有保存；请检查磁盘和文件权限后重试。", "The storage cannot be read or written and this was not saved; check the disk and the file's permissions."},
-	CodeDamaged:     {false, "副本文件有损坏；请不要删除它，复制一份并联系管理员。", "The replica file is damaged; do not delete it, make a copy and call the administrator."},
+	CodeDamaged:     {false, "副本文件有损坏；请不要删除它。运行 doorstep recover，可读的未发送记录会转入新的副本，旧文件保留。", "The replica file is damaged; do not delete it. Run doorstep recover: unsent work that can be read moves into a new replica, and the old file is kept."},
 
 	CodeNoTable:     {false, "没有名为“%s”的记录类型；请检查拼写。", "There is no record type called %q; check the spelling."},
 	CodeNoColumn:    {false, "“%[1]s”没有名为“%[2]s”的字段；请检查拼写。", "Record type %q has no column %q; check the spelling."},
@@ -118,5 +120,7 @@ var catalogue = map[Code]sentence{
 	CodeProof:           {false, "本机的同步凭据不是这个中心给的，已停止同步；请联系管理员，得到答复后运行 doorstep sync --fresh 重新取一份，未发送的记录不会丢失。", "What this device holds was not made by this centre, so syncing stopped; call the administrator, and when told so take a fresh copy with doorstep sync --fresh. Unsent work stays."},
 	CodeUpdate:          {false, "应用版本太旧，不能再新增或修改；请升级应用。已保存的内容会照常发送，不会丢失。", "This app is too old to write anything new; update it. What is saved here is still sent, and nothing is lost."},
 	CodeUpdateSoon:      {false, "应用快要过期，请尽快升级；过期后只能发送已保存的内容，收不到新数据。", "This app will soon be too old; update it. After that it can only send what is saved here, and gets no new data."},
+	CodeRepairs:         {false, "本机的副本一再与中心不一致，已停止自动核对一天；请联系管理员查明原因（存储损坏，或有程序绕过记录写入）。未发送的记录不受影响。", "This replica differed from the centre again and again, so checking has stopped for a day; ask the administrator to find out why (failing storage, or a program that writes past the record). Unsent work is safe."},
+	CodeUnchecked:       {true, "暂时无法与中心核对（中心繁忙，或版本较旧）；同步不受影响，请稍后再试。", "The replica could not be compared with the centre now (the centre is busy, or an older version); syncing is not affected. Try again later."},
 	CodeClock:           {true, "本机的时钟不准；记录不受影响，请校准时间。", "The clock of this device is off; nothing is lost for it, but please set it."},
 }

@@ -32,6 +32,9 @@ type conversation struct {
 	report  Report
 
 	snapshots map[string]session.Taken // of the step that is running, by scope
+	verify    verifying
+	polls     int
+	checked   func(*se.CheckReport) // told how a check ended
 }
 
 type received struct {

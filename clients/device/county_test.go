@@ -29,6 +29,8 @@ type county struct {
 	cut   func(m session.Message) bool // true ends the connection instead of handing over a message of the device
 	dials int
 	down  error
+
+	reports []se.CheckReport // how checks ended, as the centre heard
 }
 
 func newCounty(t testing.TB) *county {
@@ -233,6 +235,14 @@ func (p *pipe) perform(end *session.Centre, effects []session.Effect) bool {
 				part = nil
 			}
 			more = end.Advanced(part, c.tick())
+		case *session.Verify:
+			var list []se.Repair
+			if err := c.store.View(func(tx se.ReadTx) (err error) { list, err = c.engine.Check(tx, nil, e.Request); return err }); err != nil {
+				list = nil
+			}
+			more = end.Verified(list)
+		case *session.Report:
+			c.reports = append(c.reports, e.Report)
 		case *session.Close:
 			return false
 		}

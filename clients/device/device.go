@@ -101,6 +101,8 @@ type Replica struct {
 	sealed chan struct{} // capacity 1: something may have been sealed
 	round  chan struct{} // capacity 1: held by the one conversation with the centre
 
+	unclean atomic.Bool // the file was not closed properly, or another program has it open: see Check
+
 	mu    sync.Mutex
 	step  Progress // of the conversation that is running; guarded by mu
 	close sync.Once

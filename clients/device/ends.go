@@ -153,3 +153,55 @@ func (l *link) Seen() (session.Seen, error) {
 	c, err := l.r.control(l.ctx)
 	return session.Seen{Epoch: c.Epoch, Cursor: c.Cursor, View: c.View, Inbox: c.Inbox, Acked: c.Acked}, err
 }
+
+// Scopes mends what the replica can mend by itself, and lists the scopes to compare with the centre.
+func (l *link) Scopes() (scopes []string, local int, err error) {
+	err = l.r.update(l.ctx, func(p *port) error {
+		if local, err = replica.Reshow(p, l.r.schema, l.r.opts.Clock.Read()); err != nil {
+			return err
+		}
+		scopes, err = replica.CheckScopes(p, l.r.schema)
+		return err
+	})
+	return scopes, local, err
+}
+
+// Digest reads beside all writers. What they leave unsealed meanwhile is sealed, and read again once.
+func (l *link) Digest(scope string) (*se.Check, error) {
+	check, unsealed, err := l.digest(scope)
+	if err != nil || !unsealed {
+		return check, err
+	}
+	if _, err := l.r.Seal(l.ctx); err != nil {
+		return nil, err
+	}
+	check, _, err = l.digest(scope)
+	return check, err
+}
+
+func (l *link) digest(scope string) (check *se.Check, unsealed bool, err error) {
+	tx, err := l.r.read.BeginTx(l.ctx, nil)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	return replica.Digest(&port{conn: tx, schema: l.r.schema, ctx: l.ctx}, l.r.schema, scope)
+}
+
+// Repair puts the centre's rows where others are held.
+func (l *link) Repair(check *se.Check, items []se.DeltaItem, covered []se.Covered) (n int, current bool, err error) {
+	err = l.r.update(l.ctx, func(p *port) error {
+		n, current, err = replica.Repair(p, l.r.schema, l.r.opts.Clock.Read(), check, items, covered)
+		return err
+	})
+	return n, current, err
+}
+
+// Checked keeps how a check ended.
+func (l *link) Checked(r se.CheckReport) (out se.CheckReport, err error) {
+	err = l.r.update(l.ctx, func(p *port) error {
+		out, err = replica.EndCheck(p, r, l.r.opts.Clock.Read().Wall)
+		return err
+	})
+	return out, err
+}

@@ -81,6 +81,9 @@ func attach(path string, opts Options, fresh bool) (_ *Replica, err error) {
 			r.drop()
 		}
 	}()
+	if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 {
+		r.unclean.Store(true)
+	}
 	ctx := context.Background()
 	if r.write, err = sql.Open("sqlite3", dsn(path, opts, false)); err != nil {
 		return nil, fmt.Errorf("open replica: %w", err)

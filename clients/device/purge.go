@@ -100,6 +100,9 @@ func (p *port) Purge(keep func(table string, row se.RowID) (bool, error)) error 
 	if err := p.purgeChangesets(keep); err != nil {
 		return err
 	}
+	if err := p.purgeRepaired(keep); err != nil {
+		return err
+	}
 	type about struct {
 		number int64
 		key    replica.RowKey

@@ -26,6 +26,8 @@ type reference struct {
 	kept     map[replica.RowKey][]se.CellValue
 	bodies   map[int64]*se.Changeset
 	lost     map[replica.RowKey]replica.LostRow
+	mended   []replica.Mended
+	checks   []replica.Checked
 }
 
 func newReference(s *schema.Schema) *reference {
@@ -283,3 +285,28 @@ func (m *reference) Lost() (out []replica.LostRow, err error) {
 func (m *reference) PutLost(l replica.LostRow) error { m.lost[l.RowKey] = l; return nil }
 
 func (m *reference) DropLost(k replica.RowKey) error { delete(m.lost, k); return nil }
+func (m *reference) Scopes(t *schema.Table) ([]string, error) {
+	var out []string
+	for _, id := range ids(m.rows, t.Name) {
+		out = append(out, m.rows[key(t, id)][t.CellIndex(schema.CellScope)][0].Str())
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+func (m *reference) InScope(t *schema.Table, scope string, fn func(se.RowID, replica.Image)) error {
+	for _, id := range ids(m.rows, t.Name) {
+		if row := m.rows[key(t, id)]; row[t.CellIndex(schema.CellScope)][0].Str() == scope {
+			fn(id, clone(row))
+		}
+	}
+	return nil
+}
+func (m *reference) PutMended(x replica.Mended) error { m.mended = append(m.mended, x); return nil }
+func (m *reference) PutCheck(c replica.Checked) error {
+	m.checks = append([]replica.Checked{c}, m.checks...)
+	return nil
+}
+func (m *reference) Checks(limit int) ([]replica.Checked, error) {
+	return m.checks[:min(limit, len(m.checks))], nil
+}

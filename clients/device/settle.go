@@ -64,6 +64,9 @@ func (c *conversation) look() error {
 		return err
 	}
 	c.put(msgs)
+	if err := c.again(); err != nil {
+		return err
+	}
 	return c.offer()
 }
 
@@ -89,7 +92,16 @@ func (c *conversation) settle() (over bool, err error) {
 		c.idle = false
 		return false, c.look()
 	}
-	return c.once, c.done(ctl.Base())
+	if c.verify == underway {
+		if busy, err := c.compare(); busy || err != nil {
+			return false, err
+		}
+	}
+	if err := c.done(ctl.Base()); err != nil {
+		return false, err
+	}
+	busy, err := c.compare()
+	return c.once && !busy, err
 }
 
 // done tells that everything is in, and starts counting anew.

@@ -26,6 +26,8 @@ type Status struct {
 	Notices  []session.Notice // what the centre told about the connection last time
 	Minimum  se.Minimum       // the oldest version that the centre serves, as of the last conversation
 	Outdated bool             // this app is below it: it may send what it holds, but Write refuses and nothing comes in
+	Checks   []Checked        // how the last check against the centre ended, if there was one
+	Repaired int              // rows that repairs changed: see Repairs
 	Step     Progress         // of the conversation of this program, if one runs
 }
 
@@ -58,6 +60,12 @@ func (r *Replica) Status(ctx context.Context) (Status, error) {
 		if x.Open {
 			s.Open++
 		}
+	}
+	if s.Checks, err = readChecks(ctx, tx, 1); err != nil {
+		return s, storage(err)
+	}
+	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM ds_repaired`).Scan(&s.Repaired); err != nil {
+		return s, storage(err)
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT code, text FROM ds_notice ORDER BY code`)
 	if err != nil {

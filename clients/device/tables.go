@@ -28,7 +28,27 @@ const applicationID = 0x444f4f52
 // ds_evolution  the rest of the control row that is about versions: see replica.Control
 // ds_settled    how refused changesets ended at the centre: released, dismissed
 // ds_notice     what the centre said about the connection last time, such as that the clock is wrong
+// ds_check      how checks against the centre ended, the newest fifty
+// ds_repaired   rows that a repair changed, as they were and as they are: what somebody wrote past the triggers is here
 const engineTables = `
+CREATE TABLE IF NOT EXISTS ds_check(
+  k INTEGER PRIMARY KEY AUTOINCREMENT,
+  wall INTEGER NOT NULL,
+  scopes INTEGER NOT NULL,
+  repaired INTEGER NOT NULL,
+  local INTEGER NOT NULL,
+  unmended INTEGER NOT NULL,
+  stopped INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS ds_repaired(
+  k INTEGER PRIMARY KEY AUTOINCREMENT,
+  wall INTEGER NOT NULL,
+  tbl TEXT NOT NULL,
+  row TEXT NOT NULL,
+  local INTEGER NOT NULL,
+  old BLOB,
+  new BLOB
+) STRICT;
 CREATE TABLE IF NOT EXISTS ds_format(
   k INTEGER PRIMARY KEY CHECK(k = 1),
   format INTEGER NOT NULL,

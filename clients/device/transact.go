@@ -17,7 +17,7 @@ var (
 	errEnded  = errors.New("device: the transaction was ended inside Write; leave BEGIN, COMMIT and ROLLBACK to the SDK")
 )
 
-// port is one transaction on the file, and implements replica.Tx. It is used by one goroutine, while it holds turn.
+// port is one transaction on the file (a reading one where conn is a read-only transaction), and implements replica.Tx. It is used by one goroutine, while it holds turn.
 //
 // Its statements run without a context: half an apply must not be interrupted, only whole ones are.
 type port struct {

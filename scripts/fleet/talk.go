@@ -23,6 +23,7 @@ func (d *Device) Session(clock func() replica.Clock) session.Replica { return ta
 const (
 	captured = `SELECT tbl, id FROM ds_capture`
 	waiting  = `SELECT tbl, row FROM ds_pending UNION SELECT tbl, row FROM ds_under`
+	pending  = captured + ` UNION ` + waiting
 	arriving = `SELECT tbl, row FROM ds_staged UNION ` + waiting
 )
 
@@ -110,6 +111,42 @@ func (t talk) Receive(messages []se.Message) error {
 
 // Broken makes the next Hello ask for a snapshot.
 func (t talk) Broken() error { return t.do(nil, func(r session.Replica) error { return r.Broken() }) }
+
+// Scopes mends what the replica can mend by itself.
+func (t talk) Scopes() (scopes []string, local int, err error) {
+	err = t.do(t.d.rows(pending), func(r session.Replica) (err error) { scopes, local, err = r.Scopes(); return err })
+	return scopes, local, err
+}
+
+// Digest reads; where something waits to be sealed it makes one commit.
+func (t talk) Digest(scope string) (check *se.Check, err error) {
+	t.d.clock, t.d.touched = t.clock(), nil
+	rows := t.d.rows(captured)
+	if len(rows) == 0 {
+		return t.d.replica.Session().Digest(scope)
+	}
+	err = t.do(rows, func(r session.Replica) (err error) { check, err = r.Digest(scope); return err })
+	return check, err
+}
+
+// Repair puts the centre's rows where others are held.
+func (t talk) Repair(check *se.Check, items []se.DeltaItem, covered []se.Covered) (n int, current bool, err error) {
+	touched := t.d.rows(pending)
+	for _, it := range items {
+		touched = append(touched, replica.RowKey{Table: it.Table, Row: it.Row})
+	}
+	err = t.do(touched, func(r session.Replica) (err error) { n, current, err = r.Repair(check, items, covered); return err })
+	return n, current, err
+}
+
+// Checked keeps how a check ended.
+func (t talk) Checked(r se.CheckReport) (out se.CheckReport, err error) {
+	err = t.do(nil, func(x session.Replica) (err error) { out, err = x.Checked(r); return err })
+	return out, err
+}
+
+// Rot implements simtest.Rotter: the engine's flag keeps the triggers quiet.
+func (d *Device) Rot(fn func(replica.Tx) error) error { return d.replica.Store().Update(fn) }
 
 // Seen tells how far the replica has come.
 func (t talk) Seen() (s session.Seen, err error) {

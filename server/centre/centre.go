@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/doorstep-sync/doorstep/syncengine"
@@ -51,7 +52,17 @@ type Centre struct {
 	heard map[string]syncengine.Heard // not yet written; guarded by mu
 
 	building chan struct{} // capacity: snapshots that are read and packed at once
+	memo     *syncengine.DigestMemo
+	checking chan struct{} // holds the one check that reads
+	waiting  atomic.Int32  // checks that wait for their turn
 }
+
+// Of checks: each reads a scope. One at a time leaves the processors to commits and deltas; when more wait than this, the
+// next devices are told to come again.
+const (
+	maxChecksWaiting = 64
+	rememberedScopes = 64 // digests of scopes kept: 30 devices that look after one grid cost one reading
+)
 
 type request struct {
 	subs    []syncengine.Submission
@@ -70,6 +81,7 @@ func New(engine *syncengine.Engine, store syncengine.Store, opts Options) *Centr
 		engine: engine, store: store, opts: opts,
 		queue: make(chan *request), more: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 		heard: map[string]syncengine.Heard{}, building: make(chan struct{}, 1),
+		memo: syncengine.NewDigestMemo(rememberedScopes), checking: make(chan struct{}, 1),
 	}
 	go c.commit()
 	return c
@@ -142,6 +154,31 @@ func (c *Centre) Present(device, view string) (ok bool, err error) {
 		return err
 	})
 	return ok, err
+}
+
+// Check compares a replica's digests with the rows that it should hold, from one consistent state. Nothing says that
+// there is no time for it now.
+func (c *Centre) Check(ctx context.Context, req syncengine.CheckRequest) ([]syncengine.Repair, error) {
+	if c.waiting.Add(1) > maxChecksWaiting {
+		c.waiting.Add(-1)
+		return nil, nil
+	}
+	defer c.waiting.Add(-1)
+	select {
+	case c.checking <- struct{}{}:
+	case <-c.stop:
+		return nil, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for a check: %w", ctx.Err())
+	}
+	defer func() { <-c.checking }()
+	req.Now = c.Now()
+	var out []syncengine.Repair
+	err := c.store.View(func(tx syncengine.ReadTx) (err error) {
+		out, err = c.engine.Check(tx, c.memo, req)
+		return err
+	})
+	return out, err
 }
 
 // commit takes whatever waits as one group: under load one fsync serves many devices, alone a changeset waits for

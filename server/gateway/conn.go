@@ -106,6 +106,14 @@ func (c *conn) take(effects []session.Effect) {
 				c.g.running.Add(1) // the reader still runs, so this is not the first
 				go c.commit()
 			}
+		case *session.Verify:
+			c.g.running.Add(1) // the reader still runs, so this is not the first
+			go c.verify(e.Request)
+		case *session.Report:
+			if c.g.opts.Checked != nil {
+				c.g.running.Add(1)
+				go c.checked(e)
+			}
 		case *session.Close:
 			c.ending = &ending{e.Code, wire.CloseCode(e.Code), e.Text, true}
 			c.room.Broadcast()

@@ -54,6 +54,8 @@ type Centre interface {
 	Next(se.NextRequest) (*se.Part, error)
 	// Prepare makes the snapshot that Next asked for. It may wait for its turn until gone is closed or ctx ends.
 	Prepare(ctx context.Context, gone <-chan struct{}, req se.NextRequest, scope string) error
+	// Check compares a replica with what it should hold. It may take seconds; nothing says that there is no time now.
+	Check(context.Context, se.CheckRequest) ([]se.Repair, error)
 }
 
 // Bell tells when the county may have moved; feed.County has it.
@@ -77,9 +79,11 @@ type Options struct {
 	Centre Centre
 	Bell   Bell
 	// Now is the process's own clock: deadlines of sockets are judged by it.
-	Now      func() time.Time
-	Log      zerolog.Logger // zero: nothing
-	Observer Observer       // nil: nobody
+	Now func() time.Time
+	Log zerolog.Logger // zero: nothing
+	// Checked is told how a device's check of its replica ended; nil: nobody. It is called on a goroutine of its own.
+	Checked  func(device string, r se.CheckReport)
+	Observer Observer // nil: nobody
 
 	// Origins are allowed besides the page's own host, such as https://console.example.org.
 	Origins []string

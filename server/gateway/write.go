@@ -273,6 +273,10 @@ func kindOf(m session.Message) string {
 		return "purged"
 	case *session.Retire:
 		return "retire"
+	case *session.Check:
+		return "check"
+	case *session.Repair:
+		return "repair"
 	}
 	return "notice"
 }

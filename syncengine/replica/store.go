@@ -91,6 +91,16 @@ type Tx interface {
 	// Purge erases what filed changesets and messages say about rows for which keep is false: bodies, values in
 	// reasons, whom a message names. What stays of a changeset is n, hash, kind and code.
 	Purge(keep func(table string, row se.RowID) (bool, error)) error
+	// Scopes lists the scopes that visible rows of t are in; "" for rows that lie in none.
+	Scopes(t *schema.Table) ([]string, error)
+	// InScope calls fn with the visible rows of t in a scope. fn must not use the transaction.
+	InScope(t *schema.Table, scope string, fn func(se.RowID, Image)) error
+	// PutMended keeps what a repair replaced, so that nobody's work vanishes.
+	PutMended(Mended) error
+	// PutCheck keeps how a check ended, and when.
+	PutCheck(Checked) error
+	// Checks lists how the last checks ended, newest first, at most limit.
+	Checks(limit int) ([]Checked, error)
 }
 
 // Control is the replica's one row of state.

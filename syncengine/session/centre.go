@@ -7,7 +7,8 @@ import (
 	se "github.com/doorstep-sync/doorstep/syncengine"
 )
 
-// Effect is what the centre's end asks its driver to do: *Send, *Open, *Submit, *Read, *Tell or *Close.
+// Effect is what the centre's end asks its driver to do: *Send, *Open, *Submit, *Read, *Tell, *Verify, *Report or
+// *Close.
 type Effect interface{ effect() }
 
 type (
@@ -26,6 +27,14 @@ type (
 		Request se.NextRequest
 		Heavy   bool
 	}
+	// Verify asks for Engine.Check; the driver answers with Verified. It may take long: it must not stand in the way of
+	// anything else, of this connection's deltas neither.
+	Verify struct{ Request se.CheckRequest }
+	// Report tells how a device's check of its replica ended, for the people who look after devices.
+	Report struct {
+		Device string
+		Report se.CheckReport
+	}
 	// Close ends the connection after what was sent before it.
 	Close struct {
 		Code NoticeCode
@@ -37,6 +46,8 @@ func (*Send) effect()   {}
 func (*Open) effect()   {}
 func (*Submit) effect() {}
 func (*Read) effect()   {}
+func (*Verify) effect() {}
+func (*Report) effect() {}
 func (*Close) effect()  {}
 
 // Timing bounds what one end waits for, in milliseconds.
@@ -85,6 +96,7 @@ type Centre struct {
 	lastSent int64
 
 	ended
+	checks checks
 }
 
 // NewCentre makes the centre's end of a connection accepted at now.
@@ -108,6 +120,8 @@ func (c *Centre) Receive(m Message, now int64) []Effect {
 		return c.drained(m)
 	case *Purged:
 		return c.purged(m)
+	case *Check:
+		return c.check(&m.Check, now)
 	}
 	return c.close(NoticeProtocol, "this kind of message is the centre's to send")
 }

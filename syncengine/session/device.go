@@ -37,6 +37,14 @@ type Replica interface {
 	Seen() (Seen, error)
 	// Salvage seals what a restored centre still lacks of what the replica held, as changesets for a supervisor.
 	Salvage() error
+	// Scopes is replica.Reshow, which counts what it mended, and replica.CheckScopes.
+	Scopes() (scopes []string, local int, err error)
+	// Digest is replica.Digest, after sealing if that is needed; nil where the moment is not right.
+	Digest(scope string) (*se.Check, error)
+	// Repair is replica.Repair.
+	Repair(check *se.Check, items []se.DeltaItem, covered []se.Covered) (n int, current bool, err error)
+	// Checked is replica.EndCheck.
+	Checked(se.CheckReport) (se.CheckReport, error)
 }
 
 // Closed says that a connection is over, and why.
@@ -60,6 +68,10 @@ type Device struct {
 	notices  []Notice
 	offers   map[string]*se.Manifest // by scope
 	receipt  se.Purged               // sent on this connection
+	answers  bool                    // the centre answers Check
+	check    *checking               // of the whole replica, under way
+	checks   int64                   // Check messages sent
+	checked  *se.CheckReport
 }
 
 // NewDevice makes the device's end of a new connection.
@@ -116,6 +128,8 @@ func (d *Device) Receive(m Message) ([]Message, error) {
 			return nil, fmt.Errorf("store inbox: %w", err)
 		}
 		return d.seen()
+	case *Repair:
+		return d.repair(&m.Repair)
 	case *Notice:
 		return nil, d.notice(m)
 	}
@@ -130,7 +144,7 @@ func (d *Device) welcome(m *Welcome) ([]Message, error) {
 	case err != nil:
 		return nil, fmt.Errorf("take over Welcome: %w", err)
 	}
-	d.limits = m.Limits
+	d.limits, d.answers = m.Limits, m.Checks
 	if !d.welcomed {
 		// A centre that lost commits has judged less than the device holds verdicts for: those are void.
 		d.pushed = min(d.hello.Acked, m.LastN)
@@ -235,7 +249,14 @@ func (d *Device) delta(m *Delta) ([]Message, error) {
 	}
 	// What other programs wrote was sealed before the step was applied: it is on its way now.
 	more, err := d.Sealed()
-	return d.purged(append(out, more...), err)
+	if err != nil {
+		return nil, err
+	}
+	again, err := d.resume()
+	if err != nil {
+		return nil, err
+	}
+	return d.purged(append(append(out, more...), again...), nil)
 }
 
 func (d *Device) seen() ([]Message, error) {

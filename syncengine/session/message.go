@@ -5,8 +5,8 @@ package session
 
 import se "github.com/doorstep-sync/doorstep/syncengine"
 
-// Message is what travels: *Hello, *Welcome, *Push, *Verdicts, *Delta, *Manifest, *Inbox, *Seen, *Notice, *Drain, *Purged
-// or *Retire.
+// Message is what travels: *Hello, *Welcome, *Push, *Verdicts, *Delta, *Manifest, *Inbox, *Seen, *Notice, *Drain,
+// *Purged, *Retire, *Check or *Repair.
 type Message interface{ message() }
 
 type (
@@ -34,6 +34,10 @@ type (
 		Inbox  int64
 		Acked  int64 // highest n up to which every verdict is durable here
 	}
+	// Check is what the device holds of a scope, for the centre to compare; or how a check of the whole replica ended.
+	Check struct{ se.Check }
+	// Repair answers a Check, in one or more parts.
+	Repair struct{ se.Repair }
 	// Notice tells a person or program something; with Close the sender hangs up after it.
 	Notice struct {
 		Code  NoticeCode
@@ -84,3 +88,5 @@ func (*Manifest) message() {}
 func (*Inbox) message()    {}
 func (*Seen) message()     {}
 func (*Notice) message()   {}
+func (*Check) message()    {}
+func (*Repair) message()   {}

@@ -137,3 +137,49 @@ func (e *end) Spoiled(string) error {
 	e.spoiled++
 	return nil
 }
+
+func (e *end) Scopes() (out []string, local int, err error) {
+	err = e.dev.Update(func(tx replica.Tx) (err error) {
+		if local, err = replica.Reshow(tx, e.schema, e.clock()); err != nil {
+			return err
+		}
+		out, err = replica.CheckScopes(tx, e.schema)
+		return err
+	})
+	return out, local, err
+}
+
+func (e *end) Digest(scope string) (check *se.Check, err error) {
+	read := func() (unsealed bool, err error) {
+		err = e.dev.View(func(tx replica.Tx) (err error) {
+			check, unsealed, err = replica.Digest(tx, e.schema, scope)
+			return err
+		})
+		return unsealed, err
+	}
+	unsealed, err := read()
+	if err != nil || !unsealed {
+		return check, err
+	}
+	if err := e.dev.Update(func(tx replica.Tx) error {
+		_, err := replica.Seal(tx, e.schema, e.clock(), true)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	_, err = read()
+	return check, err
+}
+
+func (e *end) Repair(check *se.Check, items []se.DeltaItem, covered []se.Covered) (n int, current bool, err error) {
+	err = e.dev.Update(func(tx replica.Tx) (err error) {
+		n, current, err = replica.Repair(tx, e.schema, e.clock(), check, items, covered)
+		return err
+	})
+	return n, current, err
+}
+
+func (e *end) Checked(r se.CheckReport) (out se.CheckReport, err error) {
+	err = e.dev.Update(func(tx replica.Tx) (err error) { out, err = replica.EndCheck(tx, r, e.clock().Wall); return err })
+	return out, err
+}

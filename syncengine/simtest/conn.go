@@ -170,6 +170,10 @@ func kindOf(m session.Message) int64 {
 		return 7
 	case *session.Manifest:
 		return 9
+	case *session.Check:
+		return 12
+	case *session.Repair:
+		return 13
 	}
 	return 8
 }

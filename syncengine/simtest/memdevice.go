@@ -28,6 +28,8 @@ type MemDevice struct {
 	staged   []replica.StagedItem
 	inbox    []se.Message
 	kept     map[replica.RowKey][]se.CellValue
+	mended   []replica.Mended
+	checks   []replica.Checked // newest first
 
 	undo    []func()
 	touched []replica.RowKey // rows shown or hidden by the last transaction
@@ -383,6 +385,16 @@ func (m *MemDevice) Purge(keep func(table string, row se.RowID) (bool, error)) e
 			blank.verdict.Reason = &why
 		}
 		m.filed[n] = blank
+	}
+	mended := m.mended
+	m.save(func() { m.mended = mended })
+	m.mended = nil
+	for _, x := range mended {
+		if held, err := keep(x.Table, x.Row); err != nil {
+			return err
+		} else if held {
+			m.mended = append(m.mended, x)
+		}
 	}
 	old := m.inbox
 	m.save(func() { m.inbox = old })

@@ -51,10 +51,14 @@ type node struct {
 	committed bool // a transaction took effect; see write
 	forms     []*form
 	ring      *seal.Ring // the keys that its app holds
+
+	rotten     map[replica.RowKey]bool // rows that the fault "bit rot" changed
+	wrongState bool                    // it changed a derived state
+	equal      bool                    // a check found nothing since
 }
 
 func newNode(w *World, i int, id, account string) *node {
-	n := &node{w: w, i: i, id: id, account: account}
+	n := &node{w: w, i: i, id: id, account: account, rotten: map[replica.RowKey]bool{}}
 	make := w.opts.Device
 	if make != nil {
 		n.dev = make(w.schema, id, account)
@@ -67,6 +71,7 @@ func newNode(w *World, i int, id, account string) *node {
 	if s, ok := n.dev.(Speaker); ok {
 		n.end = s.Session(reading)
 	}
+	n.end = &watchedEnd{n.end, n}
 	n.dev.SetHook(n.committing)
 	return n
 }
@@ -212,7 +217,9 @@ func (n *node) failed(err error) {
 		if !closed.Code.Retry() || closed.Code == session.NoticeInternal {
 			n.w.oracle.bad("liveness", "%s was closed: %v", n.id, err)
 		}
-		if closed.Text == brokenText {
+		if closed.Text == brokenText && len(n.rotten) > 0 {
+			n.w.count("delta did not fit a rotten replica")
+		} else if closed.Text == brokenText {
 			n.w.oracle.bad("P10", "%s: %v", n.id, err)
 		}
 	default:

@@ -21,10 +21,11 @@ type office struct {
 
 	snapshots *snapshots
 	retention *retention
+	memo      *se.DigestMemo
 }
 
 func newOffice(w *World) *office {
-	o := &office{w: w, snapshots: newSnapshots(w)}
+	o := &office{w: w, snapshots: newSnapshots(w), memo: se.NewDigestMemo(4)}
 	w.store.SetHook(o.committing)
 	return o
 }
@@ -114,6 +115,12 @@ func (o *office) do(c *conn, effects []session.Effect) {
 			o.soon(c, func() { o.read(c, e) })
 		case *session.Submit:
 			o.submit(c, e)
+		case *session.Verify:
+			o.soon(c, func() { o.verify(c, e) })
+		case *session.Report:
+			if e.Report.Stopped {
+				o.w.count("the centre heard of many repairs")
+			}
 		case *session.Close:
 			c.cenOpen = false
 			o.gone(c)
@@ -331,6 +338,7 @@ func (o *office) crash() {
 	w.faults++
 	o.life++
 	o.queue, o.held, o.writing, o.down = nil, nil, false, true
+	o.memo = se.NewDigestMemo(4)
 	w.store.Crash()
 	o.snapshots.renew()
 	clear(o.retention.heard)

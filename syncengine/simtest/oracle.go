@@ -286,6 +286,7 @@ func (o *oracle) look(n *node) {
 		}
 		o.settle(d, tx)
 		o.moved(d, tx, &ctl)
+		o.heal(d, tx)
 		o.visible(d, tx)
 		return nil
 	})

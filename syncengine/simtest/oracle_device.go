@@ -141,6 +141,9 @@ func (o *oracle) replicaEquals(d *watch, tx replica.Tx, seq int64) int {
 
 // rowEquals compares the centre's row as the replica keeps it with the projection of the centre's at a seq.
 func (o *oracle) rowEquals(d *watch, tx replica.Tx, k replica.RowKey, seq int64) (shown bool) {
+	if d.node.rotten[k] {
+		return false
+	}
 	t := o.schema.Table(k.Table)
 	got, kept, _ := tx.Under(t, k.Row)
 	if !kept {
@@ -201,7 +204,7 @@ func (o *oracle) visible(d *watch, tx replica.Tx) {
 		if token, ok := o.tokenOf[k]; ok {
 			o.token(d, tx, token)
 		}
-		if d.open[k] != nil {
+		if d.open[k] != nil || d.node.rotten[k] {
 			continue
 		}
 		o.rowEquals(d, tx, k, d.cursor.Seq)
@@ -214,6 +217,9 @@ func (o *oracle) token(d *watch, tx replica.Tx, token string) {
 	rows := o.tokens[token]
 	t := o.schema.Table("entry")
 	for _, k := range rows {
+		if d.node.rotten[k] {
+			return
+		}
 		if row, _ := tx.Row(t, k.Row); row != nil {
 			seen++
 			sum += row[t.CellIndex("amount")][0].Int64()
@@ -245,11 +251,25 @@ func (o *oracle) overlaid(d *watch, tx replica.Tx, k replica.RowKey) {
 	if !kept {
 		return
 	}
-	want := cloneImage(under)
 	if under == nil && sets[0].on(k).op == se.OpUpdate {
 		o.w.count("row gone under a pending edit")
 	}
-	for _, s := range sets {
+	want := d.laid(t, k, under)
+	if (got == nil) != (want == nil) {
+		o.bad("overlay", "%s shows %s %s: %v, should: %v", d.id, k.Table, k.Row, got != nil, want != nil)
+		return
+	}
+	for i, def := range t.Cells {
+		if got != nil && !def.Derived && !slices.Equal(got[i], want[i]) {
+			o.bad("overlay", "%s shows %v in %s %s.%s, should show %v", d.id, got[i], k.Table, k.Row, def.Name, want[i])
+		}
+	}
+}
+
+// laid gives the centre's row with the device's own edits on top.
+func (d *watch) laid(t *schema.Table, k replica.RowKey, under replica.Image) replica.Image {
+	want := cloneImage(under)
+	for _, s := range d.inForce[k] {
 		ch := s.on(k)
 		switch {
 		case ch.op == se.OpDelete:
@@ -264,15 +284,7 @@ func (o *oracle) overlaid(d *watch, tx replica.Tx, k replica.RowKey) {
 			want[w.cell] = lay(t.Cells[w.cell], want[w.cell], w.write)
 		}
 	}
-	if (got == nil) != (want == nil) {
-		o.bad("overlay", "%s shows %s %s: %v, should: %v", d.id, k.Table, k.Row, got != nil, want != nil)
-		return
-	}
-	for i, def := range t.Cells {
-		if got != nil && !def.Derived && !slices.Equal(got[i], want[i]) {
-			o.bad("overlay", "%s shows %v in %s %s.%s, should show %v", d.id, got[i], k.Table, k.Row, def.Name, want[i])
-		}
-	}
+	return want
 }
 
 func lay(def *schema.Cell, under []schema.Value, w *write) []schema.Value {

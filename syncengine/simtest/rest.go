@@ -23,6 +23,7 @@ func (w *World) rest() {
 		n.tries = 0
 		n.connect()
 	}
+	w.decay.calm()
 	w.until(w.now + 30_000)
 	w.probe()
 	for range 20 {
@@ -53,6 +54,10 @@ func (w *World) drained() string {
 			caps, _ := tx.Captured()
 			staged, _ := tx.Staged()
 			switch {
+			case w.decay.on && !n.equal:
+				what = n.account + " has not found its replica equal to the centre's"
+			case len(n.rotten) > 0:
+				what = n.account + " has rows that rotted"
 			case len(out) > 0:
 				what = n.account + " has changesets in its outbox"
 			case len(caps) > 0:

@@ -56,6 +56,7 @@ type World struct {
 	oracle  *oracle
 	commits int
 	faults  int
+	decay   *decay
 	moves   bool // rows have moved between scopes or doors
 	tiny    bool // rows are read and sent in small portions
 	calm    bool // no more faults
@@ -111,6 +112,7 @@ func (w *World) count(what string) { w.counts[what]++ }
 // build makes the centre, its people and their devices.
 func (w *World) build() {
 	w.tiny = w.chance(2)
+	w.decay = newDecay(w)
 	w.seals = newSeals(w.seed)
 	w.engine = se.New(w.schema, se.DefaultLimits).WithKeys(w.seals.now)
 	w.oracle = newOracle(w)
@@ -182,6 +184,7 @@ func (w *World) live() {
 	w.lend(w.stream("lend"))
 	w.haul(w.stream("haul"))
 	w.misfortune()
+	w.decay.begin()
 	for limit := w.now + 4*3600_000; w.commits < w.opts.Commits && w.now < limit && !w.failed(); {
 		w.until(w.now + 1000)
 	}

@@ -41,7 +41,7 @@ func (j *job) keys() []replica.RowKey {
 
 // write carries a job out on the device, under the oracle's eyes.
 func (n *node) write(j *job) {
-	if len(j.Statements) == 0 {
+	if len(j.Statements) == 0 || n.touches(j) {
 		return
 	}
 	o := n.w.oracle

@@ -68,6 +68,17 @@ func itemsToWire(items []se.DeltaItem) ([]*DeltaItem, error) {
 	return out, nil
 }
 
+func (c *checks) items(list []*DeltaItem) []se.DeltaItem {
+	if len(list) == 0 {
+		return nil
+	}
+	out := make([]se.DeltaItem, len(list))
+	for i, x := range list {
+		c.at("items", i, itemFromWire(x, &out[i]))
+	}
+	return out
+}
+
 func deltaFromWire(p *Delta) (session.Message, error) {
 	var c checks
 	d := se.Delta{
@@ -99,15 +110,10 @@ func deltaFromWire(p *Delta) (session.Message, error) {
 			c.fail("items", "come beside packed; a frame has one of them")
 		}
 	}
-	if list := p.GetItems(); len(list) > 0 {
-		if d.Scope == "" {
-			c.fail("scope", "is missing; items belong to a scope")
-		}
-		d.Items = make([]se.DeltaItem, len(list))
-		for i, x := range list {
-			c.at("items", i, itemFromWire(x, &d.Items[i]))
-		}
+	if len(p.GetItems()) > 0 && d.Scope == "" {
+		c.fail("scope", "is missing; items belong to a scope")
 	}
+	d.Items = c.items(p.GetItems())
 	return &session.Delta{Delta: d}, c.err
 }
 

@@ -236,6 +236,8 @@ type Envelope struct {
 	//	*Envelope_Drain
 	//	*Envelope_Purged
 	//	*Envelope_Retire
+	//	*Envelope_Check
+	//	*Envelope_Repair
 	Message       isEnvelope_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -386,6 +388,24 @@ func (x *Envelope) GetRetire() *Retire {
 	return nil
 }
 
+func (x *Envelope) GetCheck() *Check {
+	if x != nil {
+		if x, ok := x.Message.(*Envelope_Check); ok {
+			return x.Check
+		}
+	}
+	return nil
+}
+
+func (x *Envelope) GetRepair() *Repair {
+	if x != nil {
+		if x, ok := x.Message.(*Envelope_Repair); ok {
+			return x.Repair
+		}
+	}
+	return nil
+}
+
 type isEnvelope_Message interface {
 	isEnvelope_Message()
 }
@@ -450,6 +470,16 @@ type Envelope_Retire struct {
 	Retire *Retire `protobuf:"bytes,11,opt,name=retire,proto3,oneof"`
 }
 
+type Envelope_Check struct {
+	// Device, when its replica is in step and it has time.
+	Check *Check `protobuf:"bytes,12,opt,name=check,proto3,oneof"`
+}
+
+type Envelope_Repair struct {
+	// Centre, the answer to a Check.
+	Repair *Repair `protobuf:"bytes,13,opt,name=repair,proto3,oneof"`
+}
+
 func (*Envelope_Hello) isEnvelope_Message() {}
 
 func (*Envelope_Welcome) isEnvelope_Message() {}
@@ -473,6 +503,10 @@ func (*Envelope_Drain) isEnvelope_Message() {}
 func (*Envelope_Purged) isEnvelope_Message() {}
 
 func (*Envelope_Retire) isEnvelope_Message() {}
+
+func (*Envelope_Check) isEnvelope_Message() {}
+
+func (*Envelope_Repair) isEnvelope_Message() {}
 
 // Hello says who a device is and where its replica stands.
 type Hello struct {
@@ -951,7 +985,9 @@ type Welcome struct {
 	// How long the replica may be read and written without another Welcome, ms; 0 = as long as one likes.
 	Lease int64 `protobuf:"varint,13,opt,name=lease,proto3" json:"lease,omitempty"`
 	// When the device was told of losses that the centre has no receipt for, ms; 0 = there are none.
-	Receipt       int64 `protobuf:"varint,14,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	Receipt int64 `protobuf:"varint,14,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	// The centre answers Check; without this a device sends none.
+	Checks        bool `protobuf:"varint,22,opt,name=checks,proto3" json:"checks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1110,6 +1146,13 @@ func (x *Welcome) GetReceipt() int64 {
 		return x.Receipt
 	}
 	return 0
+}
+
+func (x *Welcome) GetChecks() bool {
+	if x != nil {
+		return x.Checks
+	}
+	return false
 }
 
 // Minimum is the oldest version that a county still serves.
@@ -3721,11 +3764,503 @@ func (x *Retire) GetWipe() bool {
 	return false
 }
 
+// Check tells what a device has of one scope at its cursor, or how a check of its whole replica ended.
+type Check struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1, 2, 3 ... on one connection.
+	Number int64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// The cursor.
+	At *Base `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	// Id of the view that the cursor is for.
+	View string `protobuf:"bytes,3,opt,name=view,proto3" json:"view,omitempty"`
+	// The scope; empty for rows that lie in none.
+	Scope string `protobuf:"bytes,4,opt,name=scope,proto3" json:"scope,omitempty"`
+	// Each record type that the device knows, whether it has rows or not; a record type at most once.
+	Tables []*TableDigest `protobuf:"bytes,5,rep,name=tables,proto3" json:"tables,omitempty"`
+	// How a check ended; then all but number is absent, and nothing is answered.
+	Report        *CheckReport `protobuf:"bytes,6,opt,name=report,proto3" json:"report,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Check) Reset() {
+	*x = Check{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Check) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Check) ProtoMessage() {}
+
+func (x *Check) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Check.ProtoReflect.Descriptor instead.
+func (*Check) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *Check) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Check) GetAt() *Base {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Check) GetView() string {
+	if x != nil {
+		return x.View
+	}
+	return ""
+}
+
+func (x *Check) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *Check) GetTables() []*TableDigest {
+	if x != nil {
+		return x.Tables
+	}
+	return nil
+}
+
+func (x *Check) GetReport() *CheckReport {
+	if x != nil {
+		return x.Report
+	}
+	return nil
+}
+
+// TableDigest is the digest of a record type's rows in a scope: the centre's, without what is pending.
+type TableDigest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Record type.
+	Table string `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	// Columns compared, in the order in which their values are digested.
+	Columns []string `protobuf:"bytes,2,rep,name=columns,proto3" json:"columns,omitempty"`
+	// How many buckets rows are split into: a power of two, at most 1024.
+	Buckets int32 `protobuf:"varint,3,opt,name=buckets,proto3" json:"buckets,omitempty"`
+	// Those that are not empty, in order of index.
+	Filled        []*Bucket `protobuf:"bytes,4,rep,name=filled,proto3" json:"filled,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableDigest) Reset() {
+	*x = TableDigest{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableDigest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableDigest) ProtoMessage() {}
+
+func (x *TableDigest) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableDigest.ProtoReflect.Descriptor instead.
+func (*TableDigest) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *TableDigest) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *TableDigest) GetColumns() []string {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *TableDigest) GetBuckets() int32 {
+	if x != nil {
+		return x.Buckets
+	}
+	return 0
+}
+
+func (x *TableDigest) GetFilled() []*Bucket {
+	if x != nil {
+		return x.Filled
+	}
+	return nil
+}
+
+// Bucket is the digest of the rows in one bucket.
+type Bucket struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From 0.
+	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// How many rows.
+	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// Upper half of the sum of the rows' digests modulo 2^128.
+	Hi uint64 `protobuf:"fixed64,3,opt,name=hi,proto3" json:"hi,omitempty"`
+	// Lower half.
+	Lo            uint64 `protobuf:"fixed64,4,opt,name=lo,proto3" json:"lo,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Bucket) Reset() {
+	*x = Bucket{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Bucket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Bucket) ProtoMessage() {}
+
+func (x *Bucket) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Bucket.ProtoReflect.Descriptor instead.
+func (*Bucket) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *Bucket) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Bucket) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Bucket) GetHi() uint64 {
+	if x != nil {
+		return x.Hi
+	}
+	return 0
+}
+
+func (x *Bucket) GetLo() uint64 {
+	if x != nil {
+		return x.Lo
+	}
+	return 0
+}
+
+// CheckReport is how a check of a whole replica ended.
+type CheckReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Scopes compared.
+	Scopes int64 `protobuf:"varint,1,opt,name=scopes,proto3" json:"scopes,omitempty"`
+	// Rows that differed from the centre's and do not any more.
+	Repaired int64 `protobuf:"varint,2,opt,name=repaired,proto3" json:"repaired,omitempty"`
+	// Rows that did not show what the replica itself held, mended without the centre.
+	Local int64 `protobuf:"varint,3,opt,name=local,proto3" json:"local,omitempty"`
+	// Something differs still.
+	Unmended bool `protobuf:"varint,4,opt,name=unmended,proto3" json:"unmended,omitempty"`
+	// Too many repairs within an hour: the device has stopped checking for a day.
+	Stopped       bool `protobuf:"varint,5,opt,name=stopped,proto3" json:"stopped,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckReport) Reset() {
+	*x = CheckReport{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckReport) ProtoMessage() {}
+
+func (x *CheckReport) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckReport.ProtoReflect.Descriptor instead.
+func (*CheckReport) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *CheckReport) GetScopes() int64 {
+	if x != nil {
+		return x.Scopes
+	}
+	return 0
+}
+
+func (x *CheckReport) GetRepaired() int64 {
+	if x != nil {
+		return x.Repaired
+	}
+	return 0
+}
+
+func (x *CheckReport) GetLocal() int64 {
+	if x != nil {
+		return x.Local
+	}
+	return 0
+}
+
+func (x *CheckReport) GetUnmended() bool {
+	if x != nil {
+		return x.Unmended
+	}
+	return false
+}
+
+func (x *CheckReport) GetStopped() bool {
+	if x != nil {
+		return x.Stopped
+	}
+	return false
+}
+
+// Repair is a part of the answer to a Check.
+type Repair struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the Check.
+	Number int64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// 1, 2, 3 ...
+	Part int32 `protobuf:"varint,2,opt,name=part,proto3" json:"part,omitempty"`
+	// Whole rows as the view shows them at the device's cursor.
+	Items []*DeltaItem `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
+	// The last part: now the replica is repaired, all in one transaction.
+	Done bool `protobuf:"varint,4,opt,name=done,proto3" json:"done,omitempty"`
+	// Done: the buckets that the items of all parts are the whole of; none if nothing differs.
+	Covered []*Covered `protobuf:"bytes,5,rep,name=covered,proto3" json:"covered,omitempty"`
+	// Done: other buckets differ too; check the scope again.
+	More bool `protobuf:"varint,6,opt,name=more,proto3" json:"more,omitempty"`
+	// Done: not now. The centre has something newer for this view, or no time: check again after the next step.
+	Stale bool `protobuf:"varint,7,opt,name=stale,proto3" json:"stale,omitempty"`
+	// Done: too much differs to be sent so; ask for a snapshot.
+	Snapshot      bool `protobuf:"varint,8,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Repair) Reset() {
+	*x = Repair{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Repair) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Repair) ProtoMessage() {}
+
+func (x *Repair) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Repair.ProtoReflect.Descriptor instead.
+func (*Repair) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *Repair) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Repair) GetPart() int32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
+func (x *Repair) GetItems() []*DeltaItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *Repair) GetDone() bool {
+	if x != nil {
+		return x.Done
+	}
+	return false
+}
+
+func (x *Repair) GetCovered() []*Covered {
+	if x != nil {
+		return x.Covered
+	}
+	return nil
+}
+
+func (x *Repair) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+func (x *Repair) GetStale() bool {
+	if x != nil {
+		return x.Stale
+	}
+	return false
+}
+
+func (x *Repair) GetSnapshot() bool {
+	if x != nil {
+		return x.Snapshot
+	}
+	return false
+}
+
+// Covered names buckets of a record type.
+type Covered struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Record type.
+	Table string `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	// How many buckets rows are split into.
+	Buckets int32 `protobuf:"varint,2,opt,name=buckets,proto3" json:"buckets,omitempty"`
+	// The buckets.
+	Index         []int32 `protobuf:"varint,3,rep,packed,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Covered) Reset() {
+	*x = Covered{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Covered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Covered) ProtoMessage() {}
+
+func (x *Covered) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Covered.ProtoReflect.Descriptor instead.
+func (*Covered) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *Covered) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *Covered) GetBuckets() int32 {
+	if x != nil {
+		return x.Buckets
+	}
+	return 0
+}
+
+func (x *Covered) GetIndex() []int32 {
+	if x != nil {
+		return x.Index
+	}
+	return nil
+}
+
 var File_syncengine_wire_doorstep_proto protoreflect.FileDescriptor
 
 const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\n" +
-	"\x1esyncengine/wire/doorstep.proto\x12\vdoorstep.v1\"\xcc\x04\n" +
+	"\x1esyncengine/wire/doorstep.proto\x12\vdoorstep.v1\"\xa1\x05\n" +
 	"\bEnvelope\x12*\n" +
 	"\x05hello\x18\x01 \x01(\v2\x12.doorstep.v1.HelloH\x00R\x05hello\x120\n" +
 	"\awelcome\x18\x02 \x01(\v2\x14.doorstep.v1.WelcomeH\x00R\awelcome\x12'\n" +
@@ -3739,8 +4274,10 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x05drain\x18\t \x01(\v2\x12.doorstep.v1.DrainH\x00R\x05drain\x12-\n" +
 	"\x06purged\x18\n" +
 	" \x01(\v2\x13.doorstep.v1.PurgedH\x00R\x06purged\x12-\n" +
-	"\x06retire\x18\v \x01(\v2\x13.doorstep.v1.RetireH\x00R\x06retireB\t\n" +
-	"\amessageJ\x04\b\f\x10\x0eJ\x04\b\x0f\x10\x15\"\xe8\x04\n" +
+	"\x06retire\x18\v \x01(\v2\x13.doorstep.v1.RetireH\x00R\x06retire\x12*\n" +
+	"\x05check\x18\f \x01(\v2\x12.doorstep.v1.CheckH\x00R\x05check\x12-\n" +
+	"\x06repair\x18\r \x01(\v2\x13.doorstep.v1.RepairH\x00R\x06repairB\t\n" +
+	"\amessageJ\x04\b\x0f\x10\x15\"\xe8\x04\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12\x10\n" +
@@ -3779,7 +4316,7 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tR\x03key\".\n" +
 	"\x04Base\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x03R\x03seq\"\x92\x04\n" +
+	"\x03seq\x18\x02 \x01(\x03R\x03seq\"\xb0\x04\n" +
 	"\aWelcome\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x12\n" +
 	"\x04head\x18\x02 \x01(\x03R\x04head\x12\x12\n" +
@@ -3800,7 +4337,8 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"drain_only\x18\x11 \x01(\bR\tdrainOnly\x12&\n" +
 	"\x04lost\x18\f \x03(\v2\x12.doorstep.v1.GrantR\x04lost\x12\x14\n" +
 	"\x05lease\x18\r \x01(\x03R\x05lease\x12\x18\n" +
-	"\areceipt\x18\x0e \x01(\x03R\areceiptJ\x04\b\x12\x10\x14J\x04\b\x15\x10\x1f\"G\n" +
+	"\areceipt\x18\x0e \x01(\x03R\areceipt\x12\x16\n" +
+	"\x06checks\x18\x16 \x01(\bR\x06checksJ\x04\b\x12\x10\x14J\x04\b\x15\x10\x16J\x04\b\x17\x10\x1f\"G\n" +
 	"\aMinimum\x12\x16\n" +
 	"\x06schema\x18\x01 \x01(\x05R\x06schema\x12\x10\n" +
 	"\x03app\x18\x02 \x01(\tR\x03app\x12\x12\n" +
@@ -3991,7 +4529,43 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x04view\x18\x01 \x01(\tR\x04view\x12\f\n" +
 	"\x01n\x18\x02 \x01(\x03R\x01nJ\x04\b\x03\x10\v\"\"\n" +
 	"\x06Retire\x12\x12\n" +
-	"\x04wipe\x18\x01 \x01(\bR\x04wipeJ\x04\b\x02\x10\v*T\n" +
+	"\x04wipe\x18\x01 \x01(\bR\x04wipeJ\x04\b\x02\x10\v\"\xd6\x01\n" +
+	"\x05Check\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x03R\x06number\x12!\n" +
+	"\x02at\x18\x02 \x01(\v2\x11.doorstep.v1.BaseR\x02at\x12\x12\n" +
+	"\x04view\x18\x03 \x01(\tR\x04view\x12\x14\n" +
+	"\x05scope\x18\x04 \x01(\tR\x05scope\x120\n" +
+	"\x06tables\x18\x05 \x03(\v2\x18.doorstep.v1.TableDigestR\x06tables\x120\n" +
+	"\x06report\x18\x06 \x01(\v2\x18.doorstep.v1.CheckReportR\x06reportJ\x04\b\a\x10\x15\"\x8a\x01\n" +
+	"\vTableDigest\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12\x18\n" +
+	"\acolumns\x18\x02 \x03(\tR\acolumns\x12\x18\n" +
+	"\abuckets\x18\x03 \x01(\x05R\abuckets\x12+\n" +
+	"\x06filled\x18\x04 \x03(\v2\x13.doorstep.v1.BucketR\x06filledJ\x04\b\x05\x10\v\"T\n" +
+	"\x06Bucket\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x0e\n" +
+	"\x02hi\x18\x03 \x01(\x06R\x02hi\x12\x0e\n" +
+	"\x02lo\x18\x04 \x01(\x06R\x02lo\"\x93\x01\n" +
+	"\vCheckReport\x12\x16\n" +
+	"\x06scopes\x18\x01 \x01(\x03R\x06scopes\x12\x1a\n" +
+	"\brepaired\x18\x02 \x01(\x03R\brepaired\x12\x14\n" +
+	"\x05local\x18\x03 \x01(\x03R\x05local\x12\x1a\n" +
+	"\bunmended\x18\x04 \x01(\bR\bunmended\x12\x18\n" +
+	"\astopped\x18\x05 \x01(\bR\astoppedJ\x04\b\x06\x10\x10\"\xf2\x01\n" +
+	"\x06Repair\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x12\n" +
+	"\x04part\x18\x02 \x01(\x05R\x04part\x12,\n" +
+	"\x05items\x18\x03 \x03(\v2\x16.doorstep.v1.DeltaItemR\x05items\x12\x12\n" +
+	"\x04done\x18\x04 \x01(\bR\x04done\x12.\n" +
+	"\acovered\x18\x05 \x03(\v2\x14.doorstep.v1.CoveredR\acovered\x12\x12\n" +
+	"\x04more\x18\x06 \x01(\bR\x04more\x12\x14\n" +
+	"\x05stale\x18\a \x01(\bR\x05stale\x12\x1a\n" +
+	"\bsnapshot\x18\b \x01(\bR\bsnapshotJ\x04\b\t\x10\x15\"O\n" +
+	"\aCovered\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12\x18\n" +
+	"\abuckets\x18\x02 \x01(\x05R\abuckets\x12\x14\n" +
+	"\x05index\x18\x03 \x03(\x05R\x05index*T\n" +
 	"\x02Op\x12\x12\n" +
 	"\x0eOP_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tOP_UPDATE\x10\x01\x12\r\n" +
@@ -4024,7 +4598,7 @@ func file_syncengine_wire_doorstep_proto_rawDescGZIP() []byte {
 }
 
 var file_syncengine_wire_doorstep_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_syncengine_wire_doorstep_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_syncengine_wire_doorstep_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_syncengine_wire_doorstep_proto_goTypes = []any{
 	(Op)(0),              // 0: doorstep.v1.Op
 	(VerdictKind)(0),     // 1: doorstep.v1.VerdictKind
@@ -4067,6 +4641,12 @@ var file_syncengine_wire_doorstep_proto_goTypes = []any{
 	(*Drain)(nil),        // 38: doorstep.v1.Drain
 	(*Purged)(nil),       // 39: doorstep.v1.Purged
 	(*Retire)(nil),       // 40: doorstep.v1.Retire
+	(*Check)(nil),        // 41: doorstep.v1.Check
+	(*TableDigest)(nil),  // 42: doorstep.v1.TableDigest
+	(*Bucket)(nil),       // 43: doorstep.v1.Bucket
+	(*CheckReport)(nil),  // 44: doorstep.v1.CheckReport
+	(*Repair)(nil),       // 45: doorstep.v1.Repair
+	(*Covered)(nil),      // 46: doorstep.v1.Covered
 }
 var file_syncengine_wire_doorstep_proto_depIdxs = []int32{
 	4,  // 0: doorstep.v1.Envelope.hello:type_name -> doorstep.v1.Hello
@@ -4081,53 +4661,61 @@ var file_syncengine_wire_doorstep_proto_depIdxs = []int32{
 	38, // 9: doorstep.v1.Envelope.drain:type_name -> doorstep.v1.Drain
 	39, // 10: doorstep.v1.Envelope.purged:type_name -> doorstep.v1.Purged
 	40, // 11: doorstep.v1.Envelope.retire:type_name -> doorstep.v1.Retire
-	5,  // 12: doorstep.v1.Hello.staged:type_name -> doorstep.v1.StagedScope
-	6,  // 13: doorstep.v1.StagedScope.after:type_name -> doorstep.v1.Position
-	11, // 14: doorstep.v1.Welcome.grants:type_name -> doorstep.v1.Grant
-	12, // 15: doorstep.v1.Welcome.limits:type_name -> doorstep.v1.Limits
-	10, // 16: doorstep.v1.Welcome.keys:type_name -> doorstep.v1.SealKey
-	9,  // 17: doorstep.v1.Welcome.minimum:type_name -> doorstep.v1.Minimum
-	11, // 18: doorstep.v1.Welcome.lost:type_name -> doorstep.v1.Grant
-	14, // 19: doorstep.v1.Push.changesets:type_name -> doorstep.v1.Changeset
-	15, // 20: doorstep.v1.Changeset.changes:type_name -> doorstep.v1.Change
-	0,  // 21: doorstep.v1.Change.op:type_name -> doorstep.v1.Op
-	7,  // 22: doorstep.v1.Change.base:type_name -> doorstep.v1.Base
-	16, // 23: doorstep.v1.Change.cells:type_name -> doorstep.v1.CellWrite
-	19, // 24: doorstep.v1.Change.decide:type_name -> doorstep.v1.Decision
-	7,  // 25: doorstep.v1.CellWrite.base:type_name -> doorstep.v1.Base
-	18, // 26: doorstep.v1.CellWrite.values:type_name -> doorstep.v1.Value
-	17, // 27: doorstep.v1.CellWrite.operation:type_name -> doorstep.v1.Operation
-	18, // 28: doorstep.v1.Operation.add:type_name -> doorstep.v1.Value
-	21, // 29: doorstep.v1.Decision.shown:type_name -> doorstep.v1.WriteID
-	21, // 30: doorstep.v1.Decision.take:type_name -> doorstep.v1.WriteID
-	18, // 31: doorstep.v1.Decision.values:type_name -> doorstep.v1.Value
-	21, // 32: doorstep.v1.Decision.quarantined:type_name -> doorstep.v1.WriteID
-	20, // 33: doorstep.v1.Decision.picks:type_name -> doorstep.v1.Pick
-	23, // 34: doorstep.v1.Verdicts.verdicts:type_name -> doorstep.v1.Verdict
-	1,  // 35: doorstep.v1.Verdict.kind:type_name -> doorstep.v1.VerdictKind
-	24, // 36: doorstep.v1.Verdict.reason:type_name -> doorstep.v1.Reason
-	25, // 37: doorstep.v1.Verdict.conflicts:type_name -> doorstep.v1.ConflictRef
-	18, // 38: doorstep.v1.Reason.current:type_name -> doorstep.v1.Value
-	26, // 39: doorstep.v1.ConflictRef.key:type_name -> doorstep.v1.ConflictKey
-	7,  // 40: doorstep.v1.Delta.from:type_name -> doorstep.v1.Base
-	31, // 41: doorstep.v1.Delta.items:type_name -> doorstep.v1.DeltaItem
-	6,  // 42: doorstep.v1.Delta.start:type_name -> doorstep.v1.Position
-	6,  // 43: doorstep.v1.Delta.after:type_name -> doorstep.v1.Position
-	5,  // 44: doorstep.v1.Delta.scopes:type_name -> doorstep.v1.StagedScope
-	7,  // 45: doorstep.v1.Delta.to:type_name -> doorstep.v1.Base
-	31, // 46: doorstep.v1.DeltaItems.items:type_name -> doorstep.v1.DeltaItem
-	30, // 47: doorstep.v1.Manifest.chunks:type_name -> doorstep.v1.ChunkSum
-	2,  // 48: doorstep.v1.DeltaItem.kind:type_name -> doorstep.v1.DeltaKind
-	32, // 49: doorstep.v1.DeltaItem.cells:type_name -> doorstep.v1.CellValue
-	18, // 50: doorstep.v1.CellValue.values:type_name -> doorstep.v1.Value
-	34, // 51: doorstep.v1.Inbox.messages:type_name -> doorstep.v1.InboxMessage
-	25, // 52: doorstep.v1.InboxMessage.conflict:type_name -> doorstep.v1.ConflictRef
-	35, // 53: doorstep.v1.InboxMessage.settled:type_name -> doorstep.v1.Settled
-	54, // [54:54] is the sub-list for method output_type
-	54, // [54:54] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	41, // 12: doorstep.v1.Envelope.check:type_name -> doorstep.v1.Check
+	45, // 13: doorstep.v1.Envelope.repair:type_name -> doorstep.v1.Repair
+	5,  // 14: doorstep.v1.Hello.staged:type_name -> doorstep.v1.StagedScope
+	6,  // 15: doorstep.v1.StagedScope.after:type_name -> doorstep.v1.Position
+	11, // 16: doorstep.v1.Welcome.grants:type_name -> doorstep.v1.Grant
+	12, // 17: doorstep.v1.Welcome.limits:type_name -> doorstep.v1.Limits
+	10, // 18: doorstep.v1.Welcome.keys:type_name -> doorstep.v1.SealKey
+	9,  // 19: doorstep.v1.Welcome.minimum:type_name -> doorstep.v1.Minimum
+	11, // 20: doorstep.v1.Welcome.lost:type_name -> doorstep.v1.Grant
+	14, // 21: doorstep.v1.Push.changesets:type_name -> doorstep.v1.Changeset
+	15, // 22: doorstep.v1.Changeset.changes:type_name -> doorstep.v1.Change
+	0,  // 23: doorstep.v1.Change.op:type_name -> doorstep.v1.Op
+	7,  // 24: doorstep.v1.Change.base:type_name -> doorstep.v1.Base
+	16, // 25: doorstep.v1.Change.cells:type_name -> doorstep.v1.CellWrite
+	19, // 26: doorstep.v1.Change.decide:type_name -> doorstep.v1.Decision
+	7,  // 27: doorstep.v1.CellWrite.base:type_name -> doorstep.v1.Base
+	18, // 28: doorstep.v1.CellWrite.values:type_name -> doorstep.v1.Value
+	17, // 29: doorstep.v1.CellWrite.operation:type_name -> doorstep.v1.Operation
+	18, // 30: doorstep.v1.Operation.add:type_name -> doorstep.v1.Value
+	21, // 31: doorstep.v1.Decision.shown:type_name -> doorstep.v1.WriteID
+	21, // 32: doorstep.v1.Decision.take:type_name -> doorstep.v1.WriteID
+	18, // 33: doorstep.v1.Decision.values:type_name -> doorstep.v1.Value
+	21, // 34: doorstep.v1.Decision.quarantined:type_name -> doorstep.v1.WriteID
+	20, // 35: doorstep.v1.Decision.picks:type_name -> doorstep.v1.Pick
+	23, // 36: doorstep.v1.Verdicts.verdicts:type_name -> doorstep.v1.Verdict
+	1,  // 37: doorstep.v1.Verdict.kind:type_name -> doorstep.v1.VerdictKind
+	24, // 38: doorstep.v1.Verdict.reason:type_name -> doorstep.v1.Reason
+	25, // 39: doorstep.v1.Verdict.conflicts:type_name -> doorstep.v1.ConflictRef
+	18, // 40: doorstep.v1.Reason.current:type_name -> doorstep.v1.Value
+	26, // 41: doorstep.v1.ConflictRef.key:type_name -> doorstep.v1.ConflictKey
+	7,  // 42: doorstep.v1.Delta.from:type_name -> doorstep.v1.Base
+	31, // 43: doorstep.v1.Delta.items:type_name -> doorstep.v1.DeltaItem
+	6,  // 44: doorstep.v1.Delta.start:type_name -> doorstep.v1.Position
+	6,  // 45: doorstep.v1.Delta.after:type_name -> doorstep.v1.Position
+	5,  // 46: doorstep.v1.Delta.scopes:type_name -> doorstep.v1.StagedScope
+	7,  // 47: doorstep.v1.Delta.to:type_name -> doorstep.v1.Base
+	31, // 48: doorstep.v1.DeltaItems.items:type_name -> doorstep.v1.DeltaItem
+	30, // 49: doorstep.v1.Manifest.chunks:type_name -> doorstep.v1.ChunkSum
+	2,  // 50: doorstep.v1.DeltaItem.kind:type_name -> doorstep.v1.DeltaKind
+	32, // 51: doorstep.v1.DeltaItem.cells:type_name -> doorstep.v1.CellValue
+	18, // 52: doorstep.v1.CellValue.values:type_name -> doorstep.v1.Value
+	34, // 53: doorstep.v1.Inbox.messages:type_name -> doorstep.v1.InboxMessage
+	25, // 54: doorstep.v1.InboxMessage.conflict:type_name -> doorstep.v1.ConflictRef
+	35, // 55: doorstep.v1.InboxMessage.settled:type_name -> doorstep.v1.Settled
+	7,  // 56: doorstep.v1.Check.at:type_name -> doorstep.v1.Base
+	42, // 57: doorstep.v1.Check.tables:type_name -> doorstep.v1.TableDigest
+	44, // 58: doorstep.v1.Check.report:type_name -> doorstep.v1.CheckReport
+	43, // 59: doorstep.v1.TableDigest.filled:type_name -> doorstep.v1.Bucket
+	31, // 60: doorstep.v1.Repair.items:type_name -> doorstep.v1.DeltaItem
+	46, // 61: doorstep.v1.Repair.covered:type_name -> doorstep.v1.Covered
+	62, // [62:62] is the sub-list for method output_type
+	62, // [62:62] is the sub-list for method input_type
+	62, // [62:62] is the sub-list for extension type_name
+	62, // [62:62] is the sub-list for extension extendee
+	0,  // [0:62] is the sub-list for field type_name
 }
 
 func init() { file_syncengine_wire_doorstep_proto_init() }
@@ -4148,6 +4736,8 @@ func file_syncengine_wire_doorstep_proto_init() {
 		(*Envelope_Drain)(nil),
 		(*Envelope_Purged)(nil),
 		(*Envelope_Retire)(nil),
+		(*Envelope_Check)(nil),
+		(*Envelope_Repair)(nil),
 	}
 	file_syncengine_wire_doorstep_proto_msgTypes[15].OneofWrappers = []any{
 		(*Value_Null)(nil),
@@ -4163,7 +4753,7 @@ func file_syncengine_wire_doorstep_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_syncengine_wire_doorstep_proto_rawDesc), len(file_syncengine_wire_doorstep_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   38,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -38,6 +38,11 @@ func toWire(m session.Message) (*Envelope, error) {
 		}}}, nil
 	case *session.Notice:
 		return &Envelope{Message: &Envelope_Notice{&Notice{Code: string(m.Code), Text: m.Text, Close: m.Close}}}, nil
+	case *session.Check:
+		return &Envelope{Message: &Envelope_Check{checkToWire(&m.Check)}}, nil
+	case *session.Repair:
+		p, err := repairToWire(&m.Repair)
+		return &Envelope{Message: &Envelope_Repair{p}}, err
 	}
 	return grantsToWire(m)
 }
@@ -68,8 +73,12 @@ func fromWire(e *Envelope, limits se.Limits) (session.Message, error) {
 		return under("purged", m.Purged, purgedFromWire)
 	case *Envelope_Retire:
 		return &session.Retire{Retire: se.Retire{Wipe: m.Retire.GetWipe()}}, nil
+	case *Envelope_Check:
+		return under("check", m.Check, checkFromWire)
+	case *Envelope_Repair:
+		return under("repair", m.Repair, repairFromWire)
 	}
-	return nil, &Error{Problem: "holds none of hello, welcome, push, verdicts, delta, manifest, inbox, seen, notice, drain, purged, retire; send one of them"}
+	return nil, &Error{Problem: "holds none of hello, welcome, push, verdicts, delta, manifest, inbox, seen, notice, drain, purged, retire, check, repair; send one of them"}
 }
 
 // under reads one kind of message and names it in the path of what is wrong.
@@ -148,7 +157,7 @@ func helloFromWire(p *Hello) (session.Message, error) {
 func welcomeToWire(w *se.Welcome) *Welcome {
 	p := &Welcome{
 		Epoch: w.Epoch, Head: w.Head, Time: w.Time, View: w.View, Reset_: w.Reset, LastN: w.LastN, Hash: hashToWire(w.Hash),
-		Schema: int32(w.Schema), Hlc: uint64(w.HLC), Floor: w.Floor, Limits: &Limits{
+		Schema: int32(w.Schema), Hlc: uint64(w.HLC), Floor: w.Floor, Checks: w.Checks, Limits: &Limits{
 			MaxChangeset: int64(w.Limits.MaxChangeset), MaxChanges: int64(w.Limits.MaxChanges),
 			MaxFrame: int64(w.Limits.MaxFrame), Window: int64(w.Limits.Window),
 		},
@@ -177,6 +186,7 @@ func welcomeFromWire(p *Welcome) (session.Message, error) {
 		Schema: int(c.count("schema", int64(p.GetSchema()))),
 		HLC:    hlc.Timestamp(p.GetHlc()),
 		Floor:  c.count("floor", p.GetFloor()),
+		Checks: p.GetChecks(),
 		Limits: se.Limits{
 			MaxChangeset: c.size("limits.maxChangeset", p.GetLimits().GetMaxChangeset()),
 			MaxChanges:   c.size("limits.maxChanges", p.GetLimits().GetMaxChanges()),

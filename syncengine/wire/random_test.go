@@ -168,7 +168,11 @@ var (
 		return k
 	})
 	message = rapid.Custom(func(t *rapid.T) session.Message {
-		switch rapid.IntRange(0, 11).Draw(t, "kind") {
+		switch rapid.IntRange(0, 13).Draw(t, "kind") {
+		case 12:
+			return &session.Check{Check: check.Draw(t, "check")}
+		case 13:
+			return &session.Repair{Repair: repair.Draw(t, "repair")}
 		case 0:
 			h := se.Hello{
 				Device: uuid.Draw(t, "device"), Token: maybe.Draw(t, "token"), App: maybe.Draw(t, "app"), Schema: 3,
@@ -187,6 +191,7 @@ var (
 				Hash: hash.Draw(t, "hash"), Schema: 7, Keys: list(sealKey, 0, 3).Draw(t, "keys"), Limits: se.DefaultLimits, HLC: stamp.Draw(t, "hlc"), Floor: number.Draw(t, "floor"),
 				Minimum: se.Minimum{Schema: rapid.IntRange(0, 9).Draw(t, "minimum"), App: maybe.Draw(t, "app"), From: anyInt.Draw(t, "from")}, Drain: rapid.Bool().Draw(t, "drain"),
 				Lost: list(grant, 0, 2).Draw(t, "lost"), Lease: number.Draw(t, "lease"), Receipt: number.Draw(t, "receipt"),
+				Checks: rapid.Bool().Draw(t, "checks"),
 			}}
 		case 2:
 			return &session.Push{Changesets: list(changeset, 1, 3).Draw(t, "changesets")}
@@ -241,5 +246,44 @@ var (
 			s = ""
 		}
 		return &session.Notice{Code: session.NoticeGap, Text: s, Close: rapid.Bool().Draw(t, "close")}
+	})
+)
+
+var (
+	buckets = rapid.Custom(func(t *rapid.T) int { return 1 << rapid.IntRange(0, 10).Draw(t, "buckets") })
+	digest  = rapid.Custom(func(t *rapid.T) se.Digest {
+		return se.Digest{Count: number.Draw(t, "count")/2 + 1, Hi: rapid.Uint64().Draw(t, "hi"), Lo: rapid.Uint64().Draw(t, "lo")}
+	})
+	check = rapid.Custom(func(t *rapid.T) se.Check {
+		c := se.Check{Number: number.Draw(t, "number")/2 + 1}
+		if rapid.Bool().Draw(t, "over") {
+			c.Report = &se.CheckReport{
+				Scopes: rapid.IntRange(0, 9).Draw(t, "scopes"), Repaired: rapid.IntRange(0, 9).Draw(t, "repaired"),
+				Local: rapid.IntRange(0, 9).Draw(t, "local"), Unmended: rapid.Bool().Draw(t, "unmended"), Stopped: rapid.Bool().Draw(t, "stopped"),
+			}
+			return c
+		}
+		c.At, c.View, c.Scope = base.Draw(t, "at"), maybe.Draw(t, "view"), maybe.Draw(t, "scope")
+		for _, table := range []string{"household", "visit", "王河"}[:rapid.IntRange(0, 3).Draw(t, "tables")] {
+			d := se.TableDigest{Table: table, Columns: list(name, 0, 3).Draw(t, "columns"), Buckets: buckets.Draw(t, "buckets")}
+			for i := rapid.IntRange(0, 3).Draw(t, "index"); i < d.Buckets && len(d.Filled) < 4; i += rapid.IntRange(1, 400).Draw(t, "step") {
+				d.Filled = append(d.Filled, se.Bucket{Index: i, Digest: digest.Draw(t, "digest")})
+			}
+			c.Tables = append(c.Tables, d)
+		}
+		return c
+	})
+	repair = rapid.Custom(func(t *rapid.T) se.Repair {
+		r := se.Repair{
+			Number: number.Draw(t, "number")/2 + 1, Part: rapid.IntRange(1, 1<<31-1).Draw(t, "part"), Items: list(deltaItem, 0, 3).Draw(t, "items"),
+			Done: rapid.Bool().Draw(t, "done"), More: rapid.Bool().Draw(t, "more"), Stale: rapid.Bool().Draw(t, "stale"),
+			Snapshot: rapid.Bool().Draw(t, "snapshot"),
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "covered") {
+			c := se.Covered{Table: name.Draw(t, "table"), Buckets: buckets.Draw(t, "buckets")}
+			c.Index = list(rapid.IntRange(0, c.Buckets-1), 0, 4).Draw(t, "index")
+			r.Covered = append(r.Covered, c)
+		}
+		return r
 	})
 )

@@ -235,6 +235,21 @@ func TestMessageVectors(t *testing.T) {
 		{"drain", &session.Drain{Drain: se.Drain{View: "w", N: 7}}},
 		{"purged", &session.Purged{Purged: se.Purged{View: "w", N: 7}}},
 		{"retire", &session.Retire{Retire: se.Retire{Wipe: true}}},
+		{"check of a scope", &session.Check{Check: se.Check{
+			Number: 1, At: se.Base{Epoch: 1, Seq: 9}, View: "v", Scope: "370115003239001", Tables: []se.TableDigest{
+				{Table: "resident", Columns: []string{"scope", "name"}, Buckets: 256, Filled: []se.Bucket{
+					{Index: 0, Digest: se.Digest{Count: 1, Hi: 1, Lo: math.MaxUint64}}, {Index: 255, Digest: se.Digest{Count: 2, Hi: math.MaxUint64}},
+				}}, {Table: "visit", Columns: []string{"scope"}, Buckets: 256},
+			},
+		}}},
+		{"how a check ended", &session.Check{Check: se.Check{Number: 4, Report: &se.CheckReport{Scopes: 2, Repaired: 3, Local: 1, Unmended: true, Stopped: true}}}},
+		{"nothing differs", &session.Repair{Repair: se.Repair{Number: 1, Part: 1, Done: true}}},
+		{"not now", &session.Repair{Repair: se.Repair{Number: 1, Part: 1, Done: true, Stale: true}}},
+		{"repair, last part", &session.Repair{Repair: se.Repair{
+			Number: 1, Part: 2, Done: true, More: true, Items: []se.DeltaItem{
+				{Seq: 9, Kind: se.DeltaRow, Table: "visit", Row: rowX, Whole: true, Cells: []se.CellValue{{Cell: "scope", Values: []schema.Value{schema.Text("g")}}}},
+			}, Covered: []se.Covered{{Table: "visit", Buckets: 256, Index: []int{0, 17, 255}}},
+		}}},
 		{"notice", &session.Notice{Code: session.NoticeGap, Text: "a changeset before this one is missing", Close: true}},
 	} {
 		b, err := Marshal(x.m, Binary)

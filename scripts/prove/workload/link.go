@@ -84,6 +84,15 @@ func (l *Link) effects(list []session.Effect) error {
 			if err == nil {
 				err = l.effects(l.centre.Advanced(part, l.now()))
 			}
+		case *session.Verify:
+			var list []se.Repair
+			err = l.county.View(func(tx se.ReadTx) (err error) {
+				list, err = l.engine.Check(tx, nil, e.Request)
+				return err
+			})
+			if err == nil {
+				err = l.effects(l.centre.Verified(list))
+			}
 		case *session.Close:
 			err = fmt.Errorf("the centre hung up: %s: %s", e.Code, e.Text)
 		}

@@ -119,4 +119,37 @@ var firstBugs = []Bug{
 		Old: `	err = tx.Savepoint(g.run)`,
 		New: `	err = g.run()`,
 	},
+	{
+		Name: "digest over the overlay", File: "syncengine/replica/check.go",
+		Old: `		if image != nil && scopeOf(t, image) == scope {
+			add(id, image)
+		}
+	}`,
+		New: `		delete(under, id)
+	}`,
+	},
+	{
+		Name: "repair drops what is pending", File: "syncengine/replica/check.go",
+		Old: `	if err := show(r.tx, t, id, want); err != nil {
+		return err
+	}
+	r.n++`,
+		New: `	if err := r.tx.DropPending(t, id, 1, 1<<62); err != nil {
+		return err
+	}
+	if err := show(r.tx, t, id, want); err != nil {
+		return err
+	}
+	r.n++`,
+	},
+	{
+		Name: "repair of a cursor that is past", File: "syncengine/replica/check.go",
+		Old: `	if err != nil || ctl.Base() != check.At || ctl.View != check.View {`,
+		New: `	if err != nil || ctl.View == "" {`,
+	},
+	{
+		Name: "check answered while something is newer", File: "syncengine/check.go",
+		Old: `		if len(part.Frames[i].Items) > 0 {`,
+		New: `		if len(part.Frames[i].Items) > 1<<30 {`,
+	},
 }
