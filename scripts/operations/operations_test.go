@@ -1,0 +1,135 @@
+// Package operations holds the operations page and the Debian package to their word.
+package operations
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const org = `code,name,level,parent,grid_type
+37,山东省,province,,
+3701,济南市,city,37,
+370115,济阳区,county,3701,
+370115003,崔寨街道,street,370115,
+370115003239,王河村村民委员会,community,370115003,
+370115003239001,一网格,grid,370115003239,base
+370115003239002,二网格,grid,370115003239,base
+`
+
+var block = regexp.MustCompile("(?ms)^```sh ([a-z-]+)\n(.*?)^```")
+
+// The page's commands are run as written, against a centre with people and a phone; both languages have the same.
+func TestOperationsPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operations.md")
+	require.NoError(t, err)
+	chinese, err := os.ReadFile("../../docs/operations.zh-CN.md")
+	require.NoError(t, err)
+	blocks := block.FindAllStringSubmatch(string(page), -1)
+	require.Equal(t, blocks, block.FindAllStringSubmatch(string(chinese), -1))
+	require.GreaterOrEqual(t, len(blocks), 4)
+
+	dir := t.TempDir()
+	for _, p := range []string{"server/cmd/doorstepd", "clients/cmd/doorstep"} {
+		out, err := exec.Command("go", "build", "-tags", "sqlite_fts5", "-o", dir, "../../"+p).CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
+	data, backups := filepath.Join(dir, "data"), filepath.Join(dir, "backups")
+	require.NoError(t, os.Mkdir(backups, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "org.csv"), []byte(org), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "pw"), []byte("correct horse battery\n"), 0o600))
+	serve := exec.Command(filepath.Join(dir, "doorstepd"), "serve", "--data", data, "--listen", "127.0.0.1:0", "--json")
+	stdout, err := serve.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, serve.Start())
+	defer func() { _ = serve.Process.Signal(os.Interrupt); _ = serve.Wait() }()
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	require.NoError(t, err)
+	var greeting struct {
+		URL  string
+		Code string `json:"admin_code"`
+	}
+	require.NoError(t, json.Unmarshal(line, &greeting))
+	env := []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir, "DOORSTEP_LANG=en", "DOORSTEP_REPLICA=" + filepath.Join(dir, "wang.db"),
+		"DATA=" + data, "BACKUPS=" + backups, "URL=" + greeting.URL, "CODE=" + greeting.Code, "NEW_GRID=370115003239002"}
+	sh := func(script string) string {
+		t.Helper()
+		cmd := exec.Command("bash", "-euo", "pipefail", "-c", script)
+		cmd.Env, cmd.Dir = env, dir
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		out, err := cmd.Output()
+		require.NoError(t, err, "%s\n%s%s", script, out, errs.String())
+		return string(out)
+	}
+	sh(`doorstep bootstrap --server "$URL" --code "$CODE" --login root --name Root --password-file pw
+doorstep org import org.csv
+doorstep account create --login wang --name Wang
+doorstep assign create wang grid_worker 370115003239001
+doorstep enrol --server "$URL" --code "$(doorstep code create wang 2>/dev/null)" --label phone
+doorstep new dispute scope=370115003239001 kind_code=noise facts=loud
+doorstep sync`)
+	first := func(list, script string) string {
+		var doc map[string]any
+		require.NoError(t, json.Unmarshal([]byte(sh(script)), &doc))
+		return doc[list].([]any)[0].(map[string]any)["id"].(string)
+	}
+	env = append(env, "PHONE="+first("devices", "doorstep --json device list wang"), "ASSIGNMENT="+first("assignments", "doorstep --json assign list wang"))
+	said := map[string]string{}
+	for _, name := range []string{"restore-drill", "audit", "moved-worker", "lost-phone"} { // the lost phone last: nobody syncs after it
+		for _, b := range blocks {
+			if b[1] == name {
+				said[name] += sh(b[2])
+				if name == "moved-worker" {
+					sh("doorstep sync")
+				}
+			}
+		}
+		require.NotEmpty(t, said[name], name)
+	}
+	require.Contains(t, said["restore-drill"], "the drill succeeded: 1:1")
+	require.Contains(t, said["audit"], "In order: 1 entries of history")
+	require.Contains(t, said["moved-worker"], "370115003239002")
+	cmd := exec.Command(filepath.Join(dir, "doorstep"), "sync")
+	cmd.Env = env
+	out, err := cmd.CombinedOutput()
+	require.Error(t, err, "the lost phone is refused: %s", out)
+}
+
+// The package holds both programs, the unit and the settings; what is unpacked from it runs.
+func TestDebPackage(t *testing.T) {
+	dir := t.TempDir()
+	out, err := exec.Command("../deb.sh", dir).CombinedOutput()
+	require.NoError(t, err, string(out))
+	lines := strings.Fields(string(out))
+	deb := lines[len(lines)-1]
+	list, err := exec.Command("dpkg-deb", "-c", deb).Output()
+	require.NoError(t, err)
+	for _, want := range []string{"./usr/bin/doorstepd", "./usr/bin/doorstep\n", "./usr/lib/systemd/system/doorstepd.service", "./etc/doorstep/doorstepd.yaml", "operations.zh-CN.md", "root/root"} {
+		require.Contains(t, string(list), want)
+	}
+	root := filepath.Join(dir, "root")
+	out, err = exec.Command("dpkg-deb", "-R", deb, root).CombinedOutput()
+	require.NoError(t, err, string(out))
+	conffiles, err := os.ReadFile(filepath.Join(root, "DEBIAN", "conffiles"))
+	require.NoError(t, err)
+	require.Equal(t, "/etc/doorstep/doorstepd.yaml\n", string(conffiles))
+	for _, script := range []string{"postinst", "prerm"} {
+		out, err = exec.Command("sh", "-n", filepath.Join(root, "DEBIAN", script)).CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
+	out, err = exec.Command(filepath.Join(root, "usr/bin/doorstepd"), "version").CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Contains(t, string(out), "store format")
+	out, err = exec.Command(filepath.Join(root, "usr/bin/doorstepd"), "serve", "--config", filepath.Join(root, "etc/doorstep/doorstepd.yaml"), "--print-config").CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Contains(t, string(out), "/var/lib/doorstep")
+}
