@@ -312,6 +312,8 @@ func (o *office) answer(c *conn, results []se.Result) {
 			code = session.NoticeClone
 		case errors.Is(r.Err, se.ErrRevoked):
 			code = session.NoticeRevoked
+		case errors.Is(r.Err, se.ErrQuota):
+			code = session.NoticeQuota
 		default:
 			o.w.count("group failed to its last member")
 			code = session.NoticeStopping

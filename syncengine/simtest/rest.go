@@ -13,6 +13,7 @@ func (w *World) rest() {
 		return
 	}
 	w.calm = true
+	w.raise()
 	w.centre.arm = nil
 	w.home()
 	for _, n := range w.nodes {

@@ -18,6 +18,7 @@ var Sometimes = []string{
 	"closed chunk",
 	"closed gap",
 	"closed protocol",
+	"closed quota",
 	"closed stopping",
 	"closed timeout",
 	"conflict ended: both",

@@ -115,6 +115,7 @@ func (w *World) build() {
 	w.decay = newDecay(w)
 	w.seals = newSeals(w.seed)
 	w.engine = se.New(w.schema, se.DefaultLimits).WithKeys(w.seals.now)
+	w.quotas()
 	w.oracle = newOracle(w)
 	made := w.opts.Make
 	if made == nil {
