@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -92,7 +93,32 @@ func (r *Replica) scrub(ctx context.Context) (done bool, err error) {
 	if err := r.conn.QueryRowContext(bg, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
 		return false, fmt.Errorf("empty the write-ahead log: %w", storage(err))
 	}
-	return busy == 0, nil
+	if busy != 0 {
+		return false, nil
+	}
+	return true, r.dropAside()
+}
+
+// dropAside deletes the copies that were set aside before the replica went over to a newer epoch: they hold what ended.
+func (r *Replica) dropAside() error {
+	entries, err := os.ReadDir(filepath.Dir(r.path))
+	if err != nil {
+		return say(CodeDisk, err)
+	}
+	gone := false
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), filepath.Base(r.path)+".epoch") {
+			continue
+		}
+		if err := os.Remove(filepath.Join(filepath.Dir(r.path), e.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return say(CodeDisk, err)
+		}
+		gone = true
+	}
+	if !gone {
+		return nil
+	}
+	return syncDir(filepath.Dir(r.path))
 }
 
 // Purge erases what filed changesets and messages say about rows that are not kept.
@@ -101,6 +127,9 @@ func (p *port) Purge(keep func(table string, row se.RowID) (bool, error)) error 
 		return err
 	}
 	if err := p.purgeRepaired(keep); err != nil {
+		return err
+	}
+	if err := p.purgeLost(); err != nil {
 		return err
 	}
 	type about struct {
@@ -127,6 +156,19 @@ func (p *port) Purge(keep func(table string, row se.RowID) (bool, error)) error 
 		}
 	}
 	return nil
+}
+
+// purgeLost forgets what a restored centre's snapshot lacked of scopes that the person does not have any more.
+func (p *port) purgeLost() error {
+	ctl, err := p.Control()
+	if err != nil {
+		return err
+	}
+	scopes := []string{}
+	for _, g := range ctl.Grants {
+		scopes = append(scopes, g.Scope)
+	}
+	return p.exec(`DELETE FROM ds_lost WHERE scope NOT IN (SELECT value FROM json_each(?))`, asJSON(scopes))
 }
 
 // purgeChangesets goes through the journal and the quarantine; a stub of each changeset stays.

@@ -21,6 +21,8 @@ type Status struct {
 	View     string // "" = a snapshot is to come
 	LastSync int64  // when everything was in last, ms by this device's clock; 0 = never
 	Grants   []se.Grant
+	Lease    int64 // ms until the records lock for want of contact, at least 1 while they are open; 0 = locked
+	Limited  bool  // Lease means something: they do lock
 	Refused  int              // refused changesets that nobody has dealt with
 	Open     int              // conflicts that work of this device is in
 	Notices  []session.Notice // what the centre told about the connection last time
@@ -44,6 +46,7 @@ func (r *Replica) Status(ctx context.Context) (Status, error) {
 		return s, storage(err)
 	}
 	s.Identity = Identity{Device: c.Device, Account: c.Account}
+	s.Lease, s.Limited = c.Lease.Left(r.opts.Clock.Read())
 	s.LastN, s.Cursor, s.View, s.Grants = c.LastN, c.Base(), c.View, c.Grants
 	s.Minimum, s.Outdated = c.Minimum, r.tooOld(&c) != nil
 	err = tx.QueryRowContext(ctx, `SELECT centre, last_sync, (SELECT count(*) FROM ds_outbox), (SELECT coalesce(min(wall), 0) FROM ds_outbox),
