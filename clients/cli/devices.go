@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) deviceCommand() *cobra.Command {
-	return a.group("device", "device", a.deviceListCommand(), a.deviceShowCommand(), a.deviceResnapshotCommand(), a.deviceRevokeCommand(), a.deviceMinimumCommand())
+	return a.group("device", "device", a.deviceListCommand(), a.deviceShowCommand(), a.deviceResnapshotCommand(), a.deviceRevokeCommand(), a.deviceEraseCommand(), a.deviceMinimumCommand())
 }
 
 func (a *app) devices(ctx context.Context, client *restclient.ClientWithResponses, params restclient.DeviceListParams, limit int) ([]restclient.Device, bool, error) {
@@ -81,6 +81,11 @@ func (a *app) deviceNote(x restclient.Device) string {
 	switch {
 	case x.RevokedAt != nil:
 		note = a.say("device_revoked_at", a.moment(x.RevokedAt))
+		if x.PurgedAt != nil {
+			note = a.say("device_purged_at", a.moment(x.PurgedAt))
+		} else if x.ErasedAt != nil {
+			note = a.say("device_erased_at", a.moment(x.ErasedAt))
+		}
 	case x.Console:
 		note = a.say("device_console")
 	case x.LastContact == nil:
@@ -191,6 +196,28 @@ func (a *app) deviceRevokeCommand() *cobra.Command {
 			return a.emit(r.JSON200)
 		}
 		a.print("device_revoked", clean(r.JSON200.Label), clean(r.JSON200.AccountName), id)
+		return nil
+	})
+}
+
+func (a *app) deviceEraseCommand() *cobra.Command {
+	return a.command("device_erase", "erase DEVICE", a.exactly(1), func(cmd *cobra.Command, args []string) error {
+		client, err := a.centre()
+		if err != nil {
+			return err
+		}
+		id, err := a.deviceID(cmd.Context(), client, args[0])
+		if err != nil {
+			return err
+		}
+		r, err := client.DeviceEraseWithResponse(cmd.Context(), id)
+		if err := a.answered(err, func() (bool, []byte, *http.Response) { return r.JSON200 != nil, r.Body, r.HTTPResponse }); err != nil {
+			return err
+		}
+		if a.json {
+			return a.emit(r.JSON200)
+		}
+		a.print("device_erased", clean(r.JSON200.Label), clean(r.JSON200.AccountName), id)
 		return nil
 	})
 }

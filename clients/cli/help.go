@@ -72,6 +72,7 @@ Common flags:
 	"help.assign_end":         {ZH: "结束一项任命", EN: "End an assignment now"},
 	"help.device":             {ZH: "设备", EN: "Devices"},
 	"help.device_list":        {ZH: "列出设备", EN: "List devices"},
+	"help.device_erase":       {ZH: "清除一台设备：先交出未发送的内容，再清除记录和密钥", EN: "Erase a device: it hands over what it has not sent, then its records and key go"},
 	"help.device_revoke":      {ZH: "停用一台设备", EN: "Revoke a device"},
 	"help.device_minimum":     {ZH: "显示或设置仍然服务的最低版本", EN: "Show or set the oldest version that is still served"},
 	"help.code":               {ZH: "登记码", EN: "Enrolment codes"},

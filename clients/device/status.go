@@ -21,8 +21,8 @@ type Status struct {
 	View     string // "" = a snapshot is to come
 	LastSync int64  // when everything was in last, ms by this device's clock; 0 = never
 	Grants   []se.Grant
-	Lease    int64 // ms until the records lock for want of contact, at least 1 while they are open; 0 = locked
-	Limited  bool  // Lease means something: they do lock
+	Lease    int64            // ms until the records lock for want of contact, at least 1 while they are open; 0 = locked
+	Limited  bool             // Lease means something: they do lock
 	Refused  int              // refused changesets that nobody has dealt with
 	Open     int              // conflicts that work of this device is in
 	Notices  []session.Notice // what the centre told about the connection last time
@@ -150,7 +150,7 @@ func readConflicts(ctx context.Context, q querier) ([]Conflict, error) {
 // since; nil if there are none, or if what it wrote was a difference. It reads through the journal: for a list of a few.
 func (r *Replica) Wrote(ctx context.Context, key se.ConflictKey) ([]schema.Value, error) {
 	rows, err := r.read.QueryContext(ctx, `SELECT n, hash, body FROM ds_journal
-		WHERE body IS NOT NULL AND instr(CAST(body AS BLOB), CAST(? AS BLOB)) > 0 ORDER BY n DESC`, string(key.Row))
+		WHERE length(body) > 0 AND instr(CAST(body AS BLOB), CAST(? AS BLOB)) > 0 ORDER BY n DESC`, string(key.Row))
 	if err != nil {
 		return nil, storage(err)
 	}
@@ -215,6 +215,10 @@ func (r *Replica) Rejected(ctx context.Context, handled bool) ([]Rejection, erro
 			}
 		}
 		x.Label = Explain(r.schema, x.Kind, why)
+		if len(body) == 0 { // its grant has ended: what it said is at the centre alone
+			x.Changeset = &se.Changeset{N: x.N}
+			return x, nil
+		}
 		if x.Changeset, err = sound(x.N, hash, body); err != nil {
 			return x, err
 		}

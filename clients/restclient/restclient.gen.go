@@ -832,6 +832,9 @@ type Device struct {
 	Console    bool      `json:"console"`
 	EnrolledAt time.Time `json:"enrolled_at"`
 
+	// ErasedAt When it was asked to leave nothing of itself.
+	ErasedAt *time.Time `json:"erased_at,omitempty"`
+
 	// FreeBytes Free on its disk, as it said at that contact.
 	FreeBytes   *int64     `json:"free_bytes,omitempty"`
 	Id          string     `json:"id"`
@@ -843,6 +846,9 @@ type Device struct {
 
 	// OldestWaiting When the oldest of them was written, by its own clock.
 	OldestWaiting *time.Time `json:"oldest_waiting,omitempty"`
+
+	// PurgedAt When it said that nothing is left on it: its receipt.
+	PurgedAt *time.Time `json:"purged_at,omitempty"`
 
 	// Resnapshots How often it was told to take everything anew.
 	Resnapshots *int64     `json:"resnapshots,omitempty"`
@@ -1884,6 +1890,11 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/devices/{id} (the `DeviceShow` operationId).
 	DeviceShow(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DeviceErase Erase a device: it hands over what it has not sent, then its records and its key go
+	//
+	// Corresponds with POST /v1/devices/{id}/erase (the `DeviceErase` operationId).
+	DeviceErase(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// DeviceResnapshot Have a device take everything anew at its next contact; its unsent work stays
 	//
 	// Corresponds with POST /v1/devices/{id}/resnapshot (the `DeviceResnapshot` operationId).
@@ -2430,6 +2441,21 @@ func (c *Client) DeviceList(ctx context.Context, params *DeviceListParams, reqEd
 // Corresponds with GET /v1/devices/{id} (the `DeviceShow` operationId).
 func (c *Client) DeviceShow(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeviceShowRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeviceErase Erase a device: it hands over what it has not sent, then its records and its key go
+//
+// Corresponds with POST /v1/devices/{id}/erase (the `DeviceErase` operationId).
+func (c *Client) DeviceErase(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeviceEraseRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -3738,6 +3764,40 @@ func NewDeviceShowRequest(server string, id string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewDeviceEraseRequest constructs an http.Request for the DeviceErase method
+func NewDeviceEraseRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = styleParam("id", id, true)
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/devices/%s/erase", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewDeviceResnapshotRequest constructs an http.Request for the DeviceResnapshot method
 func NewDeviceResnapshotRequest(server string, id string) (*http.Request, error) {
 	var err error
@@ -4903,6 +4963,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/devices/{id} (the `DeviceShow` operationId).
 	DeviceShowWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeviceShowResponse, error)
 
+	// DeviceEraseWithResponse Erase a device: it hands over what it has not sent, then its records and its key go
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/devices/{id}/erase (the `DeviceErase` operationId).
+	DeviceEraseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeviceEraseResponse, error)
+
 	// DeviceResnapshotWithResponse Have a device take everything anew at its next contact; its unsent work stays
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -5903,6 +5970,54 @@ func (r DeviceShowResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r DeviceShowResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeviceEraseResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Device
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeviceEraseResponse) GetJSON200() *Device {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeviceEraseResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeviceEraseResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeviceEraseResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeviceEraseResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeviceEraseResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7181,6 +7296,19 @@ func (c *ClientWithResponses) DeviceShowWithResponse(ctx context.Context, id str
 	return ParseDeviceShowResponse(rsp)
 }
 
+// DeviceEraseWithResponse Erase a device: it hands over what it has not sent, then its records and its key go
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/devices/{id}/erase (the `DeviceErase` operationId).
+func (c *ClientWithResponses) DeviceEraseWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeviceEraseResponse, error) {
+	rsp, err := c.DeviceErase(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeviceEraseResponse(rsp)
+}
+
 // DeviceResnapshotWithResponse Have a device take everything anew at its next contact; its unsent work stays
 //
 // Returns a wrapper object for the known response body format(s).
@@ -8072,6 +8200,39 @@ func ParseDeviceShowResponse(rsp *http.Response) (*DeviceShowResponse, error) {
 	}
 
 	response := &DeviceShowResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Device
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeviceEraseResponse parses an HTTP response from a DeviceEraseWithResponse call
+func ParseDeviceEraseResponse(rsp *http.Response) (*DeviceEraseResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeviceEraseResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}

@@ -49,7 +49,7 @@ type Queue interface {
 	Quarantine(ctx context.Context, scopes []string, open bool, kind syncengine.VerdictKind, after syncengine.WriteID, limit int) ([]syncengine.WriteID, error)
 }
 
-// Config is what the API needs. All but Revoked must be set, but to write the OpenAPI document only Version is looked at.
+// Config is what the API needs. All but Revoked and Regranted must be set, but to write the OpenAPI document only Version is looked at.
 type Config struct {
 	Auth       *auth.Service
 	Directory  *directory.Directory
@@ -59,6 +59,7 @@ type Config struct {
 	Queue      Queue
 	Households directory.Households
 	Revoked    func(device string) // closes a device's connections; nil = nobody to tell
+	Regranted  func()              // tells open connections that somebody's grants changed; nil = nobody to tell
 	Log        zerolog.Logger
 	Now        func() time.Time
 	Boot       string            // id of this process, for the monotonic clock of console changesets

@@ -27,13 +27,15 @@ type Device struct {
 	Behind        int64      `json:"behind" doc:"Commits of the county since the last that the centre heard it has; not all of them concern it."`
 	LastN         int64      `json:"last_n" doc:"Number of its last changeset that the centre has."`
 	Resnapshots   int64      `json:"resnapshots,omitempty" doc:"How often it was told to take everything anew."`
+	ErasedAt      *time.Time `json:"erased_at,omitempty" doc:"When it was asked to leave nothing of itself."`
+	PurgedAt      *time.Time `json:"purged_at,omitempty" doc:"When it said that nothing is left on it: its receipt."`
 }
 
 func toDevice(v directory.Device, names map[string]string) Device {
 	return Device{
 		ID: v.ID, Account: v.Account, AccountName: names[v.Account], Label: v.Label, Console: v.Console, App: v.App, Schema: v.Schema,
 		EnrolledAt: at(v.EnrolledAt), LastContact: maybe(v.LastContact), ClockOffsetMS: v.Offset, RevokedAt: maybe(v.RevokedAt),
-		Waiting: v.Waiting, Oldest: maybe(v.Oldest), FreeBytes: v.FreeBytes, Resnapshots: v.Snapshots,
+		Waiting: v.Waiting, Oldest: maybe(v.Oldest), FreeBytes: v.FreeBytes, Resnapshots: v.Snapshots, ErasedAt: maybe(v.ErasedAt), PurgedAt: maybe(v.PurgedAt),
 	}
 }
 
@@ -99,6 +101,7 @@ func (a *API) deviceRoutes() {
 	route(a, "device-show", "GET", "/v1/devices/{id}", person, "Show a device", a.device)
 	route(a, "device-resnapshot", "POST", "/v1/devices/{id}/resnapshot", person, "Have a device take everything anew at its next contact; its unsent work stays", a.resnapshot)
 	route(a, "device-revoke", "POST", "/v1/devices/{id}/revoke", person, "Revoke a device: it is refused from now on", a.revoke)
+	route(a, "device-erase", "POST", "/v1/devices/{id}/erase", person, "Erase a device: it hands over what it has not sent, then its records and its key go", a.erase)
 	route(a, "code-create", "POST", "/v1/codes", person, "Make an enrolment code for one device of an account", a.createCode, made)
 }
 
@@ -189,12 +192,25 @@ func (a *API) revoke(ctx context.Context, in *byID) (*struct{ Body Device }, err
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.Directory.RevokeDevice(ctx, in.ID)
+	return a.retire(ctx, r.Account.ID, in.ID, "device revoked", a.Directory.RevokeDevice)
+}
+
+func (a *API) erase(ctx context.Context, in *byID) (*struct{ Body Device }, error) {
+	r, err := a.admin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.retire(ctx, r.Account.ID, in.ID, "device is to be erased", a.Directory.EraseDevice)
+}
+
+// retire ends a device and lets an open socket of it hear that at once.
+func (a *API) retire(ctx context.Context, by, id, what string, end func(context.Context, string) (directory.Device, error)) (*struct{ Body Device }, error) {
+	v, err := end(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	a.cut(v.ID)
-	a.Log.Info().Str("device", v.ID).Str("by", r.Account.ID).Msg("device revoked")
+	a.Log.Info().Str("device", v.ID).Str("by", by).Msg(what)
 	names, err := a.Directory.AccountNames(ctx, []string{v.Account})
 	return &struct{ Body Device }{toDevice(v, names)}, err
 }
@@ -214,6 +230,13 @@ func (a *API) createCode(ctx context.Context, in *struct {
 	}
 	a.Log.Info().Str("account", in.Body.Account).Str("by", r.Account.ID).Msg("enrolment code made")
 	return &struct{ Body Code }{Code{c.Text, in.Body.Account, c.Expires.UTC()}}, nil
+}
+
+// regranted lets open connections look at their person's grants again.
+func (a *API) regranted() {
+	if a.Regranted != nil {
+		a.Regranted()
+	}
 }
 
 // cut closes a device's connections: what it may do has just ended.

@@ -250,6 +250,7 @@ func (a *API) assign(ctx context.Context, in *assignInput) (*struct{ Body Assign
 	if err != nil {
 		return nil, err
 	}
+	a.regranted()
 	a.Log.Info().Str("assignment", made.ID).Str("account", made.Account).Str("role", made.Role).Str("scope", made.Scope).Str("by", r.Account.ID).Msg("role assigned")
 	return &struct{ Body Assignment }{a.assignment(ctx, made)}, nil
 }
@@ -285,6 +286,7 @@ func (a *API) setDoors(ctx context.Context, in *doorsInput) (*struct{ Body Assig
 	if err != nil {
 		return nil, err
 	}
+	a.regranted()
 	a.Log.Info().Str("assignment", x.ID).Int("doors", len(x.Doors)).Str("by", r.Account.ID).Msg("doors given")
 	return &struct{ Body Assignment }{a.assignment(ctx, x)}, nil
 }
@@ -298,6 +300,7 @@ func (a *API) endAssignment(ctx context.Context, in *byID) (*struct{ Body Assign
 	if err != nil {
 		return nil, err
 	}
+	a.regranted()
 	a.Log.Info().Str("assignment", x.ID).Str("by", r.Account.ID).Msg("assignment ended")
 	return &struct{ Body Assignment }{a.assignment(ctx, x)}, nil
 }

@@ -202,8 +202,11 @@ func TestEndsTakeEffectAtOnce(t *testing.T) {
 	w.call("GET", "/v1/me", "device", nil).want(200)
 	w.call("POST", "/v1/devices/"+p.id+"/revoke", "admin", nil).want(200)
 	w.call("GET", "/v1/me", "device", nil).problem(403, "device_revoked")
-	p.token().problem(403, "device_revoked")
-	require.Equal(t, []string{p.id}, w.cut, "its connections are closed")
+	w.tokens["device"] = p.token().want(200).str("token") // for the socket alone: to drain and to purge
+	w.call("GET", "/v1/me", "device", nil).problem(403, "device_revoked")
+	require.NotEmpty(t, w.call("POST", "/v1/devices/"+p.id+"/erase", "admin", nil).want(200).str("erased_at"))
+	w.call("POST", "/v1/devices/"+p.id+"/erase", "admin", nil).problem(409, "device_already_revoked")
+	require.Equal(t, []string{p.id, p.id}, w.cut, "its connections are closed")
 
 	list := w.call("GET", "/v1/assignments?account="+w.ids["sun"], "admin", nil)
 	w.call("POST", "/v1/assignments/"+list.str("assignments", 0, "id")+"/end", "admin", nil).want(200)
@@ -212,7 +215,7 @@ func TestEndsTakeEffectAtOnce(t *testing.T) {
 	w.call("POST", "/v1/accounts/"+w.ids["li"]+"/disable", "admin", nil).want(200)
 	w.call("GET", "/v1/me", "li", nil).problem(403, "account_disabled")
 	w.call("POST", "/v1/login", "", map[string]string{"login": "li", "password": password}).problem(401, "login_wrong")
-	require.Equal(t, []string{p.id, q.id}, w.cut)
+	require.Equal(t, []string{p.id, p.id, q.id}, w.cut)
 
 	w.call("POST", "/v1/me/password", "zhou", map[string]string{"old": "wrong password", "password": "another password"}).problem(401, "login_wrong")
 	w.call("POST", "/v1/me/password", "zhou", map[string]string{"old": password, "password": "another password"}).want(204)

@@ -79,8 +79,9 @@ func (s *Service) DeviceToken(ctx context.Context, device, challenge, signature 
 	if !s.spend(challenge, expires) {
 		return Token{}, messages.Refuse(messages.ChallengeWrong)
 	}
-	if err := s.Check(ctx, Principal{Account: v.Account, Device: v.ID}); err != nil {
-		return Token{}, err // only the holder of the key learns that it is revoked
+	// A device that was revoked gets a token too: it opens nothing but the socket, to drain and to purge.
+	if err := s.Check(ctx, Principal{Account: v.Account, Device: v.ID}); err != nil && !ended(err) {
+		return Token{}, err
 	}
 	return s.issue(AudienceSync, v.Account, v.ID, 0, deviceLife)
 }

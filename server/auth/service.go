@@ -95,6 +95,21 @@ func (s *Service) Device(ctx context.Context, token string) (Principal, error) {
 	return p, s.Check(ctx, p)
 }
 
+// Socket is Device for the synchronising socket alone: a device that may not synchronise any more is let in too, to hand
+// over what it has not sent and to purge. The engine gives it nothing else.
+func (s *Service) Socket(ctx context.Context, token string) (Principal, error) {
+	p, err := s.Device(ctx, token)
+	if ended(err) {
+		return p, nil
+	}
+	return p, err
+}
+
+// ended tells that who calls is known, and may nothing any more.
+func ended(err error) bool {
+	return messages.Is(err, messages.DeviceRevoked) || messages.Is(err, messages.AccountOff)
+}
+
 // Console gives the Principal of a person's token; the account is in use.
 func (s *Service) Console(ctx context.Context, token string) (Principal, error) {
 	c, err := s.verify(token, AudienceConsole)

@@ -170,7 +170,9 @@ func (d *Directory) assignments(ctx context.Context, q querier, account string) 
 	return list, nil
 }
 
-// SetDoors replaces the doors of an assignment that has not ended; an empty list takes all of them away.
+// SetDoors replaces the doors of an assignment that has not ended; an empty list takes all of them away. When doors were
+// taken, its past is kept as an assignment of its own that has just ended: so it is known until when they were held, and
+// what was written at them before their holder knew is taken like after any grant's end. The one that goes on keeps the id.
 func (d *Directory) SetDoors(ctx context.Context, id string, doors []string) (Assignment, error) {
 	var changed Assignment
 	err := d.db.WithTx(ctx, func(tx *sql.Tx) (err error) {
@@ -184,18 +186,47 @@ func (d *Directory) SetDoors(ctx context.Context, id string, doors []string) (As
 		if !role.Doors {
 			return messages.Refuse(messages.RoleNoDoors, role.Name)
 		}
+		was := changed
 		changed.Doors = doors
 		if err := checkDoors(role, &changed); err != nil {
+			return err
+		}
+		if err := d.endDoors(ctx, tx, was, &changed); err != nil {
 			return err
 		}
 		list, err := json.Marshal(changed.Doors)
 		if err != nil {
 			return fmt.Errorf("encode doors: %w", err)
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE assignment SET doors = $1 WHERE county = $2 AND id = $3`, string(list), d.county, id)
+		_, err = tx.ExecContext(ctx, `UPDATE assignment SET doors = $1, valid_from = $2 WHERE county = $3 AND id = $4`, string(list), changed.From, d.county, id)
 		return errors.Join(err, d.note(ctx, tx, auditDoors, facts{"assignment": id, "account": changed.Account, "doors": len(changed.Doors)}))
 	})
 	return changed, err
+}
+
+// endDoors keeps what an assignment was until now, if doors are taken from it that were held.
+func (d *Directory) endDoors(ctx context.Context, q querier, was Assignment, is *Assignment) error {
+	now := d.millis()
+	taken := slices.ContainsFunc(was.Doors, func(door string) bool { return !slices.Contains(is.Doors, door) })
+	if !taken || was.From >= now {
+		return nil
+	}
+	id, err := d.newID()
+	if err != nil {
+		return err
+	}
+	list, err := json.Marshal(was.Doors)
+	if err != nil {
+		return fmt.Errorf("encode doors: %w", err)
+	}
+	is.From = now
+	_, err = q.ExecContext(ctx, `INSERT INTO assignment (county, id, account, role, scope, doors, valid_from, valid_to, created_by, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9, ''), $10)`,
+		d.county, id, was.Account, was.Role, was.Scope, string(list), was.From, now, was.CreatedBy, was.CreatedAt)
+	if err != nil {
+		return fmt.Errorf("keep the doors that were held: %w", err)
+	}
+	return nil
 }
 
 // held gives an assignment that has not ended.

@@ -21,6 +21,8 @@ type Device struct {
 	Console     bool
 	EnrolledAt  int64
 	RevokedAt   int64 // 0 = in use
+	ErasedAt    int64 // when it was asked to leave nothing of itself; 0 = it was not
+	PurgedAt    int64 // when it said that nothing is left on it; 0 = it has not
 	LastContact int64 // 0 = never
 	Offset      int64 // the device's clock minus the centre's at that contact, ms
 	App         string
@@ -33,11 +35,12 @@ type Device struct {
 
 const deviceColumns = `id, account, coalesce(label, ''), public_key, console, enrolled_at, coalesce(revoked_at, 0),
 	coalesce(last_contact, 0), coalesce(last_offset_ms, 0), coalesce(app, ''), coalesce(schema, 0),
-	coalesce(waiting, 0), coalesce(oldest, 0), coalesce(free_bytes, 0), coalesce(snapshots, 0)`
+	coalesce(waiting, 0), coalesce(oldest, 0), coalesce(free_bytes, 0), coalesce(snapshots, 0), coalesce(erased_at, 0),
+	coalesce((SELECT t.retired FROM device_told t WHERE t.county = device.county AND t.device = device.id), 0)`
 
 func scanDevice(r interface{ Scan(...any) error }) (v Device, err error) {
 	err = r.Scan(&v.ID, &v.Account, &v.Label, &v.PublicKey, &v.Console, &v.EnrolledAt, &v.RevokedAt, &v.LastContact, &v.Offset, &v.App, &v.Schema,
-		&v.Waiting, &v.Oldest, &v.FreeBytes, &v.Snapshots)
+		&v.Waiting, &v.Oldest, &v.FreeBytes, &v.Snapshots, &v.ErasedAt, &v.PurgedAt)
 	return v, err
 }
 
@@ -93,6 +96,28 @@ func (d *Directory) RevokeDevice(ctx context.Context, id string) (Device, error)
 		v.RevokedAt = d.millis()
 		_, err = tx.ExecContext(ctx, `UPDATE device SET revoked_at = $1 WHERE county = $2 AND id = $3`, v.RevokedAt, d.county, id)
 		return errors.Join(err, d.note(ctx, tx, auditRevoked, facts{"device": id, "account": v.Account}))
+	})
+	return v, err
+}
+
+// EraseDevice revokes a device, if it is not yet, and asks it to leave nothing of itself: it hands over what it has not
+// sent, and then its records, its file and its key go.
+func (d *Directory) EraseDevice(ctx context.Context, id string) (Device, error) {
+	var v Device
+	err := d.db.WithTx(ctx, func(tx *sql.Tx) (err error) {
+		if v, err = d.device(ctx, tx, id); err != nil {
+			return err
+		}
+		if v.ErasedAt != 0 || v.Console {
+			return messages.Refuse(messages.DeviceOver)
+		}
+		now := d.millis()
+		v.ErasedAt = now
+		if v.RevokedAt == 0 {
+			v.RevokedAt = now
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE device SET revoked_at = $1, erased_at = $2 WHERE county = $3 AND id = $4`, v.RevokedAt, now, d.county, id)
+		return errors.Join(err, d.note(ctx, tx, auditRevoked, facts{"device": id, "account": v.Account, "erase": true}))
 	})
 	return v, err
 }

@@ -194,14 +194,14 @@ func or[T int | float64](x, otherwise T) T {
 	return x
 }
 
-// Revoked closes a device's connections at once. The caller has made the revocation durable before: a connection
-// that comes later is refused by Authenticate or Welcome.
+// Revoked closes a device's connections at once. The caller has made the revocation durable before: on the connection
+// that comes next the device is retired, and gets nothing but that.
 func (g *Gateway) Revoked(device string) {
 	g.mu.Lock()
 	list := append([]*conn(nil), g.devices[device]...)
 	g.mu.Unlock()
 	for _, c := range list {
-		c.end(session.NoticeRevoked, "this device may not synchronise any more; ask your supervisor")
+		c.end(session.NoticeGap, "what this device may do has changed; say Hello again")
 	}
 }
 

@@ -28,6 +28,9 @@ func (o *office) tell(c *conn, e *session.Tell) {
 		o.w.oracle.bad("centre", "record of %s: %v", c.n.id, err)
 		return
 	}
+	if e.Tell.Purged && err == nil {
+		o.w.oracle.receipts(c.n)
+	}
 	o.do(c, c.cen.Recorded(e.Tell, at, code, "simtest", o.w.now))
 }
 

@@ -147,6 +147,9 @@ func (o *office) send(c *conn, m session.Message) {
 			o.w.oracle.leaves(c.n.id, &v.Verdicts[i])
 		}
 	}
+	if d, ok := m.(*session.Delta); ok {
+		o.w.oracle.sends(c.n, &d.Delta)
+	}
 	c.sendDown(o.snapshots.damage(m))
 }
 

@@ -62,12 +62,10 @@ type authenticator struct{ auth *auth.Service }
 
 // Authenticate implements gateway.Authenticator.
 func (a authenticator) Authenticate(ctx context.Context, token string) (gateway.Identity, error) {
-	p, err := a.auth.Device(ctx, token)
+	p, err := a.auth.Socket(ctx, token)
 	switch {
 	case err == nil:
 		return gateway.Identity{Account: p.Account, Device: p.Device, Expires: p.Expires}, nil
-	case messages.Is(err, messages.DeviceRevoked), messages.Is(err, messages.AccountOff):
-		return gateway.Identity{}, errors.Join(gateway.ErrRevoked, err)
 	case messages.Of(err).Kind() == messages.Unauthenticated:
 		return gateway.Identity{}, errors.Join(gateway.ErrUnauthorised, err)
 	}

@@ -105,7 +105,7 @@ func (a *app) wire(now func() time.Time) (err error) {
 	}
 	rest := api.New(api.Config{
 		Auth: a.auth, Directory: a.directory, Schema: a.schema, Decider: a.centre, State: a.store, Queue: queue, Households: households,
-		Revoked: a.sockets.Revoked, Log: log, Now: now, Boot: randomHex(8), Version: version, Pins: a.pins, Seals: a.seals.Ring,
+		Revoked: a.sockets.Revoked, Regranted: bell.Ring, Log: log, Now: now, Boot: randomHex(8), Version: version, Pins: a.pins, Seals: a.seals.Ring,
 	})
 	a.server = newServer(a.routes(rest), log)
 	n, err := newAnchorer(a, now)

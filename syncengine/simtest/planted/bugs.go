@@ -152,4 +152,9 @@ var firstBugs = []Bug{
 		Old: `		if len(part.Frames[i].Items) > 0 {`,
 		New: `		if len(part.Frames[i].Items) > 1<<30 {`,
 	},
+	{
+		Name: "new view sent before the device was told", File: "syncengine/session/centre.go",
+		Old: ` || c.sent > c.seen || c.untold {`,
+		New: ` || c.sent > c.seen {`,
+	},
 }
