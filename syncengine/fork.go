@@ -14,16 +14,26 @@ type Forked struct {
 	Fork     int64     // n up to which the parent's changesets are the copy's own past; its own begin after it
 	Hash     Hash      // of that changeset
 	Verdicts []Verdict // on the claims up to the fork, in order of n
+	From     int64     // not 0: nothing was done, the claims begin too late; send them from this n on
+}
+
+// CopyAt is how far a copy had heard of the centre.
+type CopyAt struct {
+	Epoch int64 // of its cursor: what was judged anew since, it has to hear again
+	Inbox int64 // last message stored
 }
 
 // maxForkVerdicts bounds what one answer carries; it is far above what an outbox holds.
 const maxForkVerdicts = 100_000
 
+// forkSpan is how far back a device is asked to go at a time.
+const forkSpan = 1000
+
 // Fork makes a device of a copy of parent's replica. The fork is the greatest claim whose hash is that of what the
 // centre has: hashes are chained, so everything before it is the same too. The copy goes on numbering where the fork
 // is, under its own name: no number of its journal changes, and nothing of either copy is lost. Asked again for the
 // same device it gives the same answer.
-func (e *Engine) Fork(tx Tx, parent, device string, claims []Claim, inbox int64) (out Forked, err error) {
+func (e *Engine) Fork(tx Tx, parent, device string, claims []Claim, at CopyAt) (out Forked, err error) {
 	out.Device = device
 	from, err := tx.Device(parent)
 	if err != nil {
@@ -38,7 +48,7 @@ func (e *Engine) Fork(tx Tx, parent, device string, claims []Claim, inbox int64)
 		if from == nil || c.N > from.LastN || len(list) >= maxForkVerdicts {
 			break
 		}
-		if c.N == from.Fork && from.Parent != "" && c.N > 0 {
+		if c.N <= from.Fork && from.Parent != "" {
 			continue // the copy was made before its own parent wrote anything
 		}
 		v, err := tx.Verdict(parent, c.N)
@@ -49,6 +59,19 @@ func (e *Engine) Fork(tx Tx, parent, device string, claims []Claim, inbox int64)
 			break
 		}
 		list = append(list, *v)
+	}
+	own := int64(0)
+	if from != nil {
+		own = from.Fork
+	}
+	if dev == nil && from != nil && len(list) == 0 && len(claims) > 0 && claims[0].N > own+1 && from.LastN > own {
+		out.From = max(own+1, min(claims[0].N, from.LastN)-forkSpan)
+		return out, nil
+	}
+	if dev == nil && from != nil && len(claims) > 0 {
+		if out.From, err = rejudged(tx, parent, claims[0].N, own, at.Epoch); err != nil || out.From > 0 {
+			return out, err
+		}
 	}
 	switch {
 	case dev != nil: // asked again: the first answer was lost
@@ -72,7 +95,7 @@ func (e *Engine) Fork(tx Tx, parent, device string, claims []Claim, inbox int64)
 	dev = &Device{ID: device, LastN: out.Fork, Hash: out.Hash, Parent: parent, Fork: out.Fork}
 	if from != nil {
 		dev.At, dev.Inbox = from.At, from.Inbox
-		if err := copyInbox(tx, parent, device, inbox); err != nil {
+		if err := copyInbox(tx, parent, device, at.Inbox); err != nil {
 			return out, err
 		}
 	}
@@ -80,6 +103,22 @@ func (e *Engine) Fork(tx Tx, parent, device string, claims []Claim, inbox int64)
 		return out, fmt.Errorf("put device: %w", err)
 	}
 	return out, nil
+}
+
+// rejudged gives the first n before the claims that was judged again in an epoch which the copy has not heard of, 0 for
+// none: its verdict there is void.
+func rejudged(tx Tx, parent string, first, own, epoch int64) (from int64, err error) {
+	for n := first - 1; n > own; n-- {
+		v, err := tx.Verdict(parent, n)
+		if err != nil {
+			return 0, fmt.Errorf("read verdict: %w", err)
+		}
+		if v == nil || v.Epoch <= epoch {
+			break
+		}
+		from = n
+	}
+	return from, nil
 }
 
 // forkHash gives the hash of the parent's changeset n, which may be one of its own parent's.

@@ -169,7 +169,7 @@ func (g *ingest) run() (err error) {
 	if err := g.admit(); err != nil {
 		return err
 	}
-	if g.cs.Salvage {
+	if g.cs.Salvage && !g.supervised {
 		return g.salvage()
 	}
 	for i := range g.cs.Changes {
@@ -215,6 +215,8 @@ func (g *ingest) change(i int) error {
 		return fmt.Errorf("read dead id of %s: %w", c.Table, err)
 	}
 	switch {
+	case g.cs.Salvage && (row != nil || dead != nil):
+		return nil // it came back without this, or somebody deleted it
 	case c.Op == OpDelete && row != nil:
 		return g.delete(i, c, t, row)
 	case c.Op == OpDelete && dead != nil:

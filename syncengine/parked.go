@@ -218,8 +218,13 @@ func (e *Engine) retrial(tx Tx, q *Quarantined, head Head, seq int64, v *views) 
 	if dev == nil {
 		dev = &Device{ID: q.Device}
 	}
+	past, err := lineage(tx, dev, head.Epoch)
+	if err != nil {
+		return nil, err
+	}
 	cs, skip := q.remains()
 	return &ingest{
+		past:   past,
 		engine: e, tx: tx, sub: Submission{Changeset: cs, Now: q.Received}, cs: cs, dev: dev, epoch: head.Epoch, head: seq - 1, seq: seq,
 		views: v, reads: v, at: q.At, suspect: q.Suspect, again: true, skip: skip, parked: q,
 	}, nil

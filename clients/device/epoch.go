@@ -136,7 +136,7 @@ func (r *Replica) setAside(ctx context.Context, epoch int64) error {
 		return say(CodeDisk, err)
 	}
 	defer f.Close()
-	if _, err := r.read.ExecContext(ctx, `VACUUM INTO ?`, part); err != nil {
+	if err := r.vacuumInto(ctx, part); err != nil {
 		return fmt.Errorf("set the replica aside: %w", storage(err))
 	}
 	if err := f.Sync(); err != nil {
@@ -146,4 +146,18 @@ func (r *Replica) setAside(ctx context.Context, epoch int64) error {
 		return say(CodeDisk, err)
 	}
 	return syncDir(filepath.Dir(name))
+}
+
+// vacuumInto copies the replica as it is between two transactions. Readers may not do it: they write nothing at all.
+func (r *Replica) vacuumInto(ctx context.Context, path string) error {
+	select {
+	case r.turn <- struct{}{}:
+	case <-r.gone:
+		return errClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-r.turn }()
+	_, err := r.conn.ExecContext(context.WithoutCancel(ctx), `VACUUM INTO ?`, path)
+	return err
 }

@@ -1330,6 +1330,23 @@ type RecordDoc struct {
 	Name    string      `json:"name"`
 }
 
+// Restored defines model for Restored.
+type Restored struct {
+	At *time.Time `json:"at,omitempty"`
+
+	// Cause command: a backup was put in place; proof: a device holds what the centre lacks.
+	Cause *string `json:"cause,omitempty"`
+
+	// Epoch That began.
+	Epoch *int64 `json:"epoch,omitempty"`
+
+	// Head Seq at which it began: what came later was lost, and devices offer it again.
+	Head *int64 `json:"head,omitempty"`
+
+	// Waiting No device is served before an administrator has confirmed grants and revocations.
+	Waiting bool `json:"waiting"`
+}
+
 // RoleDoc defines model for RoleDoc.
 type RoleDoc struct {
 	Admin   *bool  `json:"admin,omitempty"`
@@ -2021,6 +2038,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/quarantine/{device}/{n}/export (the `QuarantineExport` operationId).
 	QuarantineExport(ctx context.Context, device string, n int64, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RestoreGet Whether a restore waits to be confirmed
+	//
+	// Corresponds with GET /v1/restore (the `RestoreGet` operationId).
+	RestoreGet(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RestoreConfirm Confirm grants and revocations after a restore: devices are served again
+	//
+	// Corresponds with POST /v1/restore/confirm (the `RestoreConfirm` operationId).
+	RestoreConfirm(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Schema Labels of record types, columns, codes and roles
 	//
@@ -2793,6 +2820,36 @@ func (c *Client) QuarantineDecide(ctx context.Context, device string, n int64, b
 // Corresponds with GET /v1/quarantine/{device}/{n}/export (the `QuarantineExport` operationId).
 func (c *Client) QuarantineExport(ctx context.Context, device string, n int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewQuarantineExportRequest(c.Server, device, n)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RestoreGet Whether a restore waits to be confirmed
+//
+// Corresponds with GET /v1/restore (the `RestoreGet` operationId).
+func (c *Client) RestoreGet(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRestoreGetRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RestoreConfirm Confirm grants and revocations after a restore: devices are served again
+//
+// Corresponds with POST /v1/restore/confirm (the `RestoreConfirm` operationId).
+func (c *Client) RestoreConfirm(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRestoreConfirmRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -4590,6 +4647,60 @@ func NewQuarantineExportRequest(server string, device string, n int64) (*http.Re
 	return req, nil
 }
 
+// NewRestoreGetRequest constructs an http.Request for the RestoreGet method
+func NewRestoreGetRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/restore")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRestoreConfirmRequest constructs an http.Request for the RestoreConfirm method
+func NewRestoreConfirmRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/restore/confirm")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewSchemaRequest constructs an http.Request for the Schema method
 func NewSchemaRequest(server string) (*http.Request, error) {
 	var err error
@@ -5116,6 +5227,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/quarantine/{device}/{n}/export (the `QuarantineExport` operationId).
 	QuarantineExportWithResponse(ctx context.Context, device string, n int64, reqEditors ...RequestEditorFn) (*QuarantineExportResponse, error)
+
+	// RestoreGetWithResponse Whether a restore waits to be confirmed
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/restore (the `RestoreGet` operationId).
+	RestoreGetWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RestoreGetResponse, error)
+
+	// RestoreConfirmWithResponse Confirm grants and revocations after a restore: devices are served again
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/restore/confirm (the `RestoreConfirm` operationId).
+	RestoreConfirmWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RestoreConfirmResponse, error)
 
 	// SchemaWithResponse Labels of record types, columns, codes and roles
 	//
@@ -6792,6 +6917,102 @@ func (r QuarantineExportResponse) ContentType() string {
 	return ""
 }
 
+type RestoreGetResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Restored
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RestoreGetResponse) GetJSON200() *Restored {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RestoreGetResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RestoreGetResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RestoreGetResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RestoreGetResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RestoreGetResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RestoreConfirmResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Restored
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RestoreConfirmResponse) GetJSON200() *Restored {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RestoreConfirmResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RestoreConfirmResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RestoreConfirmResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RestoreConfirmResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RestoreConfirmResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type SchemaResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7580,6 +7801,32 @@ func (c *ClientWithResponses) QuarantineExportWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseQuarantineExportResponse(rsp)
+}
+
+// RestoreGetWithResponse Whether a restore waits to be confirmed
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/restore (the `RestoreGet` operationId).
+func (c *ClientWithResponses) RestoreGetWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RestoreGetResponse, error) {
+	rsp, err := c.RestoreGet(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRestoreGetResponse(rsp)
+}
+
+// RestoreConfirmWithResponse Confirm grants and revocations after a restore: devices are served again
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/restore/confirm (the `RestoreConfirm` operationId).
+func (c *ClientWithResponses) RestoreConfirmWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RestoreConfirmResponse, error) {
+	rsp, err := c.RestoreConfirm(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRestoreConfirmResponse(rsp)
 }
 
 // SchemaWithResponse Labels of record types, columns, codes and roles
@@ -8771,6 +9018,72 @@ func ParseQuarantineExportResponse(rsp *http.Response) (*QuarantineExportRespons
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest ExportedChangeset
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRestoreGetResponse parses an HTTP response from a RestoreGetWithResponse call
+func ParseRestoreGetResponse(rsp *http.Response) (*RestoreGetResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RestoreGetResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Restored
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRestoreConfirmResponse parses an HTTP response from a RestoreConfirmWithResponse call
+func ParseRestoreConfirmResponse(rsp *http.Response) (*RestoreConfirmResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RestoreConfirmResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Restored
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

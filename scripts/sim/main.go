@@ -2,6 +2,7 @@
 // an oracle of their own.
 //
 //	go run ./scripts/sim -seeds 2000       many worlds, as many at once as there are processors
+//	go run ./scripts/sim -rewound          worlds with restores and copied replicas
 //	go run ./scripts/sim -seed 42 -v       one world, bit for bit as it was, with every event
 package main
 
@@ -19,6 +20,9 @@ import (
 	"github.com/doorstep-sync/doorstep/syncengine/simtest"
 )
 
+// run makes one world.
+var run = simtest.Run
+
 func main() {
 	seed := flag.Uint64("seed", 0, "run this one world")
 	first := flag.Uint64("first", 1, "first of many worlds")
@@ -26,6 +30,7 @@ func main() {
 	commits := flag.Int("commits", 0, "local commits in each world, at least; 0 = 300")
 	workers := flag.Int("p", runtime.GOMAXPROCS(0), "worlds at once")
 	until := flag.Bool("until-found", false, "stop at the first world with a finding")
+	rewound := flag.Bool("rewound", false, "worlds whose centre is put back and whose replicas are copied, put back and holed")
 	verbose := flag.Bool("v", false, "print every event of the one world")
 	flag.Parse()
 	switch {
@@ -36,6 +41,9 @@ func main() {
 	}
 	debug.SetGCPercent(400) // worlds are small and short-lived
 	opts := simtest.Options{Commits: *commits}
+	if *rewound {
+		run = func(seed uint64, _ simtest.Options) simtest.Report { return simtest.RunRewound(seed) }
+	}
 	if *seed != 0 {
 		one(*seed, opts, *verbose)
 		return
@@ -50,7 +58,7 @@ func main() {
 // search runs one world after the other until one has a finding.
 func search(first, seeds uint64, opts simtest.Options) {
 	for i := range seeds {
-		if r := simtest.Run(first+i, opts); r.Finding != "" {
+		if r := run(first+i, opts); r.Finding != "" {
 			fmt.Printf("found in world %d of %d\n%s\n", i+1, seeds, r.Finding)
 			os.Exit(1)
 		}
@@ -68,7 +76,7 @@ func one(seed uint64, opts simtest.Options, verbose bool) {
 	if verbose {
 		opts.Log = func(at int64, what string, n []int64) { fmt.Printf("%9d %s %v\n", at, what, n) }
 	}
-	r := simtest.Run(seed, opts)
+	r := run(seed, opts)
 	var t total
 	t.add(&r)
 	t.print(time.Now())
@@ -87,7 +95,7 @@ func many(first, seeds uint64, workers int, opts simtest.Options) {
 	for range workers {
 		wg.Go(func() {
 			for seed := range next {
-				reports <- simtest.Run(seed, opts)
+				reports <- run(seed, opts)
 			}
 		})
 	}

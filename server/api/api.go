@@ -56,6 +56,7 @@ type Config struct {
 	Schema     *schema.Schema
 	Decider    Decider
 	State      State
+	Restorer   Restorer
 	Queue      Queue
 	Households directory.Households
 	Revoked    func(device string) // closes a device's connections; nil = nobody to tell
@@ -111,6 +112,7 @@ func New(c Config) *API {
 	a.orgRoutes()
 	a.peopleRoutes()
 	a.deviceRoutes()
+	a.restoreRoutes()
 	a.minimumRoutes()
 	a.schemaRoutes()
 	a.conflictRoutes()

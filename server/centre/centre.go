@@ -22,11 +22,18 @@ type Observer interface {
 	Judged(kind syncengine.VerdictKind)
 }
 
+// Epochs remembers, beside the database, the newest epoch that ever began.
+type Epochs interface {
+	Newest() int64
+	Begun(syncengine.Restore)
+}
+
 // Options are what a Centre needs besides engine and store. Now is required; the others may be nil.
 type Options struct {
 	Now      func() time.Time
 	Bell     Bell
 	Observer Observer
+	Epochs   Epochs // nil = nobody remembers
 	// MaxGroup bounds the changesets of one transaction; 0 = 256.
 	MaxGroup int
 	// Snapshots are what devices that begin from nothing are given; nil = everybody's rows are read anew.
@@ -138,6 +145,9 @@ func (c *Centre) Welcome(h syncengine.Hello) (*syncengine.Welcome, error) {
 	w, err := c.engine.Open(c.store, h, c.Now())
 	if err == nil {
 		c.hear(h)
+	}
+	if lost := (*syncengine.LostError)(nil); errors.As(err, &lost) {
+		return nil, c.lost(lost)
 	}
 	return w, err
 }

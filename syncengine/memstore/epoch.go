@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"maps"
 	"slices"
 	"sort"
 
@@ -31,4 +32,22 @@ func (t *tx) PutRestore(r syncengine.Restore) error {
 	t.state.restores = list
 	t.undo = append(t.undo, func() { t.state.restores = old })
 	return nil
+}
+
+// Quarantine gives every changeset in quarantine, for tests.
+func (s *Store) Quarantine() map[syncengine.WriteID]*syncengine.Quarantined {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out := map[syncengine.WriteID]*syncengine.Quarantined{}
+	for id, q := range s.state.quar {
+		out[id] = copyQuarantined(q)
+	}
+	return out
+}
+
+// RowIDs lists the live rows of a record type in order of id, for tests.
+func (s *Store) RowIDs(table string) []syncengine.RowID {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Sorted(maps.Keys(s.state.tables[table].rows))
 }

@@ -47,8 +47,11 @@ func (f *Form) base(b se.Base, cell *schema.Cell) se.Base {
 	return b
 }
 
-// pinned lowers the base of an edit of a cell to that of edits of it that are still pending.
+// pinned lowers the base of an edit of a cell to that of the newest edit of it that is still pending: what that one's
+// author had not seen, the overlay has hidden since. Older ones may know less, where they are offered again after a
+// restore; who wrote the newest knew what it replaced.
 func pinned(b se.Base, cell *schema.Cell, pending []Pending) se.Base {
+	newest, edited := b, false
 	for _, p := range pending {
 		switch {
 		case p.Change.Op == se.OpDelete:
@@ -61,11 +64,14 @@ func pinned(b se.Base, cell *schema.Cell, pending []Pending) se.Base {
 		default:
 			for _, w := range p.Change.Cells {
 				// An operation hides nothing: what the centre brought since lies under it, in sight.
-				if w.Cell == cell.Name && !w.Operation() && w.Base.Less(b) {
-					b = w.Base
+				if w.Cell == cell.Name && !w.Operation() {
+					newest, edited = w.Base, true
 				}
 			}
 		}
+	}
+	if edited && newest.Less(b) {
+		return newest
 	}
 	return b
 }

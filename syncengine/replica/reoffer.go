@@ -7,7 +7,7 @@ import (
 	se "github.com/doorstep-sync/doorstep/syncengine"
 )
 
-// reoffer makes void what a centre of an ended epoch said about changesets that the centre does not have any more: they
+// reoffer makes void what was said about changesets that the centre does not have (any more): they
 // are in the outbox again, with their old bases. What the device no longer has is offered as a hole, so that the numbers
 // go on. The overlay comes back with the snapshot, when the centre's rows no longer hold what they did.
 func reoffer(tx Tx, ctl *Control, w *se.Welcome) error {
@@ -19,9 +19,10 @@ func reoffer(tx Tx, ctl *Control, w *se.Welcome) error {
 		if err != nil {
 			return err
 		}
-		if v == nil || v.Epoch >= w.Epoch {
-			continue // not judged yet, or judged on another connection since this Welcome was made
+		if v == nil {
+			continue
 		}
+		// Where another connection brought the verdict after this Welcome was made, it is asked for once more: harmless.
 		cs, err := bodyOf(tx, ctl.Device, n)
 		if err != nil {
 			return err
@@ -107,6 +108,9 @@ func (a *applier) repair(n int64, c se.Change) error {
 // Reidentify makes a copied replica the device that the centre made of it. What lies after the fork is chained anew
 // under the new name and keeps its numbers; what lies before is the parent's and keeps its verdicts.
 func Reidentify(tx Tx, s *schema.Schema, clock Clock, f *se.Forked) error {
+	if err := refile(tx, f.Verdicts); err != nil {
+		return err
+	}
 	if _, err := FileVerdicts(tx, s, clock, f.Verdicts); err != nil {
 		return err
 	}
@@ -142,15 +146,50 @@ func Reidentify(tx Tx, s *schema.Schema, clock Clock, f *se.Forked) error {
 	return tx.PutControl(ctl)
 }
 
+// refile takes over verdicts that an epoch gave which this copy has not heard of, in place of its old ones. What another
+// copy declared gone and this one still has is refused here too, with that reason, and lies whole in its quarantine:
+// offered again under a later number it would replace what the person wrote since.
+func refile(tx Tx, verdicts []se.Verdict) error {
+	for _, v := range verdicts {
+		old, err := tx.Verdict(v.N)
+		if err != nil {
+			return err
+		}
+		body, err := tx.Sealed(v.N)
+		if err == nil && body == nil {
+			body, err = tx.Body(v.N)
+		}
+		if err != nil {
+			return err
+		}
+		if old == nil || old.Epoch == v.Epoch && old.Kind == v.Kind {
+			continue
+		}
+		if body == nil {
+			body = &se.Changeset{Device: "", N: v.N, Gone: v.Hash}
+		}
+		if err := tx.Offer(body); err != nil {
+			return fmt.Errorf("take verdict %d back: %w", v.N, err)
+		}
+		if err := tx.File(v); err != nil {
+			return fmt.Errorf("file verdict %d anew: %w", v.N, err)
+		}
+	}
+	return nil
+}
+
 // Claims tells what a copy knows of its own past, for the centre to find the fork: the hashes of the newest changeset
-// with a verdict and of everything after it.
-func Claims(tx Tx) ([]se.Claim, error) {
+// with a verdict, or from where the centre asked for, and of everything after it.
+func Claims(tx Tx, from int64) ([]se.Claim, error) {
 	ctl, err := tx.Control()
 	if err != nil {
 		return nil, err
 	}
 	var out []se.Claim
-	for n := max(ctl.Acked, 1); n <= ctl.LastN; n++ {
+	if from == 0 {
+		from = max(ctl.Acked, 1)
+	}
+	for n := from; n <= ctl.LastN; n++ {
 		h, err := tx.HashOf(n)
 		if err != nil {
 			return nil, err

@@ -39,6 +39,7 @@ type config struct {
 	MaxConnections int
 	CodeLife       time.Duration
 	HouseholdType  string
+	CountyKey      string
 	Quotas         syncengine.Quotas
 	Retention      time.Duration // 0 = for ever
 	SnapshotBytes  int
@@ -211,7 +212,7 @@ func (s *source) wrong(key, must string) error {
 func (s *source) check() (c config, err error) {
 	k := s.k
 	c = config{Listen: k.String("listen"), Data: k.String("data"), Schema: k.String("schema"), Origins: k.Strings("origins"),
-		LogLevel: k.String("log.level"), LogFormat: k.String("log.format"), HouseholdType: k.String("staffing.record")}
+		LogLevel: k.String("log.level"), LogFormat: k.String("log.format"), HouseholdType: k.String("staffing.record"), CountyKey: k.String("county_key")}
 	if !validAddress(c.Listen) {
 		return c, s.wrong("listen", "an address and a port from 0 to 65535, such as 127.0.0.1:8737 or :8737")
 	}

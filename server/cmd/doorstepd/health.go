@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/doorstep-sync/doorstep/syncengine"
@@ -22,9 +23,11 @@ func readyz(view func(func(syncengine.ReadTx) error) error, stopping func() bool
 		ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 		defer cancel()
 		done := make(chan error, 1) // a store that hangs must not hang this
+		var waiting atomic.Bool
 		go func() {
 			done <- view(func(tx syncengine.ReadTx) error {
-				_, err := tx.Head()
+				restored, err := syncengine.Unconfirmed(tx)
+				waiting.Store(restored != nil)
 				return err
 			})
 		}()
@@ -32,6 +35,10 @@ func readyz(view func(func(syncengine.ReadTx) error) error, stopping func() bool
 		case err := <-done:
 			if err != nil {
 				answer(w, http.StatusServiceUnavailable, "the store does not answer; see the log")
+				return
+			}
+			if waiting.Load() { // consoles are served: an administrator has to get in
+				answer(w, http.StatusOK, "restored: no device is served before an administrator has confirmed grants and revocations")
 				return
 			}
 			answer(w, http.StatusOK, "ready")

@@ -87,10 +87,18 @@ func (a *app) wire(now func() time.Time) (err error) {
 		return err
 	}
 	a.tend(now())
-	engine := syncengine.New(a.schema, syncengine.DefaultLimits).WithKeys(a.seals.Ring).WithQuotas(c.Quotas)
+	proofs, err := openCountyKey(a.countyKey(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	engine := syncengine.New(a.schema, syncengine.DefaultLimits).WithKeys(a.seals.Ring).WithQuotas(c.Quotas).WithProofs(syncengine.Proofs{County: c.County, Key: proofs})
+	epochs := epochMark{a.folder.file(countyEpochFile), log}
+	if err := epochs.recognise(engine, a.store, now().UnixMilli()); err != nil {
+		return err
+	}
 	snapshots := syncengine.NewSnapshots(syncengine.SnapshotOptions{Packer: wire.Deflated{}, Least: leastSnapshot, Bytes: c.SnapshotBytes})
 	a.metrics.watch(snapshots)
-	a.centre = centre.New(engine, a.store, centre.Options{Now: now, Bell: bell, Observer: anchored{commitMetrics{a.metrics}, a}, Snapshots: snapshots})
+	a.centre = centre.New(engine, a.store, centre.Options{Now: now, Bell: bell, Observer: anchored{commitMetrics{a.metrics}, a}, Epochs: epochs, Snapshots: snapshots})
 	a.directory = directory.New(directory.Config{DB: a.store, County: c.County, Roles: a.schema.Roles, Now: now, Random: rand.Reader})
 	a.auth, err = auth.New(auth.Config{Directory: a.directory, Keys: a.keys, County: c.County, Now: now, Random: rand.Reader, CodeLife: c.CodeLife, Fingerprint: a.fingerprint})
 	if err != nil {
@@ -104,7 +112,7 @@ func (a *app) wire(now func() time.Time) (err error) {
 		return err
 	}
 	rest := api.New(api.Config{
-		Auth: a.auth, Directory: a.directory, Schema: a.schema, Decider: a.centre, State: a.store, Queue: queue, Households: households,
+		Auth: a.auth, Directory: a.directory, Schema: a.schema, Decider: a.centre, State: a.store, Restorer: a.centre, Queue: queue, Households: households,
 		Revoked: a.sockets.Revoked, Regranted: bell.Ring, Log: log, Now: now, Boot: randomHex(8), Version: version, Pins: a.pins, Seals: a.seals.Ring,
 	})
 	a.server = newServer(a.routes(rest), log)
@@ -113,6 +121,14 @@ func (a *app) wire(now func() time.Time) (err error) {
 		a.anchors.Store(n)
 	}
 	return err
+}
+
+// countyKey is where the key of the proofs lies: in the data folder, or where it was told to be.
+func (a *app) countyKey() string {
+	if a.config.CountyKey != "" {
+		return a.config.CountyKey
+	}
+	return a.folder.file(countyKeyFile)
 }
 
 // routes is the whole surface of the centre.

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/doorstep-sync/doorstep/server/store"
+	"github.com/doorstep-sync/doorstep/syncengine"
+)
+
+func restoreCommand(out, errs io.Writer, environ func() []string, now func() time.Time) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "restore BACKUP", Short: "Put a backup of the database in place and begin a new epoch",
+		Long: `Put a backup of the database in place and begin a new epoch. The centre must not run.
+
+The present database is set aside in the data folder, not deleted. county.key stays: it is what devices prove their
+copies with, and it is in no backup of the database. After the start no device is served before an administrator has
+looked at grants and revocations and confirmed them: what was revoked after the backup is not revoked in it. Then the
+devices offer again what the backup lacks.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("restore takes one backup file; '%s --help' says how", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, _, err := configure(cmd.Flags(), environ)
+			if err != nil {
+				return err
+			}
+			r, aside, err := restore(c, newLog(errs, c, now), args[0], now())
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "已恢复到 seq %d，新纪元 %d；请启动中心，核对授权与停用后确认（POST /v1/restore/confirm）。\n", r.Head, r.Epoch)
+			fmt.Fprintf(out, "restored to seq %d, epoch %d begins; start the centre, check grants and revocations, then confirm (POST /v1/restore/confirm).\n", r.Head, r.Epoch)
+			if aside != "" {
+				fmt.Fprintf(out, "原数据库 the database before: %s\n", aside)
+			}
+			return nil
+		},
+	}
+	addFlags(cmd.Flags())
+	return cmd
+}
+
+// restore puts the backup in place. Whatever goes wrong before the last rename leaves the data folder as it was.
+func restore(c config, log zerolog.Logger, backup string, now time.Time) (r syncengine.Restore, aside string, err error) {
+	declared, err := loadSchema(c.Schema)
+	if err != nil {
+		return r, "", err
+	}
+	f, err := openFolder(c.Data)
+	if err != nil {
+		return r, "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	db, fresh := f.file("doorstep.db"), f.file("doorstep.db.restoring")
+	mark := epochMark{f.file(countyEpochFile), log}
+	newest := mark.Newest()
+	open := func(path string) (*store.Store, error) { return store.Open(path, declared, store.WithCounty(c.County)) }
+	if _, statErr := os.Stat(db); statErr == nil { // it may be what is broken: then the file beside it has to do
+		if s, err := open(db); err == nil {
+			_ = s.View(func(tx syncengine.ReadTx) error {
+				head, err := tx.Head()
+				newest = max(newest, head.Epoch)
+				return err
+			})
+			if err := s.Close(); err != nil {
+				return r, "", err
+			}
+		}
+	}
+	if err := copyBackup(backup, fresh); err != nil {
+		return r, "", err
+	}
+	s, err := open(fresh)
+	if err != nil {
+		return r, "", errors.Join(fmt.Errorf("%s cannot be used as a backup; nothing was changed: %w", backup, err), os.Remove(fresh))
+	}
+	r, err = beginEpoch(syncengine.New(declared, syncengine.DefaultLimits), s, newest, now.UnixMilli())
+	if err = errors.Join(err, s.Close()); err != nil {
+		return r, "", err
+	}
+	if err := mark.remember(r.Epoch); err != nil {
+		return r, "", err
+	}
+	stamp := now.UTC().Format("20060102T150405")
+	for _, end := range []string{"-wal", "-shm", ""} {
+		if _, err := os.Stat(db + end); err != nil {
+			continue
+		}
+		if err := os.Rename(db+end, db+".before-"+stamp+end); err != nil {
+			return r, "", fmt.Errorf("set the present database aside: %w", err)
+		}
+		aside = db + ".before-" + stamp
+	}
+	if err := os.Rename(fresh, db); err != nil {
+		return r, aside, fmt.Errorf("put the backup in place: %w", err)
+	}
+	log.Warn().Int64("epoch", r.Epoch).Int64("head", r.Head).Msg("a backup was put in place")
+	return r, aside, syncFolder(filepath.Dir(db))
+}
+
+// copyBackup copies a file and has it on the disk when it returns.
+func copyBackup(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return usage("the backup %s cannot be read: %v; correct the path", from, cause(err))
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("copy the backup: %w", err)
+	}
+	_, err = io.Copy(out, in)
+	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return fmt.Errorf("copy the backup: %w", err)
+	}
+	return nil
+}
+
+// confirmCommand confirms without a running centre; while it runs, an administrator confirms over REST.
+func confirmCommand(out, errs io.Writer, environ func() []string, now func() time.Time) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "confirm", Short: "Confirm grants and revocations after a restore, while the centre does not run", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, _, err := configure(cmd.Flags(), environ)
+			if err != nil {
+				return err
+			}
+			did, err := confirm(c, now())
+			if err != nil {
+				return err
+			}
+			if !did {
+				fmt.Fprintln(out, "没有待确认的恢复 no restore waits for confirmation")
+				return nil
+			}
+			fmt.Fprintln(out, "已确认，设备可以同步 confirmed: devices are served again")
+			return nil
+		},
+	}
+	addFlags(cmd.Flags())
+	return cmd
+}
+
+func confirm(c config, now time.Time) (did bool, err error) {
+	declared, err := loadSchema(c.Schema)
+	if err != nil {
+		return false, err
+	}
+	f, err := openFolder(c.Data)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	s, err := store.Open(f.file("doorstep.db"), declared, store.WithCounty(c.County))
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	err = s.Update(func(tx syncengine.Tx) (err error) {
+		did, err = syncengine.New(declared, syncengine.DefaultLimits).Confirm(tx, "doorstepd confirm", now.UnixMilli())
+		return err
+	})
+	return did, err
+}

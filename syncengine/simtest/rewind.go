@@ -1,0 +1,429 @@
+package simtest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+)
+
+// rewound is a world whose centre is put back to older states and whose replicas are copied, put back, lost and holed.
+// It has a driver and an oracle of its own: after a restore much that the other worlds check exactly can only be told
+// in part (engine.md §5 "Restore").
+type rewound struct {
+	seed   uint64
+	rng    *rand.Rand
+	schema *schema.Schema
+	engine *se.Engine
+	store  MemCentre
+	log    []func(MemCentre) // everything that was done to the centre, to be done again up to a point
+	people map[string]*se.Principal
+	nodes  []*handset
+	now    int64
+	words  int64
+	ids    int64
+	copies int64
+	epoch  int64 // newest that ever began, as the file beside the database remembers it
+	floor  int   // no restore goes before this
+	silent bool  // the centre was put back and does not know it
+	ledger ledger
+	counts map[string]int
+	bad    string
+}
+
+// handset is one replica with its own clock.
+type handset struct {
+	w      *rewound
+	no     int
+	dev    *MemDevice
+	end    session.Replica
+	clock  clock
+	tokens []word         // what its programs wrote and it still answers for
+	gone   map[int64]bool // n of which it lost the body
+	at     se.Base
+	stale  bool // it was put back, and has not spoken with the centre since
+}
+
+// RunRewound makes the world of a seed and lets it live to its end.
+func RunRewound(seed uint64) (report Report) {
+	w := &rewound{
+		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x4e77)), schema: Schema(), now: start, people: map[string]*se.Principal{},
+		counts: map[string]int{}, ledger: newLedger(),
+	}
+	w.engine = se.New(w.schema, se.DefaultLimits).WithProofs(se.Proofs{County: 1, Key: []byte("rewound")})
+	w.store = NewMemCentre(w.schema)
+	defer func() {
+		if r := recover(); r != nil {
+			w.wrong("panic: %v\n%s", r, stack())
+		}
+		report = Report{Seed: seed, Finding: w.bad, Devices: len(w.nodes), Commits: len(w.ledger.writes), Steps: len(w.log), Sometimes: w.counts, Simulated: w.now - start}
+	}()
+	for i := range 3 + w.rng.IntN(2) {
+		w.nodes = append(w.nodes, w.newHandset(i))
+	}
+	for range 60 + w.rng.IntN(60) {
+		if w.bad != "" {
+			return report
+		}
+		w.now += int64(w.rng.IntN(20_000))
+		w.step()
+	}
+	w.settle()
+	return report
+}
+
+func (w *rewound) wrong(format string, args ...any) {
+	if w.bad == "" {
+		w.bad = fmt.Sprintf("seed %d: ", w.seed) + fmt.Sprintf(format, args...) + fmt.Sprintf("\nreplay: go run ./scripts/sim -rewound -seed %d", w.seed)
+	}
+}
+
+func (w *rewound) count(what string) { w.counts[what]++ }
+
+func (w *rewound) chance(n int) bool { return w.rng.IntN(n) == 0 }
+
+func (w *rewound) newHandset(i int) *handset {
+	id := fmt.Sprintf("%08d-0000-7000-8000-000000000000", i+1)
+	p := &handset{w: w, no: i, dev: NewMemDevice(w.schema, id, fmt.Sprintf("who%d", i)), gone: map[int64]bool{}}
+	p.clock.bootAt = w.now
+	if w.chance(3) {
+		p.clock.offset = w.rng.Int64N(20*year) - 10*year
+	}
+	p.end = &end{dev: p.dev, schema: w.schema, clock: func() replica.Clock { return p.clock.read(w.now) }}
+	w.enrol(id, fmt.Sprintf("who%d", i))
+	return p
+}
+
+func (w *rewound) enrol(id, account string) {
+	w.people[id] = &se.Principal{Account: account, Device: id, Grants: []se.Grant{{Scope: "A", Role: roleWorker}}}
+	w.store.SetPrincipal(id, w.people[id])
+}
+
+// do does something to the centre and notes it, so that a centre that was put back has done the same up to there.
+func (w *rewound) do(fn func(MemCentre)) {
+	w.log = append(w.log, fn)
+	fn(w.store)
+}
+
+func (w *rewound) step() {
+	p := w.nodes[w.rng.IntN(len(w.nodes))]
+	switch k := w.rng.IntN(100); {
+	case k < 55:
+		p.work()
+	case k < 88:
+		p.sync(w.rng.IntN(12) - 3)
+	case k < 92:
+		w.restore()
+	case k < 95:
+		w.copyOf(p)
+	case k < 97:
+		p.lose()
+	default:
+		if w.chance(2) {
+			p.clock.reboot(w.now)
+		}
+		p.clock.offset = w.rng.Int64N(4*year) - 2*year
+	}
+}
+
+// restore puts the centre back to an older state. The one who does it says so, or a device has to prove it.
+func (w *rewound) restore() {
+	if len(w.log)-w.floor < 4 || w.silent {
+		return
+	}
+	back := len(w.log) - w.rng.IntN(min(len(w.log)-w.floor, 25))
+	var head se.Head
+	_ = w.store.View(func(tx se.ReadTx) (err error) { head, err = tx.Head(); return err })
+	kept := w.log[:back:back]
+	w.log, w.store = nil, NewMemCentre(w.schema)
+	for _, p := range w.people {
+		w.store.SetPrincipal(p.Device, p)
+	}
+	for _, fn := range kept {
+		w.do(fn)
+	}
+	w.count("centre put back")
+	var now se.Head
+	_ = w.store.View(func(tx se.ReadTx) (err error) { now, err = tx.Head(); return err })
+	w.silent = w.chance(3) && now.Epoch >= w.epoch // the file beside the database would tell at the start
+	if !w.silent {
+		w.begin(head.Epoch, true, se.CauseCommand)
+	} else {
+		w.count("centre put back and nobody said so")
+	}
+	w.ledger.restored = true
+}
+
+// begin starts an epoch; known says that nobody was served since the centre was put back.
+func (w *rewound) begin(atLeast int64, known bool, cause se.Cause) {
+	now, confirm := w.now, w.chance(2)
+	atLeast = max(atLeast, w.epoch)
+	w.do(func(c MemCentre) {
+		w.must(c.Update(func(tx se.Tx) error {
+			head, err := tx.Head()
+			if err != nil {
+				return err
+			}
+			last := int64(0)
+			if known {
+				last = head.Seq
+			}
+			r, err := w.engine.NewEpoch(tx, atLeast, last, now, cause)
+			w.epoch = max(w.epoch, r.Epoch)
+			return err
+		}))
+	})
+	w.count("epoch begun: " + string(cause))
+	if confirm {
+		w.confirm()
+	}
+}
+
+func (w *rewound) confirm() {
+	now := w.now
+	w.do(func(c MemCentre) {
+		w.must(c.Update(func(tx se.Tx) error { _, err := w.engine.Confirm(tx, "root", now); return err }))
+	})
+}
+
+func (w *rewound) must(err error) {
+	if err != nil {
+		w.wrong("centre: %v", err)
+	}
+}
+
+// copyOf copies a replica: both live on, or the copy replaces an older or younger self.
+//
+// Of one replica there are never three copies at once that are not told apart yet: work that two of them hold and neither
+// has sent would be sent under two names.
+func (w *rewound) copyOf(p *handset) {
+	if p.stale {
+		return
+	}
+	for _, q := range w.nodes {
+		if q != p && q.dev.ctl.Device == p.dev.ctl.Device {
+			return
+		}
+	}
+	q := *p
+	q.dev, q.tokens, q.gone = p.dev.clone(), slices.Clone(p.tokens), map[int64]bool{}
+	for n := range p.gone {
+		q.gone[n] = true
+	}
+	q.end = &end{dev: q.dev, schema: w.schema, clock: func() replica.Clock { return q.clock.read(w.now) }}
+	if w.chance(2) && len(w.nodes) < 7 {
+		q.no = len(w.nodes)
+		w.nodes = append(w.nodes, &q)
+		w.count("replica copied")
+		return
+	}
+	for range 1 + w.rng.IntN(4) { // what happens between the backup of the replica and its being put back
+		p.work()
+		p.sync(w.rng.IntN(12) - 3)
+	}
+	q.stale = true
+	w.nodes[p.no] = &q
+	w.count("replica put back")
+}
+
+// lose takes bodies out of a journal, as retention or a purge would.
+func (p *handset) lose() {
+	for n, f := range p.dev.filed {
+		if f.cs != nil && f.verdict.Kind.Effective() && n%3 == 0 {
+			p.dev.filed[n] = filed{nil, f.verdict}
+			p.gone[n] = true
+		}
+	}
+	p.w.count("bodies of the journal gone")
+}
+
+// sync has one conversation of at most so many messages; 0 or less lets it come to its end.
+func (p *handset) sync(limit int) {
+	w := p.w
+	if limit <= 0 {
+		limit = 1 << 20
+	}
+	dev, cen := session.NewDevice(p.end), session.NewCentre(w.engine.Limits(), w.now)
+	hello, err := dev.Start("", "rewound")
+	if err != nil {
+		w.wrong("hello: %v", err)
+		return
+	}
+	up, down := []session.Message{hello}, []session.Message(nil)
+	for limit > 0 && len(up)+len(down) > 0 && w.bad == "" {
+		limit--
+		if len(up) > 0 && (len(down) == 0 || w.chance(2)) {
+			m := up[0]
+			up = up[1:]
+			out, open := w.centreTakes(cen, cen.Receive(m, w.now))
+			down = append(down, out...)
+			if !open {
+				up = nil
+			}
+			continue
+		}
+		m := down[0]
+		down = down[1:]
+		out, err := dev.Receive(m)
+		p.look()
+		if _, ok := m.(*session.Verdicts); ok && err == nil {
+			p.stale = false
+		}
+		var closed *session.Closed
+		var foreign *replica.ErrForeignVerdict
+		switch {
+		case errors.As(err, &closed):
+			w.count("rewound: closed " + string(closed.Code))
+			if closed.Code == session.NoticeClone {
+				p.fork()
+			} else if closed.Code != session.NoticeRestored && closed.Code != session.NoticeGap {
+				w.wrong("%s was closed: %v", p.dev.ctl.Device, err)
+			}
+			return
+		case errors.As(err, &foreign):
+			p.fork()
+			return
+		case err != nil:
+			w.wrong("%s: %v", p.dev.ctl.Device, err)
+			return
+		}
+		up = append(up, out...)
+	}
+}
+
+// centreTakes carries out what the centre's end asks for, at once.
+func (w *rewound) centreTakes(cen *session.Centre, effects []session.Effect) (out []session.Message, open bool) {
+	open = true
+	for len(effects) > 0 {
+		e := effects[0]
+		effects = effects[1:]
+		switch e := e.(type) {
+		case *session.Send:
+			out = append(out, e.Message)
+		case *session.Close:
+			open = false
+		case *session.Open:
+			effects = append(effects, w.opens(cen, e)...)
+		case *session.Read:
+			var part *se.Part
+			err := w.store.View(func(tx se.ReadTx) (err error) { part, err = w.engine.Next(tx, e.Request); return err })
+			if err != nil && !errors.Is(err, se.ErrUnconfirmed) {
+				w.wrong("next: %v", err)
+			}
+			effects = append(effects, cen.Advanced(part, w.now)...)
+		case *session.Submit:
+			effects = append(effects, w.submits(cen, e)...)
+		}
+	}
+	return out, open
+}
+
+func (w *rewound) opens(cen *session.Centre, e *session.Open) []session.Effect {
+	var welcome *se.Welcome
+	err := w.store.View(func(tx se.ReadTx) (err error) { welcome, err = w.engine.Welcome(tx, e.Hello, w.now); return err })
+	code := session.NoticeCode("")
+	var lost *se.LostError
+	switch {
+	case errors.As(err, &lost):
+		w.count("loss proved by a device")
+		w.begin(lost.Epoch, false, se.CauseProof)
+		w.silent = false
+		code = session.NoticeRestored
+	case errors.Is(err, se.ErrUnconfirmed):
+		code = session.NoticeRestored
+		w.count("not served before it is confirmed")
+		if w.chance(2) {
+			w.confirm()
+		}
+	case err != nil:
+		w.wrong("welcome: %v", err)
+	}
+	return cen.Opened(welcome, code, "rewound", w.now)
+}
+
+func (w *rewound) submits(cen *session.Centre, e *session.Submit) []session.Effect {
+	now := w.now
+	subs := make([]se.Submission, len(e.Changesets))
+	for i, cs := range e.Changesets {
+		subs[i] = se.Submission{Changeset: cs, Contact: e.Contact, Now: now}
+	}
+	var results []se.Result
+	w.do(func(c MemCentre) { results = w.engine.Commit(c, subs) })
+	var verdicts []se.Verdict
+	code := session.NoticeCode("")
+	for _, r := range results {
+		switch {
+		case r.Err == nil:
+			verdicts = append(verdicts, r.Verdict)
+			w.judged(r.Verdict)
+			continue
+		case errors.Is(r.Err, se.ErrGap):
+			code = session.NoticeGap
+		case errors.Is(r.Err, se.ErrClone):
+			code = session.NoticeClone
+		case errors.Is(r.Err, se.ErrUnconfirmed):
+			code = session.NoticeRestored
+		default:
+			w.wrong("commit: %v", r.Err)
+		}
+		break
+	}
+	return cen.Committed(len(subs), verdicts, code, "rewound", now)
+}
+
+func (w *rewound) judged(v se.Verdict) {
+	w.count("rewound: verdict " + v.Kind.String())
+	if v.Reason != nil {
+		w.count("rewound: refused " + string(v.Reason.Code))
+		switch v.Reason.Code {
+		case se.CodeBaseAhead, se.CodeInternal, se.CodeMissing, se.CodeBadValue, se.CodeBadRow:
+			w.wrong("changeset %d was refused: %+v", v.N, *v.Reason)
+		}
+	}
+}
+
+// fork makes the replica a device of its own.
+func (p *handset) fork() {
+	w := p.w
+	w.copies++
+	id := fmt.Sprintf("%08d-0000-7000-8000-%012d", p.no+1, w.copies)
+	parent, account, at := p.dev.ctl.Device, p.dev.ctl.Account, se.CopyAt{Epoch: p.dev.ctl.Epoch, Inbox: p.dev.ctl.Inbox}
+	w.enrol(id, account)
+	var out se.Forked
+	for again := true; again; again = out.From > 0 {
+		var claims []se.Claim
+		_ = p.dev.View(func(tx replica.Tx) (err error) { claims, err = replica.Claims(tx, out.From); return err })
+		w.do(func(c MemCentre) {
+			w.must(c.Update(func(tx se.Tx) (err error) { out, err = w.engine.Fork(tx, parent, id, claims, at); return err }))
+		})
+	}
+	w.floor = len(w.log) // a device that is made after a backup is unknown to the centre restored from it
+	if err := p.dev.Update(func(tx replica.Tx) error { return replica.Reidentify(tx, w.schema, p.clock.read(w.now), &out) }); err != nil {
+		w.wrong("%s becomes %s: %v", parent, id, err)
+	}
+	p.stale = false
+	w.count("copy became a device of its own")
+	if len(p.dev.outbox) > 0 {
+		w.count("copy with unsent work")
+	}
+}
+
+// look checks what must hold at every moment: the cursor never goes back within an epoch, nor the epoch.
+func (p *handset) look() {
+	at := p.dev.ctl.Base()
+	if at.Less(p.at) {
+		p.w.wrong("the cursor of %s went back from %v to %v", p.dev.ctl.Device, p.at, at)
+	}
+	if at.Epoch > p.at.Epoch && p.at.Epoch > 0 {
+		p.w.count("replica went over to a new epoch")
+		if len(p.dev.outbox) > 0 {
+			p.w.count("with work to be offered again")
+		}
+	}
+	p.at = at
+}

@@ -1,0 +1,185 @@
+package simtest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
+)
+
+// word is a text that was written once in a world: where it turns up, that write is.
+type word struct {
+	text string
+	n    int64 // of the changeset on the replica that wrote it
+}
+
+// ledger is the oracle's own record of who saw what in reviewed cells.
+type ledger struct {
+	writes   map[string]*entry
+	rows     map[replica.RowKey]bool // that any replica ever held of the centre
+	restored bool
+}
+
+// entry is one write of a reviewed cell.
+type entry struct {
+	key  replica.RowKey
+	cell string
+	saw  map[string]bool // words that its author had before him in that cell, and what those had
+}
+
+func newLedger() ledger {
+	return ledger{writes: map[string]*entry{}, rows: map[replica.RowKey]bool{}}
+}
+
+// reviewed gives the reviewed text columns that words are written into.
+var reviewed = map[string]string{"place": "address", "family": "head", "matter": "title"}
+
+func (w *rewound) word() string {
+	w.words++
+	return fmt.Sprintf("w%d", w.words)
+}
+
+func (w *rewound) rowID() se.RowID {
+	w.ids++
+	return se.RowID(fmt.Sprintf("%08x-0000-7000-8000-%012x", uint32(w.rng.Uint64()), w.ids))
+}
+
+// work is one transaction of a program on the replica.
+func (p *handset) work() {
+	w := p.w
+	if len(p.dev.captured) > 0 { // a word that is overwritten before it is sealed was never said
+		if _, err := p.end.Hello(); err != nil {
+			w.wrong("seal: %v", err)
+		}
+	}
+	var x Transaction
+	var words []string
+	note := func(table string, id se.RowID) Assign {
+		t := w.word()
+		e := &entry{key: replica.RowKey{Table: table, Row: id}, cell: reviewed[table], saw: map[string]bool{}}
+		if row := p.dev.rows[e.key]; row != nil {
+			if v := value(w.schema.Table(table), row, reviewed[table]); !v.IsNull() {
+				w.ledger.sees(e, v.Str())
+			}
+		}
+		for _, own := range p.tokens { // earlier writes of one's own replica count as seen
+			if o := w.ledger.writes[own.text]; o.key == e.key && o.cell == e.cell {
+				w.ledger.sees(e, own.text)
+			}
+		}
+		w.ledger.writes[t] = e
+		words = append(words, t)
+		return Assign{reviewed[table], schema.Text(t)}
+	}
+	pick := func(table string) se.RowID {
+		if ids := p.dev.ids[table]; len(ids) > 0 {
+			return ids[w.rng.IntN(len(ids))]
+		}
+		return ""
+	}
+	add := func(verb Verb, table string, id se.RowID, set ...Assign) {
+		x.Statements = append(x.Statements, Statement{verb, table, id, set})
+	}
+	scope := Assign{"scope", schema.Text("A")}
+	place, family, matter := pick("place"), pick("family"), pick("matter")
+	switch k := w.rng.IntN(20); {
+	case place == "" || k < 2:
+		id := w.rowID()
+		add(Insert, "place", id, scope, note("place", id))
+	case family == "" || k < 5:
+		id := w.rowID()
+		add(Insert, "family", id, scope, Assign{"place_id", schema.Text(string(place))}, note("family", id), Assign{"calls", schema.Int(1)},
+			Assign{"tags", schema.Text(schema.FormatSet([]string{"a"}))})
+	case k < 7:
+		add(Update, "place", place, note("place", place))
+	case k < 12:
+		add(Update, "family", family, note("family", family))
+	case k < 14:
+		set := []string{string(rune('a' + w.rng.IntN(4))), string(rune('a' + w.rng.IntN(4)))}
+		slices.Sort(set)
+		add(Update, "family", family, Assign{"tags", schema.Text(schema.FormatSet(slices.Compact(set)))}, Assign{"risk", schema.Int(w.rng.Int64N(9))},
+			Assign{"phone", schema.Text(w.word())}, Assign{"calls", schema.Int(w.rng.Int64N(9))})
+	case k < 15:
+		add(Delete, "family", family)
+	case k < 16 && w.chance(3):
+		add(Delete, "place", place)
+	case matter == "" || k < 17:
+		id := w.rowID()
+		add(Insert, "matter", id, scope, Assign{"family_id", schema.Text(string(family))}, note("matter", id))
+	case k < 19:
+		p.take(&x, matter, scope)
+	default:
+		add(Update, "matter", matter, note("matter", matter))
+	}
+	x.Foreign = w.chance(6)
+	if err := p.dev.Exec(x, p.clock.read(w.now)); err != nil {
+		w.wrong("%s: %v", p.dev.ctl.Device, err)
+	}
+	n := p.dev.ctl.LastN
+	if len(p.dev.captured) > 0 {
+		n++
+	}
+	for _, t := range words {
+		p.tokens = append(p.tokens, word{t, n})
+	}
+}
+
+// take adds a guarded step that follows the last one the replica shows.
+func (p *handset) take(x *Transaction, matter se.RowID, scope Assign) {
+	w := p.w
+	t, m := w.schema.Table("move"), w.schema.Table("matter")
+	last, number := se.RowID(""), int64(-1)
+	for _, id := range p.dev.ids["move"] {
+		row := p.dev.rows[replica.RowKey{Table: "move", Row: id}]
+		if value(t, row, "matter_id").Str() != string(matter) {
+			continue
+		}
+		n := value(t, row, "number").Int64()
+		if n == 0 {
+			n = 1000 // one's own on its way
+		}
+		if n > number {
+			last, number = id, n
+		}
+	}
+	state := value(m, p.dev.rows[replica.RowKey{Table: "matter", Row: matter}], "state").Str()
+	for _, step := range slices.Sorted(maps.Keys(t.Steps.Moves)) {
+		if slices.Contains(t.Steps.Moves[step].From, state) || state == "" && step == "claim" {
+			set := []Assign{scope, {"matter_id", schema.Text(string(matter))}, {"step", schema.Text(step)}}
+			if last != "" {
+				set = append(set, Assign{"follows_id", schema.Text(string(last))})
+			}
+			x.Statements = append(x.Statements, Statement{Insert, "move", w.rowID(), set})
+			return
+		}
+	}
+}
+
+// sees notes that a write's author had another one before him, and all that that one's had.
+func (l *ledger) sees(e *entry, text string) {
+	o := l.writes[text]
+	if o == nil || e.saw[text] {
+		return
+	}
+	e.saw[text] = true
+	for t := range o.saw {
+		e.saw[t] = true
+	}
+}
+
+// clone copies a replica as it is on the disk.
+func (m *MemDevice) clone() *MemDevice {
+	c := *m
+	c.hook, c.undo, c.touched = nil, nil, nil
+	c.rows, c.under, c.pending, c.filed, c.kept = maps.Clone(m.rows), maps.Clone(m.under), maps.Clone(m.pending), maps.Clone(m.filed), maps.Clone(m.kept)
+	c.ids = map[string][]se.RowID{}
+	for t, list := range m.ids {
+		c.ids[t] = slices.Clone(list)
+	}
+	c.captured, c.outbox, c.lost = slices.Clone(m.captured), slices.Clone(m.outbox), slices.Clone(m.lost)
+	c.staged, c.inbox = slices.Clone(m.staged), slices.Clone(m.inbox)
+	return &c
+}
