@@ -136,6 +136,17 @@ func TestRepairLeavesPendingWork(t *testing.T) {
 	again, err := b.Session().Outbox(0, 10)
 	require.NoError(t, err)
 	require.Equal(t, outbox, again)
+
+	// An answer to a check at a cursor that is past is of no use any more, and does nothing.
+	old, err := l.Digest(grid)
+	require.NoError(t, err)
+	household(t, a)
+	synced(t, a, c)
+	synced(t, b, c)
+	n, current, err = l.Repair(old, nil, []se.Covered{{Table: "household", Buckets: 1, Index: []int{0}}})
+	require.NoError(t, err)
+	require.False(t, current)
+	require.Zero(t, n)
 	synced(t, b, c)
 	require.Equal(t, se.CheckReport{Scopes: 1}, checked(t, b, c))
 	synced(t, a, c)

@@ -99,6 +99,11 @@ func (d *decay) strike() {
 	}
 	d.w.after(d.between(3000, 20_000), d.strike)
 	n := d.w.nodes[d.rng.IntN(len(d.w.nodes))]
+	if busy := d.busy(); len(busy) > 0 && d.rng.IntN(2) == 0 {
+		// Where work is on its way, and checked at once: a repair has to leave it alone.
+		n = busy[d.rng.IntN(len(busy))]
+		defer n.verify()
+	}
 	r, ok := n.dev.(Rotter)
 	if !ok || len(d.w.oracle.devices[n.id].order) > 0 {
 		return
@@ -108,6 +113,17 @@ func (d *decay) strike() {
 			d.w.oracle.bad("device", "%s: rot: %v", n.id, err)
 		}
 	}
+}
+
+// busy lists devices that talk with the centre and have work on its way.
+func (d *decay) busy() []*node {
+	var out []*node
+	for _, n := range d.w.nodes {
+		if len(n.conns) > 0 && len(d.w.oracle.devices[n.id].inForce) > 0 {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // spoil changes one row.
@@ -269,12 +285,13 @@ type state struct {
 	rows     map[replica.RowKey]replica.Image // as shown
 	centres  map[replica.RowKey]replica.Image // kept under pending edits, else shown
 	outbox   []se.Hash
+	pending  map[replica.RowKey]int
 	captured int
 	ctl      replica.Control
 }
 
 func (n *node) state() *state {
-	s := &state{rows: map[replica.RowKey]replica.Image{}, centres: map[replica.RowKey]replica.Image{}}
+	s := &state{rows: map[replica.RowKey]replica.Image{}, centres: map[replica.RowKey]replica.Image{}, pending: map[replica.RowKey]int{}}
 	_ = n.dev.View(func(tx replica.Tx) error {
 		for _, t := range n.w.schema.Tables {
 			ids, _ := tx.RowIDs(t)
@@ -295,6 +312,11 @@ func (n *node) state() *state {
 		out, _ := tx.Outbox(0, 1<<20)
 		for _, cs := range out {
 			s.outbox = append(s.outbox, cs.Hash())
+		}
+		keys, _ := tx.PendingUpTo(1, 1<<62)
+		for _, k := range keys {
+			list, _ := tx.Pending(n.w.schema.Table(k.Table), k.Row)
+			s.pending[k] = len(list)
 		}
 		caps, _ := tx.Captured()
 		s.captured = len(caps)
@@ -370,6 +392,9 @@ func (e *watchedEnd) Repair(check *se.Check, items []se.DeltaItem, covered []se.
 		o.bad("P12", "%s repaired %d rows and says %d", n.id, len(list), mended)
 	}
 	for _, k := range list {
+		if after.pending[k] > 0 {
+			n.w.count("repaired under a pending edit")
+		}
 		if before.captured == 0 && !n.rotten[k] {
 			o.bad("P12", "%s: %s %s was repaired and had not rotted: was %v, is %v", n.id, k.Table, k.Row, before.centres[k], after.centres[k])
 		}
@@ -387,6 +412,9 @@ func (e *watchedEnd) untouched(before, after *state) {
 	if len(after.outbox) < len(before.outbox) || !slices.Equal(after.outbox[:len(before.outbox)], before.outbox) ||
 		before.captured == 0 && len(after.outbox) != len(before.outbox) {
 		o.bad("P12", "%s: a repair changed the outbox", e.n.id)
+	}
+	if before.captured == 0 && !maps.Equal(before.pending, after.pending) {
+		o.bad("P12", "%s: a repair changed what lies over the centre's rows", e.n.id)
 	}
 	if before.ctl.Base() != after.ctl.Base() || before.ctl.View != after.ctl.View || before.ctl.Acked != after.ctl.Acked {
 		o.bad("P12", "%s: a repair moved the cursor", e.n.id)

@@ -157,6 +157,7 @@ var Sometimes = []string{
 var rare = []string{
 	"many repairs raised an alarm",
 	"repair came too late",
+	"repaired under a pending edit",
 	"the centre heard of many repairs",
 	"refused bad_step",
 	"staged below the floor, begun anew",

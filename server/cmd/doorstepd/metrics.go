@@ -25,11 +25,15 @@ type metrics struct {
 	sent     *prometheus.CounterVec
 	closed   *prometheus.CounterVec
 	answer   prometheus.Histogram
+	checks   prometheus.Counter
+	repaired prometheus.Counter
 	kept     kept
 }
 
 func newMetrics(openConflicts func(context.Context) (int, error)) *metrics {
 	m := &metrics{
+		checks:   prometheus.NewCounter(prometheus.CounterOpts{Name: "doorstep_checks_total", Help: "Checks of replicas against the centre that came to an end."}),
+		repaired: prometheus.NewCounter(prometheus.CounterOpts{Name: "doorstep_repaired_rows_total", Help: "Rows of replicas that differed from the centre and were repaired, as devices say."}),
 		registry: prometheus.NewRegistry(),
 		pushes:   prometheus.NewCounter(prometheus.CounterOpts{Name: "doorstep_pushes_total", Help: "Changesets offered to the committer, repeats included."}),
 		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "doorstep_verdicts_total", Help: "Verdicts given, by kind."}, []string{"kind"}),
@@ -45,7 +49,7 @@ func newMetrics(openConflicts func(context.Context) (int, error)) *metrics {
 	for _, kind := range []syncengine.VerdictKind{syncengine.Accepted, syncengine.Conflicts, syncengine.Merged, syncengine.Rejected, syncengine.Parked} {
 		m.verdicts.WithLabelValues(kind.String())
 	}
-	m.registry.MustRegister(m.pushes, m.verdicts, m.commits, m.group, m.sockets, m.refused, m.received, m.sent, m.closed, m.answer,
+	m.registry.MustRegister(m.checks, m.repaired, m.pushes, m.verdicts, m.commits, m.group, m.sockets, m.refused, m.received, m.sent, m.closed, m.answer,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "doorstep_conflicts_open", Help: "Conflicts that wait for a decision; -1 if the store does not answer."},
 			func() float64 {

@@ -29,7 +29,7 @@ type sockets interface {
 
 func openSockets(a *app, bell feed.County, now func() time.Time) (sockets, error) {
 	g, err := gateway.New(gateway.Options{
-		Auth: authenticator{a.auth}, Centre: contacts{a.centre, a.directory, a.log}, Bell: bell, Now: now, Log: a.log, Observer: socketMetrics{a.metrics},
+		Auth: authenticator{a.auth}, Centre: contacts{a.centre, a.directory, a.log}, Bell: bell, Now: now, Log: a.log, Checked: a.checked, Observer: socketMetrics{a.metrics},
 		Origins: a.config.Origins, MaxConnections: a.config.MaxConnections, MaxHeavy: a.config.HeavyBytes,
 	})
 	if err != nil {
@@ -101,3 +101,14 @@ func (s socketMetrics) Sent(kind string, bytes int) {
 
 // Committed times a push.
 func (s socketMetrics) Committed(_ int, took time.Duration) { s.m.answer.Observe(took.Seconds()) }
+
+// checked tells the people who look after devices that a replica was not what it should be; what was in it is told nobody.
+func (a *app) checked(device string, r syncengine.CheckReport) {
+	a.metrics.checks.Inc()
+	if !r.Differed() {
+		return
+	}
+	a.metrics.repaired.Add(float64(min(r.Repaired, 1_000_000))) // a device's word
+	a.log.Warn().Str("device", device).Int("repaired", r.Repaired).Int("local", r.Local).Bool("unmended", r.Unmended).Bool("stopped", r.Stopped).
+		Msg("a replica differed from the centre; where it has stopped checking, its storage may be failing")
+}

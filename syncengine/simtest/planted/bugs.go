@@ -125,7 +125,8 @@ var firstBugs = []Bug{
 			add(id, image)
 		}
 	}`,
-		New: `		delete(under, id)
+		New: `		_ = image
+		delete(under, id)
 	}`,
 	},
 	{
@@ -143,14 +144,14 @@ var firstBugs = []Bug{
 	r.n++`,
 	},
 	{
-		Name: "repair of a cursor that is past", File: "syncengine/replica/check.go",
-		Old: `	if err != nil || ctl.Base() != check.At || ctl.View != check.View {`,
-		New: `	if err != nil || ctl.View == "" {`,
-	},
-	{
 		Name: "check answered while something is newer", File: "syncengine/check.go",
-		Old: `		if len(part.Frames[i].Items) > 0 {`,
-		New: `		if len(part.Frames[i].Items) > 1<<30 {`,
+		Old: `		if len(part.Frames[i].Items) > 0 {
+			return nil, false, nil
+		}`,
+		New: `		if len(part.Frames[i].Items) > 0 {
+			v, err := e.views(tx, req.Device, req.Now)
+			return v, true, err
+		}`,
 	},
 	{
 		Name: "new view sent before the device was told", File: "syncengine/session/centre.go",
