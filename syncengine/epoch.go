@@ -38,6 +38,11 @@ func (e *Engine) NewEpoch(tx Tx, atLeast, last, now int64, cause Cause) (Restore
 	if err != nil {
 		return Restore{}, fmt.Errorf("read head: %w", err)
 	}
+	if atLeast > head.Epoch {
+		// The store is from before an epoch that had begun. That one may have begun because this one's number had two lines
+		// of history; then nobody knows which of them a replica is on.
+		last = 0
+	}
 	r := Restore{Epoch: max(head.Epoch, atLeast) + 1, Ended: head.Epoch, Last: last, Head: head.Seq, At: now, Cause: cause}
 	head.Epoch = r.Epoch
 	if err := tx.PutRestore(r); err != nil {
