@@ -226,7 +226,7 @@ func (a *app) accountImportCommand() *cobra.Command {
 }
 
 func (a *app) assignCommand() *cobra.Command {
-	return a.group("assign", "assign", a.assignCreateCommand(), a.assignListCommand(), a.assignEndCommand())
+	return a.group("assign", "assign", a.assignCreateCommand(), a.assignListCommand(), a.assignDoorsCommand(), a.assignEndCommand())
 }
 
 func (a *app) assignCreateCommand() *cobra.Command {
@@ -277,6 +277,7 @@ func (a *app) assignCreateCommand() *cobra.Command {
 		}
 		where := strings.TrimSpace(a.role(r.JSON201.Role) + " " + clean(r.JSON201.Scope))
 		a.print("assigned", clean(args[0]), where, doors, r.JSON201.Id)
+		a.assignmentNotes(r.JSON201)
 		return nil
 	})
 	c.Flags().StringSliceVar(&doors, "door", nil, a.say("flag.door"))
@@ -394,6 +395,9 @@ func (a *app) assignListCommand() *cobra.Command {
 			if len(x.Doors) > 0 {
 				note += a.say("comma") + a.say("assign_doors", len(x.Doors))
 			}
+			if x.Notes != nil {
+				note += a.say("comma") + clean(strings.Join(*x.Notes, " "))
+			}
 			lines = append(lines, []string{x.Id, login(logins, x.Account), a.role(x.Role), clean(x.Scope), note})
 		}
 		a.list(lines, false)
@@ -408,21 +412,26 @@ func login(logins map[string]string, id string) string {
 	return id
 }
 
+// assignmentID finds the one assignment whose id begins as a person typed it.
+func (a *app) assignmentID(ctx context.Context, client *restclient.ClientWithResponses, typed string) (string, error) {
+	list, err := a.assigned(ctx, client, nil)
+	if err != nil {
+		return "", err
+	}
+	ids := make([]string, len(list))
+	for i := range list {
+		ids[i] = list[i].Id
+	}
+	return among(ids, typed)
+}
+
 func (a *app) assignEndCommand() *cobra.Command {
 	return a.command("assign_end", "end ID", a.exactly(1), func(cmd *cobra.Command, args []string) error {
 		client, err := a.centre()
 		if err != nil {
 			return err
 		}
-		list, err := a.assigned(cmd.Context(), client, nil)
-		if err != nil {
-			return err
-		}
-		ids := make([]string, len(list))
-		for i := range list {
-			ids[i] = list[i].Id
-		}
-		id, err := among(ids, args[0])
+		id, err := a.assignmentID(cmd.Context(), client, args[0])
 		if err != nil {
 			return err
 		}

@@ -86,7 +86,7 @@ func (a *app) root() *cobra.Command {
 	root := a.group("root", "doorstep",
 		a.enrolCommand(), a.trustCommand(), a.useCommand(), a.statusCommand(), a.syncCommand(), a.watchCommand(),
 		a.newCommand(), a.setCommand(), a.deleteCommand(), a.listCommand(), a.showCommand(),
-		a.historyCommand(), a.conflictsCommand(), a.rejectedCommand(), a.tablesCommand(),
+		a.historyCommand(), a.conflictsCommand(), a.rejectedCommand(), a.inboxCommand(), a.tablesCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoAmICommand(), a.bootstrapCommand(), a.orgCommand(), a.staffingCommand(),
 		a.accountCommand(), a.assignCommand(), a.deviceCommand(), a.auditCommand(), a.codeCommand(), a.conflictCommand(), a.quarantineCommand(), a.versionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true

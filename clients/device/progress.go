@@ -11,7 +11,7 @@ import (
 type Progress struct {
 	Sent     int   // changesets offered
 	Verdicts int   // verdicts filed
-	Rows     int   // rows that came in
+	Rows     int   // rows that came in, each once
 	Percent  int   // of the step that is running, by its place in the county's order; 100 = at the head
 	In, Out  int64 // bytes received and sent, where the transport counts them
 	// Staged is how much of the snapshots that this conversation brings is durably here, and how much they are; zero where

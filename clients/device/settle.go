@@ -121,7 +121,7 @@ func (c *conversation) done(at se.Base) error {
 		return nil // a quiet moment
 	}
 	report := c.report
-	c.fresh = false
+	c.fresh, c.rows = false, nil
 	c.report, c.start = Report{Progress: Progress{In: report.In, Out: report.Out}}, now
 	c.events.synced(report)
 	return nil
@@ -143,7 +143,7 @@ func (c *conversation) filed(verdicts []se.Verdict) {
 }
 
 func (c *conversation) staged(d *se.Delta, applied bool) {
-	c.report.Rows += len(d.Items)
+	c.count(d)
 	c.fresh = c.fresh || len(d.Items) > 0
 	c.taken(d, applied)
 	switch ctl, err := c.r.control(c.ctx); {
@@ -156,6 +156,22 @@ func (c *conversation) staged(d *se.Delta, applied bool) {
 	default:
 		c.report.Percent = percent(d.From.Seq, c.target.Seq, c.grants, ctl.StagedAt)
 	}
+}
+
+// count counts rows, each once: whether two changes of a row come as one frame or as two depends on who is quicker.
+func (c *conversation) count(d *se.Delta) {
+	if d.Reset {
+		c.report.Rows += len(d.Items) // a snapshot has each row once, and may be large
+		return
+	}
+	if c.rows == nil {
+		c.rows = map[se.RowKey]struct{}{}
+	}
+	before := len(c.rows)
+	for i := range d.Items {
+		c.rows[se.RowKey{Table: d.Items[i].Table, Row: d.Items[i].Row}] = struct{}{}
+	}
+	c.report.Rows += len(c.rows) - before
 }
 
 // taken adds up how far the snapshots have come.
