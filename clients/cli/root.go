@@ -85,8 +85,9 @@ func (a *app) between(low, high int) cobra.PositionalArgs {
 func (a *app) root() *cobra.Command {
 	root := a.group("root", "doorstep",
 		a.enrolCommand(), a.trustCommand(), a.useCommand(), a.statusCommand(), a.syncCommand(), a.watchCommand(),
-		a.newCommand(), a.setCommand(), a.deleteCommand(), a.listCommand(), a.showCommand(),
-		a.historyCommand(), a.conflictsCommand(), a.rejectedCommand(), a.inboxCommand(), a.tablesCommand(),
+		a.completed(a.newCommand(), tableAndValues(1)), a.completed(a.setCommand(), tableAndValues(2)), a.completed(a.deleteCommand(), tableAndRow),
+		a.completed(a.listCommand(), tableAndValues(1)), a.completed(a.showCommand(), tableAndRow),
+		a.completed(a.historyCommand(), tableRowColumn), a.conflictsCommand(), a.rejectedCommand(), a.inboxCommand(), a.completed(a.tablesCommand(), tableNames),
 		a.loginCommand(), a.logoutCommand(), a.whoAmICommand(), a.bootstrapCommand(), a.orgCommand(), a.staffingCommand(),
 		a.accountCommand(), a.assignCommand(), a.deviceCommand(), a.auditCommand(), a.codeCommand(), a.conflictCommand(), a.quarantineCommand(), a.versionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true

@@ -79,7 +79,6 @@ nothing was done; 3 it did not stop within the time given.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%v; '%s --help' lists what there is", err, cmd.CommandPath())
 	})
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(serveCommand(out, errs, environ, now), tlsCommand(out, environ, now), keysCommand(out, environ, now), schemaCommand(out, environ),
 		restoreCommand(out, errs, environ, now), confirmCommand(out, errs, environ, now),
 		checkCommand(out, environ, now), auditCommand(out, environ, now), backupCommand(out, environ, now), drillCommand(out, environ, now),
