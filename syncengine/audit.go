@@ -115,13 +115,20 @@ func (e *Entry) Rows() []RowKey {
 	}
 	var out []RowKey
 	seen := map[RowKey]bool{}
-	for i := range e.Changeset.Changes {
-		k := RowKey{e.Changeset.Changes[i].Table, e.Changeset.Changes[i].Row}
-		if k.Row == "" || seen[k] {
-			continue
+	name := func(table string, id RowID) {
+		if k := (RowKey{table, id}); id != "" && !seen[k] {
+			seen[k] = true
+			out = append(out, k)
 		}
-		seen[k] = true
-		out = append(out, k)
+	}
+	for i := range e.Changeset.Changes {
+		c := &e.Changeset.Changes[i]
+		name(c.Table, c.Row)
+		if d := c.Decide; d != nil && c.Table != "" {
+			for _, id := range append([]RowID{d.Survivor}, d.Retired...) {
+				name(c.Table, id)
+			}
+		}
 	}
 	return out
 }

@@ -19,6 +19,7 @@ type Write struct {
 	Values  []schema.Value // the cell's columns in order; nil for an operation
 	From    int64          // seq since which the cell shows it; 0 = never shown
 	To      int64          // seq at which something else began to show; 0 = still shown
+	Row     RowID          // that its author wrote to, if it is not this one: it was merged into it; "" = this one
 }
 
 // Stands tells whether the cell shows this write.

@@ -70,7 +70,7 @@ type Candidate struct {
 	Suspect bool
 	From    int64     // seqs between which the cell showed it, as in Write
 	To      int64     //
-	Row     RowID     // duplicate: the other row; workflow: the step; "" otherwise
+	Row     RowID     // duplicate: the other row; workflow: the step; cell, delete: as Write.Row
 	Cell    CellWrite // cell and delete: what it wrote, with its base
 }
 
@@ -150,7 +150,7 @@ func (k ConflictKey) Label() string {
 func candidateOf(w *Write, cell string) Candidate {
 	return Candidate{
 		Device: w.Device, N: w.N, Author: w.Author, Seq: w.Seq, Epoch: w.Epoch, At: w.At, Suspect: w.Suspect,
-		From: w.From, To: w.To, Cell: CellWrite{Cell: cell, Base: w.Base, Values: w.Values},
+		From: w.From, To: w.To, Row: w.Row, Cell: CellWrite{Cell: cell, Base: w.Base, Values: w.Values},
 	}
 }
 
@@ -158,6 +158,6 @@ func candidateOf(w *Write, cell string) Candidate {
 func (c *Candidate) write() Write {
 	return Write{
 		Device: c.Device, N: c.N, Author: c.Author, Seq: c.Seq, Epoch: c.Epoch, At: c.At, Suspect: c.Suspect,
-		From: c.From, To: c.To, Base: c.Cell.Base, Values: c.Cell.Values,
+		From: c.From, To: c.To, Row: c.Row, Base: c.Cell.Base, Values: c.Cell.Values,
 	}
 }

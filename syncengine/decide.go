@@ -25,12 +25,16 @@ func (g *ingest) decide(i int, c *Change) error {
 		return reject(CodeBadDecision, c, "", "unknown") // the same for what is not there and what is not his
 	}
 	c = &Change{Table: con.Key.Table, Row: con.Key.Row, Op: OpDecide, Base: c.Base, Decide: d}
-	if !con.Open() {
-		return reject(CodeBadDecision, c, con.Key.Cell, "closed")
-	}
 	t := g.views.table(con.Key.Table)
 	if t == nil {
 		return reject(CodeUnknownTable, c, "", "")
+	}
+	if d.Choice == ChoiceSplit && con.Key.Kind == ConflictDuplicate {
+		g.fate(i, "", FateStands)
+		return g.split(c, t, con) // as a rule the conflict ended with the merge
+	}
+	if !con.Open() {
+		return reject(CodeBadDecision, c, con.Key.Cell, "closed")
 	}
 	g.fate(i, con.Key.Cell, FateStands)
 	switch con.Key.Kind {
@@ -39,10 +43,7 @@ func (g *ingest) decide(i int, c *Change) error {
 	case ConflictDelete:
 		return g.decideDelete(i, c, t, con)
 	case ConflictDuplicate:
-		if d.Choice != ChoiceBoth && d.Choice != ChoiceKeep {
-			return reject(CodeBadDecision, c, "", "choice")
-		}
-		return g.dismiss(con, d, Outcome(ChoiceBoth))
+		return g.decideDuplicate(i, c, t, con)
 	case ConflictWorkflow:
 		return g.decideWorkflow(c, con)
 	}
@@ -127,7 +128,9 @@ func (g *ingest) decideCell(i int, c *Change, t *schema.Table, con *Conflict) er
 	cell.Survivors = slices.DeleteFunc(cell.Survivors, shown)
 	row.Cells[k] = cell
 	if w.Values != nil {
-		g.merge(i, t, row, w, g.write(w))
+		if err := g.merge(i, t, row, w, g.write(w)); err != nil {
+			return err
+		}
 	}
 	if err := g.announce(con, d); err != nil {
 		return err
@@ -163,26 +166,16 @@ func (g *ingest) decideDelete(i int, c *Change, t *schema.Table, con *Conflict) 
 		return reject(CodeBadDecision, c, "", "forgotten") // nothing is left to restore: it must be entered anew
 	}
 	was, row := CopyRow(dead.Row), dead.Row
-	row.Inserted, row.Seq = g.seq, g.seq
-	for k, def := range t.Cells {
-		cell := &row.Cells[k]
-		if cell.Shown == 0 {
-			continue
-		}
-		cell.Shown = g.seq
-		if def.Policy.Operation() {
-			continue
-		}
-		values := cell.Values(def)
-		g.central(row, k, values)
-	}
+	g.anew(t, row)
 	for _, x := range edit {
 		w := x.Cell
 		w.Base = Base{g.epoch, g.head}
 		if k := t.CellIndex(w.Cell); !t.Cells[k].Policy.Operation() {
 			row.Cells[k] = Cell{} // chosen over what the row said when it was deleted
 		}
-		g.merge(i, t, row, &w, g.write(&w))
+		if err := g.merge(i, t, row, &w, g.write(&w)); err != nil {
+			return err
+		}
 	}
 	for _, x := range con.Candidates { // not on his screen: they meet the restored row as late writes
 		if x.ID() != d.Take && !slices.Contains(d.Shown, x.ID()) {
@@ -211,6 +204,21 @@ func (g *ingest) decideDelete(i int, c *Change, t *schema.Table, con *Conflict) 
 		return err
 	}
 	return g.followers(t, row) // rows that came to refer to it while it was dead have no door yet
+}
+
+// anew makes a dead row a new incarnation of what it showed.
+func (g *ingest) anew(t *schema.Table, row *Row) {
+	row.Inserted, row.Seq = g.seq, g.seq
+	for k, def := range t.Cells {
+		cell := &row.Cells[k]
+		if cell.Shown == 0 {
+			continue
+		}
+		cell.Shown = g.seq
+		if !def.Policy.Operation() {
+			g.central(row, k, cell.Values(def))
+		}
+	}
 }
 
 // decideWorkflow leaves late steps unnumbered, or numbers one after the case's last.

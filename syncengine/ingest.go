@@ -145,6 +145,9 @@ type ingest struct {
 	led       map[RowKey]bool // rows that followed another into its scope
 	arrived   []RowID         // rows that are there now, or somewhere else than before
 
+	origin     RowID // the retired row that was written to, while a write to it is redirected
+	redirected bool  // some write was
+
 	again      bool         // a quarantined changeset that is tried again: its device is not being answered
 	supervised bool         // it takes effect on a supervisor's authority, not by its author's rights
 	skip       map[int]bool // changes that its device overtook
@@ -225,6 +228,8 @@ func (g *ingest) change(i int) error {
 		return g.insert(i, c, t, dead)
 	case c.Op != OpDelete && row != nil:
 		return g.update(i, c, t, row)
+	case c.Op == OpUpdate && dead != nil && dead.Into != "":
+		return g.redirect(i, c, t, dead)
 	case c.Op != OpDelete && dead != nil:
 		return g.toDead(i, c, t, dead)
 	}
@@ -239,7 +244,7 @@ func (g *ingest) own(d *Dead) bool { return d.By.Device == g.cs.Device && d.By.N
 func (g *ingest) write(w *CellWrite) Write {
 	return Write{
 		Device: g.cs.Device, N: g.cs.N, Author: g.cs.Author, Seq: g.seq, Epoch: g.epoch,
-		Base: w.Base, At: g.at, Suspect: g.suspect, Values: w.Values,
+		Base: w.Base, At: g.at, Suspect: g.suspect, Values: w.Values, Row: g.origin,
 	}
 }
 
@@ -259,6 +264,9 @@ func (g *ingest) kind() VerdictKind {
 		case FateCandidate:
 			return Conflicts
 		}
+	}
+	if g.redirected {
+		return Merged
 	}
 	return Accepted
 }

@@ -87,8 +87,9 @@ func (in *Write) beats(w *Write) bool {
 func (b Base) ended(epoch int64) bool { return b.Epoch > 0 && b.Epoch < epoch }
 
 // hasSeen tells whether in's author had s before him: an earlier write of his own device, or what stood at in's base.
+// What one wrote to two rows before they were merged are two things: neither replaces the other by being later.
 func (l Lineage) hasSeen(in, s *Write) bool {
-	if s.Device == in.Device || l.own(in.Device, in.N, s.ID()) {
+	if in.Row == s.Row && (s.Device == in.Device || l.own(in.Device, in.N, s.ID())) {
 		return l.own(in.Device, in.N, s.ID())
 	}
 	seq, part := l.sight(in.Base, in.Epoch)
@@ -98,8 +99,8 @@ func (l Lineage) hasSeen(in, s *Write) bool {
 // saw is hasSeen by the policy of the cell: what a max or min cell shows stands for all its survivors, so that seeing
 // it is having seen them.
 func (l Lineage) saw(in, s *Write, def *schema.Cell) bool {
-	if s.Device != in.Device && (def.Policy == schema.PolicyMax || def.Policy == schema.PolicyMin) {
-		return l.own(in.Device, in.N, s.ID()) || l.covers(in.Base, in.Epoch, s.Seq)
+	if (s.Device != in.Device || s.Row != in.Row) && (def.Policy == schema.PolicyMax || def.Policy == schema.PolicyMin) {
+		return in.Row == s.Row && l.own(in.Device, in.N, s.ID()) || l.covers(in.Base, in.Epoch, s.Seq)
 	}
 	return l.hasSeen(in, s)
 }

@@ -91,7 +91,8 @@ func (g *ingest) conflictID() string {
 
 func sameCandidates(a, b []Candidate) bool {
 	return slices.EqualFunc(a, b, func(x, y Candidate) bool {
-		return x.ID() == y.ID() && x.Row == y.Row && x.Cell.Cell == y.Cell.Cell && x.To == y.To && slices.Equal(x.Cell.In, y.Cell.In)
+		return x.ID() == y.ID() && x.Row == y.Row && x.Cell.Cell == y.Cell.Cell && x.To == y.To && slices.Equal(x.Cell.In, y.Cell.In) &&
+			slices.Equal(x.Cell.Values, y.Cell.Values)
 	})
 }
 

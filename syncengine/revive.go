@@ -49,8 +49,12 @@ func (g *ingest) meet(t *schema.Table, row *Row, dead *Dead, x *Candidate) error
 	k := t.CellIndex(x.Cell.Cell)
 	in := x.write()
 	in.Seq, in.Epoch, in.From, in.To = g.seq, g.epoch, 0, 0
+	op, err := g.current(t, row, t.Cells[k], &x.Cell, &in)
+	if err != nil {
+		return err
+	}
 	if x.Cell.Operation() {
-		row.Cells[k], _ = past.Apply(row.Cells[k], in, x.Cell, t.Cells[k])
+		row.Cells[k], _ = past.Apply(row.Cells[k], in, *op, t.Cells[k])
 		row.Cells[k].retag(x)
 		return nil
 	}
@@ -58,7 +62,7 @@ func (g *ingest) meet(t *schema.Table, row *Row, dead *Dead, x *Candidate) error
 	for i := range row.Cells[k].Survivors {
 		w := &row.Cells[k].Survivors[i]
 		switch {
-		case w.ID() != x.ID():
+		case w.ID() != x.ID() || w.Row != x.Row:
 			continue
 		case !w.Stands():
 			w.From, w.To = x.From, x.To

@@ -68,7 +68,9 @@ func (g *ingest) insert(i int, c *Change, t *schema.Table, dead *Dead) error {
 	}
 	for j := range c.Cells {
 		w := &c.Cells[j]
-		g.merge(i, t, row, w, g.write(w))
+		if err := g.merge(i, t, row, w, g.write(w)); err != nil {
+			return err
+		}
 	}
 	if dead != nil {
 		if err := g.meetLate(t, row, dead); err != nil {
@@ -100,6 +102,13 @@ func (g *ingest) repeated(i int, c *Change, t *schema.Table) (bool, error) {
 			for x, col := range def.Columns {
 				if col.Name == name && !c.Cells[j].Operation() {
 					key[k] = c.Cells[j].Values[x]
+					if col.Type == schema.TypeRef && !key[k].IsNull() {
+						id, _, err := g.last(col.Ref, RowID(key[k].Str()))
+						if err != nil {
+							return false, err
+						}
+						key[k] = schema.Text(string(id))
+					}
 				}
 			}
 		}
@@ -144,7 +153,9 @@ func (g *ingest) update(i int, c *Change, t *schema.Table, row *Row) error {
 	}
 	for j := range c.Cells {
 		w := &c.Cells[j]
-		g.merge(i, t, row, w, g.write(w))
+		if err := g.merge(i, t, row, w, g.write(w)); err != nil {
+			return err
+		}
 	}
 	if scope := row.Cells[t.CellIndex(schema.CellScope)].Values(t.Cell(schema.CellScope))[0].Str(); scope != row.Scope {
 		if g.views.access(t, scope) == nil {
@@ -174,9 +185,13 @@ func (g *ingest) refuse(code Code, c *Change, t *schema.Table, row *Row, a *sche
 }
 
 // merge puts one write on a row's cell.
-func (g *ingest) merge(i int, t *schema.Table, row *Row, w *CellWrite, in Write) {
+func (g *ingest) merge(i int, t *schema.Table, row *Row, w *CellWrite, in Write) error {
 	k := t.CellIndex(w.Cell)
 	def := t.Cells[k]
+	w, err := g.current(t, row, def, w, &in)
+	if err != nil {
+		return err
+	}
 	var fate Fate
 	if w.Operation() {
 		row.Cells[k], fate = g.past.Apply(row.Cells[k], in, *w, def)
@@ -184,6 +199,7 @@ func (g *ingest) merge(i int, t *schema.Table, row *Row, w *CellWrite, in Write)
 		row.Cells[k], fate = g.past.Merge(row.Cells[k], in, def)
 	}
 	g.fate(i, w.Cell, fate)
+	return nil
 }
 
 // maxRow is how many bytes a row may come to: well below a frame, or no device could take it any more.
@@ -288,7 +304,7 @@ func (g *ingest) envelope(t *schema.Table, row *Row) {
 // central writes a cell at the centre: it stands, alone.
 func (g *ingest) central(row *Row, i int, values []schema.Value) {
 	w := g.write(&CellWrite{Base: Base{g.epoch, g.head}, Values: values})
-	w.From = g.seq
+	w.From, w.Row = g.seq, ""
 	row.Cells[i] = Cell{Shown: g.seq, Survivors: []Write{w}}
 }
 

@@ -38,6 +38,9 @@ type ReadTx interface {
 	ByIdempotencyKey(table string, key []schema.Value) (RowID, error)
 	// Referrers lists live rows of table whose column holds id, in order of id.
 	Referrers(table, column string, id RowID) ([]RowID, error)
+	// Repointed lists the writes that were made to name another row than a retired one, in order of RefTable, Row,
+	// Column and Seq.
+	Repointed(table string, retired RowID) ([]Repointed, error)
 	// LastStep gives the last numbered step of a case, nil if it has none.
 	LastStep(table string, caseID RowID) (*Step, error)
 	// AwaitedRow tells whether a quarantined changeset would have created that row, and which.
@@ -92,8 +95,10 @@ type Tx interface {
 	PutRow(*Row) error
 	// Kill removes a row and keeps its dead id for ever.
 	Kill(*Dead) error
-	// Revive forgets a dead id; the caller puts the row in the same transaction.
+	// Revive forgets a dead id, and what was re-pointed from it; the caller puts the row in the same transaction.
 	Revive(table string, id RowID) error
+	// PutRepointed keeps what a split gives back.
+	PutRepointed(Repointed) error
 	PutVerdict(device string, v Verdict) error
 	PutQuarantined(*Quarantined) error
 	// MarkReady marks open parked changesets that await one of the ids as ready.
@@ -108,7 +113,8 @@ type Tx interface {
 	// PutRestore keeps the beginning of an epoch.
 	PutRestore(Restore) error
 
-	// StripDead forgets what a dead row held: see Dead.Strip. The id stays dead.
+	// StripDead forgets what a dead row held, and what was re-pointed from it: see Dead.Strip. The id stays dead, and
+	// what it was merged into is known.
 	StripDead(table string, id RowID) error
 	// PruneMoves forgets moves at or below a seq, the oldest first, at most limit, and tells how many.
 	PruneMoves(upTo int64, limit int) (int, error)
@@ -167,6 +173,7 @@ type Dead struct {
 	Epoch int64
 	By    Write // who deleted it: Values is nil
 	Row   *Row  // as it was; kept so that a decision can restore it. Once it is bare, its cells are empty
+	Into  RowID // the row that it was merged into, "" if it was deleted
 }
 
 // Move is a row's leaving a scope or a door.

@@ -20,10 +20,17 @@ type meta struct {
 	base       syncengine.Base
 	at         int64
 	suspect    bool
+	row        syncengine.RowID
 }
 
+// What is said of a write in one byte.
+const (
+	metaSuspect = 1
+	metaRow     = 2 // it names the row that it was written to
+)
+
 func metaOf(w *syncengine.Write) meta {
-	return meta{w.Device, w.N, w.Author, w.Seq, w.Epoch, w.Base, w.At, w.Suspect}
+	return meta{w.Device, w.N, w.Author, w.Seq, w.Epoch, w.Base, w.At, w.Suspect, w.Row}
 }
 
 // encodeCells packs a row's cells, in the order of the layout in which the row's schema has them.
@@ -96,7 +103,16 @@ func (e *enc) meta(w *syncengine.Write) {
 	e.int(m.epoch)
 	e.base(m.base)
 	e.int(m.at)
-	e.bool(m.suspect)
+	flags := byte(0)
+	if m.suspect {
+		flags |= metaSuspect
+	}
+	if m.row != "" {
+		flags |= metaRow
+	}
+	if e.b = append(e.b, flags); m.row != "" {
+		e.sym(string(m.row))
+	}
 }
 
 func (e *enc) element(x *syncengine.Element) {
@@ -171,7 +187,15 @@ func (d *dec) meta() syncengine.Write {
 	var m meta
 	switch n := d.uint(); {
 	case n == 0:
-		m = meta{device: d.sym(), n: d.int(), author: d.sym(), seq: d.int(), epoch: d.int(), base: d.base(), at: d.int(), suspect: d.bool()}
+		m = meta{device: d.sym(), n: d.int(), author: d.sym(), seq: d.int(), epoch: d.int(), base: d.base(), at: d.int()}
+		flags := d.byte()
+		m.suspect = flags&metaSuspect != 0
+		if flags&metaRow != 0 {
+			m.row = syncengine.RowID(d.sym())
+		}
+		if flags&^(metaSuspect|metaRow) != 0 {
+			d.fail()
+		}
 		if len(d.writes) < maxSymbols {
 			d.writes = append(d.writes, m)
 		}
@@ -181,7 +205,7 @@ func (d *dec) meta() syncengine.Write {
 		d.fail()
 	}
 	return syncengine.Write{
-		Device: m.device, N: m.n, Author: m.author, Seq: m.seq, Epoch: m.epoch, Base: m.base, At: m.at, Suspect: m.suspect,
+		Device: m.device, N: m.n, Author: m.author, Seq: m.seq, Epoch: m.epoch, Base: m.base, At: m.at, Suspect: m.suspect, Row: m.row,
 	}
 }
 

@@ -91,7 +91,7 @@ func TestCodecForgetsNoField(t *testing.T) {
 
 		dead := filled[syncengine.Dead](start)
 		dead.Row.Table, dead.Row.ID = dead.Table, dead.ID
-		gotDead := &syncengine.Dead{Table: dead.Table, ID: dead.ID, Seq: dead.Seq, Epoch: dead.Epoch}
+		gotDead := &syncengine.Dead{Table: dead.Table, ID: dead.ID, Seq: dead.Seq, Epoch: dead.Epoch, Into: dead.Into}
 		require.NoError(t, decodeDead(encodeDead(dead, 1), gotDead, layoutsOf(len(dead.Row.Cells))))
 		require.Equal(t, dead, gotDead)
 	}
@@ -120,6 +120,7 @@ func genWrite(t *rapid.T) syncengine.Write {
 		Epoch: rapid.Int64().Draw(t, "epoch"), At: rapid.Int64().Draw(t, "at"), Suspect: rapid.Bool().Draw(t, "suspect"),
 		From: rapid.Int64Range(0, 3).Draw(t, "from"), To: rapid.Int64Range(0, 1).Draw(t, "to"),
 	}
+	w.Row = syncengine.RowID(rapid.SampledFrom([]string{"", "01890000-0000-7000-8000-000000000003"}).Draw(t, "row"))
 	if rapid.Bool().Draw(t, "values") {
 		w.Values = rapid.SliceOfN(genValue, 0, 3).Draw(t, "vs")
 	}

@@ -48,7 +48,7 @@ func (t *tx) StripDead(table string, id syncengine.RowID) error {
 		encodeDead(d, tb.layout), t.s.county, table, string(id)); err != nil {
 		return fmt.Errorf("strip dead id %s/%s: %w", table, id, err)
 	}
-	return nil
+	return t.forgetRepointed(table, id)
 }
 
 // PruneMoves implements syncengine.Tx.

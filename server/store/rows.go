@@ -45,8 +45,9 @@ func (t *readTx) Dead(table string, id syncengine.RowID) (*syncengine.Dead, erro
 	var out *syncengine.Dead
 	_, err = t.one(func(r row) error {
 		out = &syncengine.Dead{Table: table, ID: id, Seq: r.int(0), Epoch: r.int(1)}
+		out.Into = syncengine.RowID(r.str(3))
 		return decodeDead(r.blob(2), out, tb.find)
-	}, `SELECT seq, epoch, body FROM dead WHERE county = $1 AND tbl = $2 AND id = $3`, t.s.county, table, string(id))
+	}, `SELECT seq, epoch, body, merged_into FROM dead WHERE county = $1 AND tbl = $2 AND id = $3`, t.s.county, table, string(id))
 	if err != nil {
 		return nil, fmt.Errorf("read dead id %s/%s: %w", table, id, err)
 	}
@@ -168,9 +169,10 @@ func (t *tx) Kill(d *syncengine.Dead) error {
 	if d.Row != nil {
 		scope = d.Row.Scope
 	}
-	if err := t.exec(`INSERT INTO dead (county, tbl, id, seq, epoch, scope, body) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (county, tbl, id) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch, scope = excluded.scope, body = excluded.body, bare = 0`,
-		t.s.county, d.Table, string(d.ID), d.Seq, d.Epoch, scope, encodeDead(d, tb.layout)); err != nil {
+	if err := t.exec(`INSERT INTO dead (county, tbl, id, seq, epoch, scope, body, merged_into) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (county, tbl, id) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch, scope = excluded.scope, body = excluded.body,
+			merged_into = excluded.merged_into, bare = 0`,
+		t.s.county, d.Table, string(d.ID), d.Seq, d.Epoch, scope, encodeDead(d, tb.layout), string(d.Into)); err != nil {
 		return fmt.Errorf("kill %s/%s: %w", d.Table, d.ID, err)
 	}
 	t.placed(old, nil)
@@ -188,7 +190,7 @@ func (t *tx) Revive(table string, id syncengine.RowID) error {
 		return fmt.Errorf("revive %s/%s: %w", table, id, err)
 	}
 	keep(t, t.dead, rowKey{table, id}, nil)
-	return nil
+	return t.forgetRepointed(table, id)
 }
 
 // ids reads a listing of row ids.

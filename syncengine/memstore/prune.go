@@ -46,6 +46,7 @@ func (t *tx) StripDead(table string, id syncengine.RowID) error {
 	d.Strip()
 	put(t, tb.dead, id, d)
 	put(t, tb.bare, id, true)
+	t.forgetRepointed(rowKey{table, id})
 	if d.Row != nil {
 		t.state.streams.add(t, d.Row.Scope, syncengine.DeadItem(d))
 	}

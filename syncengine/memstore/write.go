@@ -65,6 +65,7 @@ func (t *tx) Revive(table string, id syncengine.RowID) error {
 		return err
 	}
 	t.dropDead(tb, id)
+	t.forgetRepointed(rowKey{table, id})
 	return nil
 }
 

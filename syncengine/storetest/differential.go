@@ -86,6 +86,15 @@ func randomOp(r *rand.Rand, seq int64) op {
 		},
 		func(tx syncengine.Tx) error { return tx.PutRow(randomRow(same(), table, n, scope, seq/4)) },
 		func(tx syncengine.Tx) error { return tx.Kill(dead(randomRow(same(), table, n, scope, seq), seq)) },
+		func(tx syncengine.Tx) error {
+			d := dead(randomRow(same(), table, n, scope, seq), seq)
+			d.Into = id(1 + n%worldIDs)
+			return tx.Kill(d)
+		},
+		func(tx syncengine.Tx) error {
+			return tx.PutRepointed(syncengine.Repointed{Table: table, Retired: id(n), RefTable: "person", Row: id(int(num) % worldIDs), Column: "place_id", Seq: seq})
+		},
+		func(tx syncengine.Tx) error { return tx.StripDead(table, id(n)) },
 		func(tx syncengine.Tx) error { return tx.Revive(table, id(n)) },
 		func(tx syncengine.Tx) error { return tx.PutHead(headAt(seq)) },
 		func(tx syncengine.Tx) error {

@@ -121,6 +121,8 @@ func dumpRow(a answers, tx syncengine.ReadTx, table string, rid syncengine.RowID
 	a.add(r, err, "row %s %s", table, rid)
 	d, err := tx.Dead(table, rid)
 	a.add(d, err, "dead %s %s", table, rid)
+	p, err := tx.Repointed(table, rid)
+	a.add(p, err, "re-pointed from %s %s", table, rid)
 	m, err := tx.Moves(table, rid, 0)
 	a.add(m, err, "moves %s %s", table, rid)
 	w, err := tx.AwaitedRow(table, rid)

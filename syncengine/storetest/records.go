@@ -62,7 +62,7 @@ func kinds() []kind {
 		kindOf("Told", told, syncengine.Tx.PutTold, func(tx syncengine.ReadTx) (*syncengine.Told, error) { return tx.Told("dev-1") }),
 		kindOf("Row", richRow, syncengine.Tx.PutRow,
 			func(tx syncengine.ReadTx) (*syncengine.Row, error) { return tx.Row("person", id(1)) }),
-		kindOf("Dead", func(v int) *syncengine.Dead { return dead(richRow(v), int64(50+v)) }, syncengine.Tx.Kill,
+		kindOf("Dead", merged, syncengine.Tx.Kill,
 			func(tx syncengine.ReadTx) (*syncengine.Dead, error) { return tx.Dead("person", id(1)) }),
 		kindOf("Changed", richRow, syncengine.Tx.PutRow, func(tx syncengine.ReadTx) (*syncengine.Row, error) {
 			it, err := first(tx.Changed("g1", syncengine.Position{}, 9))
@@ -71,7 +71,11 @@ func kinds() []kind {
 			}
 			return it.Row, err
 		}),
-		kindOf("ChangedDead", func(v int) *syncengine.Dead { return dead(richRow(v), int64(50+v)) }, syncengine.Tx.Kill,
+		kindOf("Repointed", func(v int) *syncengine.Repointed {
+			return &syncengine.Repointed{Table: "place", Retired: id(7), RefTable: "person", Row: id(1), Column: "place_id", Seq: 3}
+		}, func(tx syncengine.Tx, x *syncengine.Repointed) error { return tx.PutRepointed(*x) },
+			func(tx syncengine.ReadTx) (*syncengine.Repointed, error) { return first(tx.Repointed("place", id(7))) }),
+		kindOf("ChangedDead", merged, syncengine.Tx.Kill,
 			func(tx syncengine.ReadTx) (*syncengine.Dead, error) {
 				it, err := first(tx.Changed("g1", syncengine.Position{}, 9))
 				if it == nil {
@@ -254,4 +258,13 @@ func get2(t testing.TB, k kind, tx syncengine.ReadTx) any {
 	x, err := k.get(tx)
 	require.NoError(t, err)
 	return x
+}
+
+// merged is a row that was merged into another one, or, every second time, deleted.
+func merged(v int) *syncengine.Dead {
+	d := dead(richRow(v), int64(50+v))
+	if v%2 == 1 {
+		d.Into = id(2)
+	}
+	return d
 }

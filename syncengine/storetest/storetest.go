@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) Opened) {
 		{"CellsOfEveryPolicy", testPolicies},
 		{"UnknownNames", testUnknownNames},
 		{"KillAndRevive", testKill},
+		{"Repointed", testRepointed},
 		{"NaturalKey", testNaturalKey},
 		{"IdempotencyKey", testIdempotencyKey},
 		{"Referrers", testReferrers},
