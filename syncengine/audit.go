@@ -13,6 +13,11 @@ const (
 	AuditRejected AuditKind = "verdict.rejected"
 	AuditParked   AuditKind = "verdict.parked"
 	AuditDecision AuditKind = "decision"
+
+	AuditPurged    AuditKind = "device.purged"   // the device's receipt: what ended is gone from it, or all it held
+	AuditForked    AuditKind = "device.forked"   // a copied replica became a device of its own
+	AuditEpoch     AuditKind = "epoch.began"     // after a restore
+	AuditConfirmed AuditKind = "epoch.confirmed" // an administrator has looked at grants and revocations
 )
 
 // AuditEvent is a line of the audit log: what was done besides the writes that history holds, and who saw what. It
@@ -151,4 +156,30 @@ func (e *Entry) Chain(changeset Hash) Hash {
 		b = append(b, byte(o.Fate))
 	}
 	return sha256.Sum256(b)
+}
+
+// auditReceipt notes a device's receipt that was taken.
+func auditReceipt(tx Tx, p *Principal, t Tell, now int64) error {
+	facts := map[string]any{"n": t.N}
+	if t.Retire {
+		facts["all"] = true
+	}
+	return tx.AppendAudit(AuditEvent{At: now, Kind: AuditPurged, Who: p.Account, Device: t.Device, What: AuditWhat(facts)})
+}
+
+// auditEpoch notes that an epoch began.
+func auditEpoch(tx Tx, r Restore) error {
+	facts := map[string]any{"epoch": r.Epoch, "ended": r.Ended, "head": r.Head, "last": r.Last, "cause": string(r.Cause)}
+	return tx.AppendAudit(AuditEvent{At: r.At, Kind: AuditEpoch, What: AuditWhat(facts)})
+}
+
+// auditConfirmed notes that devices are served in an epoch again.
+func auditConfirmed(tx Tx, r Restore) error {
+	return tx.AppendAudit(AuditEvent{At: r.Confirmed, Kind: AuditConfirmed, Who: r.By, What: AuditWhat(map[string]any{"epoch": r.Epoch})})
+}
+
+// AuditFork notes that a copy of parent's replica is a device of its own now, with its parent's numbers up to the fork.
+func AuditFork(tx Tx, parent string, f Forked, now int64) error {
+	facts := map[string]any{"parent": parent, "fork": f.Fork}
+	return tx.AppendAudit(AuditEvent{At: now, Kind: AuditForked, Device: f.Device, What: AuditWhat(facts)})
 }

@@ -51,6 +51,9 @@ func (e *Engine) NewEpoch(tx Tx, atLeast, last, now int64, cause Cause) (Restore
 	if err := tx.PutHead(head); err != nil {
 		return Restore{}, fmt.Errorf("put head: %w", err)
 	}
+	if err := auditEpoch(tx, r); err != nil {
+		return Restore{}, fmt.Errorf("note the new epoch: %w", err)
+	}
 	return r, nil
 }
 
@@ -69,6 +72,9 @@ func (e *Engine) Confirm(tx Tx, by string, now int64) (bool, error) {
 		r.Confirmed, r.By, any = now, by, true
 		if err := tx.PutRestore(r); err != nil {
 			return false, fmt.Errorf("put restore: %w", err)
+		}
+		if err := auditConfirmed(tx, r); err != nil {
+			return false, fmt.Errorf("note the confirmation: %w", err)
 		}
 	}
 	return any, nil

@@ -1,6 +1,7 @@
 package syncengine_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -69,6 +70,10 @@ func TestNobodyIsServedBeforeItIsConfirmed(t *testing.T) {
 		list, _ := tx.Restores()
 		require.Equal(t, "root", list[0].By)
 		require.EqualValues(t, 77, list[0].Confirmed)
+		log, err := tx.Audit(0, 10)
+		require.Equal(t, []any{se.AuditEpoch, se.AuditConfirmed, "root"}, []any{log[0].Kind, log[1].Kind, log[1].Who})
+		require.Len(t, log, 2)
+		require.JSONEq(t, fmt.Sprintf(`{"epoch":%d,"ended":%d,"head":%d,"last":%d,"cause":%q}`, list[0].Epoch, list[0].Ended, list[0].Head, list[0].Last, list[0].Cause), log[0].What)
 		return err
 	}))
 	require.Equal(t, se.Accepted, a.send(a.make(ins("door", rid(1), set("unit", 0, "1")))).Verdict.Kind)

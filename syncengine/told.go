@@ -200,7 +200,10 @@ func (e *Engine) Record(store Store, t Tell, now int64) (at int64, err error) {
 			if !told.receipt(t, last, now) {
 				return nil
 			}
-			return tx.PutTold(told)
+			if err := tx.PutTold(told); err != nil {
+				return err
+			}
+			return auditReceipt(tx, p, t, now)
 		}
 		if newViews(e.schema, p, now).id != t.View {
 			return nil // they changed again: another Welcome is on its way

@@ -142,6 +142,9 @@ func TestPurgedWithoutPurge(t *testing.T) {
 	w.now += 1000
 	receipt(2, at)
 	require.Equal(t, done, a.told().Lost[0].Purged, "said again it changes nothing")
+	log := view(w, func(tx se.ReadTx) ([]se.AuditEvent, error) { return tx.Audit(0, 10) })
+	require.Len(t, log, 1, "one line for the receipt that counted")
+	require.Equal(t, []any{se.AuditPurged, a.who, a.id, done, `{"n":2}`}, []any{log[0].Kind, log[0].Who, log[0].Device, log[0].At, log[0].What})
 	require.Zero(t, a.tell(0).Receipt)
 }
 

@@ -59,8 +59,15 @@ func (c *Centre) Confirm(by string) (did bool, err error) {
 // Fork makes a device of a copied replica.
 func (c *Centre) Fork(parent, device string, claims []syncengine.Claim, at syncengine.CopyAt) (out syncengine.Forked, err error) {
 	err = c.store.Update(func(tx syncengine.Tx) (err error) {
+		before, err := tx.Device(device)
+		if err != nil {
+			return err
+		}
 		out, err = c.engine.Fork(tx, parent, device, claims, at)
-		return err
+		if err != nil || before != nil || out.From != 0 {
+			return err // it asks again, or has to say more first
+		}
+		return syncengine.AuditFork(tx, parent, out, c.Now())
 	})
 	return out, err
 }

@@ -53,26 +53,118 @@ func (o *oracle) auditLog(tx se.ReadTx) {
 	}
 	var prev [32]byte
 	var got []audited
+	var epochs []string
+	receipts := map[receipt]bool{}
 	for i, e := range log {
 		if e.I != int64(i+1) || [32]byte(e.Prev) != prev || [32]byte(e.Hash) != auditHash(&e) {
 			o.bad("audit", "line %d of the log does not follow the one before: %+v", i+1, e)
 			return
 		}
 		prev = e.Hash
-		var what struct{ N int64 }
+		var what struct{ N, Epoch int64 }
 		if err := json.Unmarshal([]byte(e.What), &what); err != nil {
 			o.bad("audit", "line %d tells of %q, which is no JSON", i+1, e.What)
 		}
 		switch e.Kind {
 		case se.AuditRejected, se.AuditParked, se.AuditDecision:
 			got = append(got, audited{string(e.Kind), e.Device, what.N})
+		case se.AuditEpoch, se.AuditConfirmed:
+			epochs = append(epochs, fmt.Sprintf("%s %d", e.Kind, what.Epoch))
+		case se.AuditPurged:
+			receipts[receipt{e.Device, e.At}] = true
 		}
 	}
+	if _, wrong := auditEpochs(tx, epochs); wrong != "" {
+		o.bad("audit", "%s", wrong)
+	}
+	o.auditReceipts(tx, receipts)
 	if !slices.Equal(got, o.audits) {
 		o.bad("audit", "the log has %d lines of refusals and decisions, %d happened; first difference: %s", len(got), len(o.audits), firstApart(got, o.audits))
 	}
 	if len(got) > 0 {
 		o.w.count("audit log checked")
+	}
+}
+
+// auditEpochs tells what is wrong with the log's lines of epochs: each restore that the centre knows began its epoch
+// there, and was confirmed there, once; "" if that is so.
+func auditEpochs(tx se.ReadTx, got []string) (restores int, wrong string) {
+	list, err := tx.Restores()
+	if err != nil {
+		return 0, fmt.Sprintf("restores cannot be read: %v", err)
+	}
+	var want []string
+	for _, r := range list {
+		want = append(want, fmt.Sprintf("epoch.began %d", r.Epoch))
+		if r.Confirmed != 0 {
+			want = append(want, fmt.Sprintf("epoch.confirmed %d", r.Epoch))
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		return len(list), fmt.Sprintf("the log tells of epochs %v, the centre knows %v", got, want)
+	}
+	return len(list), ""
+}
+
+// auditEpochs checks a centre that was put back.
+func (w *rewound) auditEpochs() {
+	err := w.store.View(func(tx se.ReadTx) error {
+		log, err := tx.Audit(0, 1<<30)
+		var got []string
+		for _, e := range log {
+			var what struct{ Epoch int64 }
+			if err := json.Unmarshal([]byte(e.What), &what); err != nil {
+				return err
+			}
+			if e.Kind == se.AuditEpoch || e.Kind == se.AuditConfirmed {
+				got = append(got, fmt.Sprintf("%s %d", e.Kind, what.Epoch))
+			}
+		}
+		n, wrong := auditEpochs(tx, got)
+		if wrong != "" {
+			w.wrong("audit: %s", wrong)
+		}
+		if n > 0 {
+			w.count("audit log tells of a restore")
+		}
+		return err
+	})
+	if err != nil {
+		w.wrong("audit: %v", err)
+	}
+}
+
+// receipt is one that the log tells of: whose, and when it came.
+type receipt struct {
+	device string
+	at     int64
+}
+
+// auditReceipts checks that each receipt that the centre knows is in the log.
+func (o *oracle) auditReceipts(tx se.ReadTx, got map[receipt]bool) {
+	for _, d := range o.w.nodes {
+		told, err := tx.Told(d.id)
+		if err != nil {
+			o.bad("audit", "what %s was told cannot be read: %v", d.id, err)
+		}
+		if told == nil {
+			continue
+		}
+		times := []int64{told.Retired}
+		for _, l := range told.Lost {
+			times = append(times, l.Purged)
+		}
+		for _, at := range times {
+			if at == 0 {
+				continue
+			}
+			o.w.count("audit log tells of a purge")
+			if !got[receipt{d.id, at}] {
+				o.bad("audit", "%s gave a receipt at %d, and the log does not tell of it", d.id, at)
+			}
+		}
 	}
 }
 

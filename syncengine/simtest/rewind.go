@@ -74,6 +74,7 @@ func RunRewound(seed uint64) (report Report) {
 		w.step()
 	}
 	w.settle()
+	w.auditEpochs()
 	return report
 }
 

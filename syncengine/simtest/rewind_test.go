@@ -14,6 +14,7 @@ var Rewound = []string{
 	"centre put back and nobody said so",
 	"copy became a device of its own",
 	"copy with unsent work",
+	"audit log tells of a restore",
 	"epoch begun: command",
 	"epoch begun: proof",
 	"loss proved by a device",

@@ -8,6 +8,7 @@ var Sometimes = []string{
 	"UPSERT captured",
 	"addition to a set won over a removal",
 	"audit log checked",
+	"audit log tells of a purge",
 	"centre commit failed",
 	"centre crashed after a commit, before the answer",
 	"centre crashed before a commit",
