@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/doorstep-sync/doorstep/clients/device"
 	"github.com/doorstep-sync/doorstep/syncengine/audit"
 )
 
@@ -17,30 +19,18 @@ func (a *app) auditCommand() *cobra.Command { return a.group("audit", "audit", a
 // auditVerifyCommand verifies an export without any centre.
 func (a *app) auditVerifyCommand() *cobra.Command {
 	var anchors []string
-	c := a.command("audit_verify", "verify FILE [--anchor FILE …]", a.exactly(1), func(_ *cobra.Command, args []string) error {
-		var list []audit.Anchor
-		for _, name := range anchors {
-			f, err := os.Open(name)
-			if err != nil {
-				return wrong("file_unreadable", name).because(err)
-			}
-			x, err := audit.ReadAnchors(f, filepath.Base(name))
-			if err = errors.Join(err, f.Close()); err != nil {
-				return wrong("anchor_bad", name).because(err)
-			}
-			list = append(list, x...)
+	c := a.command("audit_verify", "verify FILE [--anchor FILE …]", a.exactly(1), func(cmd *cobra.Command, args []string) error {
+		list, err := readAnchors(cmd.Context(), anchors)
+		if err != nil {
+			return err
 		}
 		f, err := os.Open(args[0])
 		if err != nil {
 			return wrong("file_unreadable", args[0]).because(err)
 		}
 		defer f.Close()
-		start := make([]byte, 15)
-		if n, _ := io.ReadFull(f, start); string(start[:n]) == "SQLite format 3" {
+		if isDatabase(args[0]) {
 			return wrong("audit_database", args[0], args[0])
-		}
-		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return err
 		}
 		report, err := audit.Verify(f, list)
 		var bad *audit.Bad
@@ -60,6 +50,42 @@ func (a *app) auditVerifyCommand() *cobra.Command {
 	})
 	c.Flags().StringArrayVar(&anchors, "anchor", nil, a.say("flag.anchor"))
 	return c
+}
+
+// readAnchors reads files of anchors, and replicas: each notes where the centre's history was when it was last in step.
+func readAnchors(ctx context.Context, files []string) (out []audit.Anchor, err error) {
+	for _, name := range files {
+		if isDatabase(name) {
+			at, history, err := device.Anchor(ctx, name)
+			if err != nil {
+				return nil, wrong("anchor_replica", name).because(err)
+			}
+			out = append(out, audit.Anchor{Epoch: at.Epoch, Seq: at.Seq, History: history, From: filepath.Base(name)})
+			continue
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, wrong("file_unreadable", name).because(err)
+		}
+		x, err := audit.ReadAnchors(f, filepath.Base(name))
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, wrong("anchor_bad", name).because(err)
+		}
+		out = append(out, x...)
+	}
+	return out, nil
+}
+
+// isDatabase tells by its first bytes whether a file is a SQLite database.
+func isDatabase(name string) bool {
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	start := make([]byte, 15)
+	n, _ := io.ReadFull(f, start)
+	return string(start[:n]) == "SQLite format 3"
 }
 
 // auditBad names the first entry that is not as the centre wrote it.

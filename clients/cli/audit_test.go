@@ -35,3 +35,43 @@ func TestAuditVerify(t *testing.T) {
 	require.Equal(t, 2, wang.run(context.Background(), &out, &out, &errs, nil, "audit", "verify", filepath.Join(w.dir, "wang.db")))
 	require.Contains(t, errs.String(), "是数据库")
 }
+
+// A phone's replica is an anchor: it notes where the centre's history was when both were last in step. An export that
+// was cut off, or whose chain was made anew, does not get past it.
+func TestReplicaAnchorsTheHistory(t *testing.T) {
+	w := settle(t)
+	wang := w.machine("wang")
+	export := func(w *world, name string) string {
+		var b bytes.Buffer
+		require.NoError(t, store.ExportLogs(filepath.Join(w.dir, "centre.sqlite"), 1, &b, false))
+		file := filepath.Join(w.dir, name)
+		require.NoError(t, os.WriteFile(file, b.Bytes(), 0o600))
+		return file
+	}
+	verify := func(want int, file, anchor string) string {
+		t.Helper()
+		var out bytes.Buffer
+		require.Equal(t, want, wang.run(context.Background(), &out, &out, &out, nil, "--lang", "en", "audit", "verify", file, "--anchor", anchor), out.String())
+		return out.String()
+	}
+	write := func(w *world, facts string) {
+		w.machine("wang").do("new", "dispute", "scope="+grid, "kind_code=noise", "facts="+facts)
+		w.machine("wang").do("sync")
+	}
+	require.Contains(t, verify(2, export(w, "empty"), wang.file()), "no proof of the centre's history", "nothing was committed yet")
+	write(w, "first")
+	cut := export(w, "cut")
+	require.Contains(t, verify(0, cut, wang.file()), "1 anchors met")
+	write(w, "second")
+	write(w, "third")
+	require.Contains(t, verify(0, export(w, "whole"), wang.file()), "up to 1:3")
+	require.Contains(t, verify(1, cut, wang.file()), "history, entry 2): the end was cut off")
+
+	other := settle(t)
+	for _, facts := range []string{"first", "second", "forged"} {
+		write(other, facts)
+	}
+	require.Contains(t, verify(1, export(other, "forged"), wang.file()), "history, entry 3): it differs from the anchor")
+	require.Contains(t, verify(2, cut, filepath.Join(w.dir, "centre.sqlite")), "no proof of the centre's history")
+	require.Contains(t, verify(2, cut, filepath.Join(w.dir, "password")), "no file of anchors")
+}

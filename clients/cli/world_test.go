@@ -154,7 +154,7 @@ func newWorldOver(t testing.TB, identity transport.Identity) *world {
 	w.seals, _, err = seals.Open(filepath.Join(w.dir, "sealing-keys.json"), s, start, newDice(4))
 	require.NoError(t, err)
 	w.store = db
-	c := centre.New(se.New(s, se.DefaultLimits).WithKeys(w.seals.Ring), db, centre.Options{Now: w.Now, Bell: bell})
+	c := centre.New(se.New(s, se.DefaultLimits).WithKeys(w.seals.Ring).WithProofs(se.Proofs{County: 1, Key: []byte("the county's")}), db, centre.Options{Now: w.Now, Bell: bell})
 	people := directory.New(directory.Config{DB: db, County: 1, Roles: s.Roles, Now: w.Now, Random: newDice(2)})
 	who, err := auth.New(auth.Config{Directory: people, Keys: keys, County: 1, Now: w.Now, Random: newDice(3), Argon: auth.Argon{Memory: 8, Time: 1, Threads: 1},
 		Fingerprint: func() string {
