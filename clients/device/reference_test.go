@@ -112,6 +112,7 @@ func (m *reference) Pending(t *schema.Table, id se.RowID) ([]replica.Pending, er
 func (m *reference) PutPending(p replica.Pending) error {
 	k := replica.RowKey{Table: p.Change.Table, Row: p.Change.Row}
 	m.pending[k] = append(m.pending[k], p)
+	slices.SortStableFunc(m.pending[k], func(a, b replica.Pending) int { return cmp.Compare(a.N, b.N) }) // offered again, it is older
 	return nil
 }
 func (m *reference) PendingUpTo(from, to int64) ([]replica.RowKey, error) {
