@@ -149,6 +149,11 @@ func (e *Engine) Welcome(tx ReadTx, h Hello, now int64) (*Welcome, error) {
 	w.Lease = e.offline(w.Grants)
 	if dev != nil {
 		w.LastN, w.Hash = dev.LastN, dev.Hash
+		if h.Epoch < head.Epoch && head.Epoch > 1 {
+			if w.Anew, err = rejudged(tx, dev.ID, dev.LastN+1, dev.Fork, h.Epoch); err != nil {
+				return nil, err
+			}
+		}
 	}
 	w.Minimum, w.Drain = p.Minimum, p.Minimum.Drains(h.Schema, h.App, now)
 	w.Reset = w.Reset && !w.Drain

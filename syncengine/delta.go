@@ -123,14 +123,17 @@ func SamePlaces(a, b []StagedScope) bool {
 
 // Welcome is the centre's answer to Hello. It is sent again when the person's grants change.
 type Welcome struct {
-	Epoch   int64
-	Head    int64
-	Time    int64 // centre's clock, ms
-	View    string
-	Reset   bool // the cursor is not for this view: a snapshot follows, staged frames are forgotten
-	Grants  []Grant
-	LastN   int64 // last n of this device that the centre has given a verdict
-	Hash    Hash  // of that changeset
+	Epoch  int64
+	Head   int64
+	Time   int64 // centre's clock, ms
+	View   string
+	Reset  bool // the cursor is not for this view: a snapshot follows, staged frames are forgotten
+	Grants []Grant
+	LastN  int64 // last n of this device that the centre has given a verdict
+	Hash   Hash  // of that changeset
+	// Anew is the first n that was judged in an epoch after the one of Hello's cursor; 0 = none. A replica that has older
+	// verdicts from there on takes them back: a copy of it offered those changesets again.
+	Anew    int64
 	Schema  int
 	Minimum Minimum // the county's; zero for none
 	Drain   bool    // the device is below it: it may send what it holds, and gets no rows

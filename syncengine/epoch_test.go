@@ -79,6 +79,35 @@ func TestNobodyIsServedBeforeItIsConfirmed(t *testing.T) {
 	require.Equal(t, se.Accepted, a.send(a.make(ins("door", rid(1), set("unit", 0, "1")))).Verdict.Kind)
 }
 
+// TestVerdictsThatACopyHadGivenAnew: a centre that lost commits judged what a copy of the replica offered again. The other
+// one, which comes later with the same changesets and the verdicts of before, is told from where on those are void.
+func TestVerdictsThatACopyHadGivenAnew(t *testing.T) {
+	w := newWorld(t)
+	a := w.dev("a", "worker")
+	var sent []*se.Changeset
+	for n := range 4 {
+		cs := a.make(ins("door", rid(n+1)))
+		require.Equal(t, se.Accepted, a.send(cs).Verdict.Kind)
+		a.n, a.hash = cs.N, cs.Hash()
+		sent = append(sent, cs)
+	}
+	anew := func(epoch int64) int64 {
+		return view(w, func(tx se.ReadTx) (*se.Welcome, error) {
+			return w.e.Welcome(tx, se.Hello{Device: a.id, Epoch: epoch}, w.now)
+		}).Anew
+	}
+	require.Zero(t, anew(1))
+	w.rewind(2, true)
+	require.Zero(t, anew(1), "nobody has offered anything yet: what is above last_n says enough")
+	hole := &se.Changeset{Device: a.id, N: 3, Prev: sent[1].Hash(), Gone: sent[2].Hash()}
+	require.Equal(t, se.CodeGone, a.send(hole).Verdict.Reason.Code, "the copy had lost it")
+	require.Equal(t, se.Accepted, a.send(sent[3]).Verdict.Kind)
+	require.EqualValues(t, 3, anew(1))
+	require.EqualValues(t, 1, anew(0), "one without a snapshot may have verdicts of any epoch")
+	require.Zero(t, anew(2), "it has heard of the new epoch, and so of what was judged in it")
+	require.Equal(t, se.CodeGone, a.send(sent[2]).Verdict.Reason.Code, "what the other one still has is answered the same")
+}
+
 // TestProofs: a device that proves a history which the centre lacks, or has otherwise, makes it say so; a proof made
 // with another key stops nobody else.
 func TestProofs(t *testing.T) {

@@ -105,9 +105,9 @@ func (e *Engine) Fork(tx Tx, parent, device string, claims []Claim, at CopyAt) (
 	return out, nil
 }
 
-// rejudged gives the first n before the claims that was judged again in an epoch which the copy has not heard of, 0 for
-// none: its verdict there is void.
-func rejudged(tx Tx, parent string, first, own, epoch int64) (from int64, err error) {
+// rejudged gives the first n of those right before a device's changeset first that were judged in an epoch after the
+// given one, which a replica of it has not heard of; 0 = none. Its own verdicts there are void.
+func rejudged(tx ReadTx, parent string, first, own, epoch int64) (from int64, err error) {
 	for n := first - 1; n > own; n-- {
 		v, err := tx.Verdict(parent, n)
 		if err != nil {

@@ -8,18 +8,23 @@ import (
 )
 
 // reoffer makes void what was said about changesets that the centre does not have (any more): they
-// are in the outbox again, with their old bases. What the device no longer has is offered as a hole, so that the numbers
+// are in the outbox again, with their old bases; so is what the centre has judged anew, since a copy of this replica
+// offered it first: the answer to it is the verdict that counts. What the device no longer has is offered as a hole, so that the numbers
 // go on. The overlay comes back with the snapshot, when the centre's rows no longer hold what they did.
 func reoffer(tx Tx, ctl *Control, w *se.Welcome) error {
 	if w.Epoch > ctl.Met {
 		ctl.Met, ctl.MetN = w.Epoch, w.LastN
 	}
-	for n := w.LastN + 1; n <= ctl.LastN; n++ {
+	from := w.LastN + 1
+	if w.Anew > 0 {
+		from = min(from, w.Anew)
+	}
+	for n := from; n <= ctl.LastN; n++ {
 		v, err := tx.Verdict(n)
 		if err != nil {
 			return err
 		}
-		if v == nil {
+		if v == nil || n <= w.LastN && v.Epoch == w.Epoch {
 			continue
 		}
 		// Where another connection brought the verdict after this Welcome was made, it is asked for once more: harmless.

@@ -148,6 +148,9 @@ func (d *Device) welcome(m *Welcome) ([]Message, error) {
 	if !d.welcomed {
 		// A centre that lost commits has judged less than the device holds verdicts for: those are void.
 		d.pushed = min(d.hello.Acked, m.LastN)
+		if m.Anew > 0 {
+			d.pushed = min(d.pushed, m.Anew-1)
+		}
 	}
 	d.welcomed = true
 	var out []Message

@@ -31,7 +31,7 @@ var Rewound = []string{
 // TestRewoundWorlds: centres are put back to older states, replicas are copied, put back and holed, in every order; when
 // all have come back, nothing that a living replica holds is lost (INV 2; O2, O3, O20, O22, O35, O36).
 func TestRewoundWorlds(t *testing.T) {
-	n := 3000
+	n := 800 // some seconds; go run ./scripts/sim -rewound makes more
 	if testing.Short() {
 		n = 60
 	}

@@ -964,6 +964,9 @@ type Welcome struct {
 	LastN int64 `protobuf:"varint,7,opt,name=last_n,json=lastN,proto3" json:"last_n,omitempty"`
 	// Hash of that changeset, 32 bytes; empty for none.
 	Hash []byte `protobuf:"bytes,8,opt,name=hash,proto3" json:"hash,omitempty"`
+	// First n of this device that was judged in an epoch after the one of Hello's cursor; 0 for none. A copy of the replica
+	// offered those changesets again: what the device holds verdicts of older epochs for, from there on, it offers too.
+	Anew int64 `protobuf:"varint,18,opt,name=anew,proto3" json:"anew,omitempty"`
 	// The centre's schema version.
 	Schema int32 `protobuf:"varint,9,opt,name=schema,proto3" json:"schema,omitempty"`
 	// What the centre takes.
@@ -1076,6 +1079,13 @@ func (x *Welcome) GetHash() []byte {
 		return x.Hash
 	}
 	return nil
+}
+
+func (x *Welcome) GetAnew() int64 {
+	if x != nil {
+		return x.Anew
+	}
+	return 0
 }
 
 func (x *Welcome) GetSchema() int32 {
@@ -4316,7 +4326,7 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tR\x03key\".\n" +
 	"\x04Base\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x03R\x03seq\"\xb0\x04\n" +
+	"\x03seq\x18\x02 \x01(\x03R\x03seq\"\xc4\x04\n" +
 	"\aWelcome\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x12\n" +
 	"\x04head\x18\x02 \x01(\x03R\x04head\x12\x12\n" +
@@ -4325,7 +4335,8 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x05reset\x18\x05 \x01(\bR\x05reset\x12*\n" +
 	"\x06grants\x18\x06 \x03(\v2\x12.doorstep.v1.GrantR\x06grants\x12\x15\n" +
 	"\x06last_n\x18\a \x01(\x03R\x05lastN\x12\x12\n" +
-	"\x04hash\x18\b \x01(\fR\x04hash\x12\x16\n" +
+	"\x04hash\x18\b \x01(\fR\x04hash\x12\x12\n" +
+	"\x04anew\x18\x12 \x01(\x03R\x04anew\x12\x16\n" +
 	"\x06schema\x18\t \x01(\x05R\x06schema\x12+\n" +
 	"\x06limits\x18\n" +
 	" \x01(\v2\x13.doorstep.v1.LimitsR\x06limits\x12\x10\n" +
@@ -4338,7 +4349,7 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x04lost\x18\f \x03(\v2\x12.doorstep.v1.GrantR\x04lost\x12\x14\n" +
 	"\x05lease\x18\r \x01(\x03R\x05lease\x12\x18\n" +
 	"\areceipt\x18\x0e \x01(\x03R\areceipt\x12\x16\n" +
-	"\x06checks\x18\x16 \x01(\bR\x06checksJ\x04\b\x12\x10\x14J\x04\b\x15\x10\x16J\x04\b\x17\x10\x1f\"G\n" +
+	"\x06checks\x18\x16 \x01(\bR\x06checksJ\x04\b\x13\x10\x14J\x04\b\x15\x10\x16J\x04\b\x17\x10\x1f\"G\n" +
 	"\aMinimum\x12\x16\n" +
 	"\x06schema\x18\x01 \x01(\x05R\x06schema\x12\x10\n" +
 	"\x03app\x18\x02 \x01(\tR\x03app\x12\x12\n" +

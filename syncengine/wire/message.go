@@ -157,7 +157,7 @@ func helloFromWire(p *Hello) (session.Message, error) {
 func welcomeToWire(w *se.Welcome) *Welcome {
 	p := &Welcome{
 		Epoch: w.Epoch, Head: w.Head, Time: w.Time, View: w.View, Reset_: w.Reset, LastN: w.LastN, Hash: hashToWire(w.Hash),
-		Schema: int32(w.Schema), Hlc: uint64(w.HLC), Floor: w.Floor, Checks: w.Checks, Limits: &Limits{
+		Schema: int32(w.Schema), Hlc: uint64(w.HLC), Floor: w.Floor, Checks: w.Checks, Anew: w.Anew, Limits: &Limits{
 			MaxChangeset: int64(w.Limits.MaxChangeset), MaxChanges: int64(w.Limits.MaxChanges),
 			MaxFrame: int64(w.Limits.MaxFrame), Window: int64(w.Limits.Window),
 		},
@@ -187,6 +187,7 @@ func welcomeFromWire(p *Welcome) (session.Message, error) {
 		HLC:    hlc.Timestamp(p.GetHlc()),
 		Floor:  c.count("floor", p.GetFloor()),
 		Checks: p.GetChecks(),
+		Anew:   c.count("anew", p.GetAnew()),
 		Limits: se.Limits{
 			MaxChangeset: c.size("limits.maxChangeset", p.GetLimits().GetMaxChangeset()),
 			MaxChanges:   c.size("limits.maxChanges", p.GetLimits().GetMaxChanges()),

@@ -191,7 +191,7 @@ var (
 				Hash: hash.Draw(t, "hash"), Schema: 7, Keys: list(sealKey, 0, 3).Draw(t, "keys"), Limits: se.DefaultLimits, HLC: stamp.Draw(t, "hlc"), Floor: number.Draw(t, "floor"),
 				Minimum: se.Minimum{Schema: rapid.IntRange(0, 9).Draw(t, "minimum"), App: maybe.Draw(t, "app"), From: anyInt.Draw(t, "from")}, Drain: rapid.Bool().Draw(t, "drain"),
 				Lost: list(grant, 0, 2).Draw(t, "lost"), Lease: number.Draw(t, "lease"), Receipt: number.Draw(t, "receipt"),
-				Checks: rapid.Bool().Draw(t, "checks"),
+				Checks: rapid.Bool().Draw(t, "checks"), Anew: number.Draw(t, "anew"),
 			}}
 		case 2:
 			return &session.Push{Changesets: list(changeset, 1, 3).Draw(t, "changesets")}

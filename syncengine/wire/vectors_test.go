@@ -212,6 +212,8 @@ func TestMessageVectors(t *testing.T) {
 		}}},
 		{"welcome below the minimum", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Schema: 5, Limits: se.DefaultLimits,
 			Minimum: se.Minimum{Schema: 4, App: "0.2.0", From: 1790000000000}, Drain: true}}},
+		{"welcome of a device that a copy spoke for in a new epoch", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Reset: true, Limits: se.DefaultLimits,
+			LastN: 19, Hash: se.Hash{1, 2, 3}, Anew: 6}}},
 		{"welcome with a floor", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Limits: se.DefaultLimits, Floor: 90}}},
 		{"manifest", &session.Manifest{Manifest: se.Manifest{ID: "5f1d", Scope: "g", Seq: 88, Rows: 3, Bytes: 90, Chunks: []se.ChunkSum{
 			{Hash: hash, Bytes: 50, Size: 400, Rows: 2}, {Hash: sets[2].Hash(), Bytes: 40, Size: 300, Rows: 1},
