@@ -13,28 +13,12 @@ type placed struct {
 	back bool   // it lives again
 }
 
-// leaderOf gives the reference by which rows of a record type belong to another row, in the same kind of scope: that
-// of their door, or a step's case. nil if they belong to nothing.
-func (g *ingest) leaderOf(t *schema.Table) *schema.Column {
-	name := t.Door
-	if name == "" && t.Steps != nil {
-		name = t.Steps.Case
-	}
-	if name == "" || name == schema.DoorSelf {
-		return nil
-	}
-	col := t.Column(name)
-	if to := g.engine.schema.Table(col.Ref); to == nil || to.Level != t.Level {
-		return nil
-	}
-	return col
-}
+// leaderOf gives the reference by which rows of a record type belong to another row (schema.Schema.Leader).
+func (g *ingest) leaderOf(t *schema.Table) *schema.Column { return g.engine.schema.Leader(t) }
 
 // bound tells whether rows always live where the row lives that the reference names. Only what refers to a door itself
 // is not: a household may be kept in another grid than the dwelling, and moves with it if it was in the same.
-func (g *ingest) bound(col *schema.Column) bool {
-	return g.engine.schema.Table(col.Ref).Door != schema.DoorSelf
-}
+func (g *ingest) bound(col *schema.Column) bool { return g.engine.schema.Bound(col) }
 
 // followAll lets rows live where what they belong to lives, once all changes are in: a household's people, visits and
 // wishes are in its grid, wherever their writer saw it; a late step of a case lands in the case's present grid.

@@ -26,7 +26,7 @@ var speakers = map[string]int{"say": 0, "print": 0, "warn": 0, "sentence": 1, "f
 // Every key in the source is in the catalogue, both languages are there, and take the same arguments.
 func TestCatalogue(t *testing.T) {
 	used := map[string]bool{}
-	prefixes := []string{"help.", "rule.", "level.", "fate.", "now.", "audit_log."}
+	prefixes := []string{"help.", "rule.", "level.", "fate.", "now.", "audit_log.", "plan_state.", "plan_effect."}
 	packages, err := parser.ParseDir(token.NewFileSet(), ".", nil, 0) //nolint:staticcheck // one folder, no build tags needed
 	require.NoError(t, err)
 	for name, f := range packages["cli"].Files {

@@ -204,6 +204,9 @@ func (a *app) orgShowCommand() *cobra.Command {
 			fmt.Fprintf(a.Out, "%s %s %s\n", clean(up.Code), clean(up.LevelLabel), clean(up.Name))
 		}
 		fmt.Fprintf(a.Out, "%s %s %s %s\n", clean(u.Code), clean(u.LevelLabel), clean(u.Name), a.ended(u.EndedAt))
+		if u.Successor != nil {
+			a.print("org_successor", clean(*u.Successor))
+		}
 		return nil
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -308,13 +309,21 @@ const maxDoors = 1000
 
 // doors reads ids of dwellings: those given, and those of a file, one a line; # begins a comment.
 func (a *app) doors(ids []string, file string) ([]string, error) {
+	return a.doorsUpTo(maxDoors, ids, file)
+}
+
+// doorHeads are what the first column of a CSV file of doors may be called.
+var doorHeads = []string{"id", "door", "dwelling", "编号", "房屋编号", "房屋"}
+
+// doorsUpTo is doors with a bound of its own. The file may be CSV: its first column counts.
+func (a *app) doorsUpTo(most int, ids []string, file string) ([]string, error) {
 	var out []string
 	add := func(where, id string) error {
 		if id = strings.ToLower(strings.TrimSpace(id)); !schema.IsUUID(id) {
 			return wrong("door_form", where, clean(id))
 		}
-		if out = append(out, id); len(out) > maxDoors {
-			return wrong("doors_many", maxDoors)
+		if out = append(out, id); len(out) > most {
+			return wrong("doors_many", most)
 		}
 		return nil
 	}
@@ -338,7 +347,8 @@ func (a *app) doors(ids []string, file string) ([]string, error) {
 	lines := bufio.NewScanner(in)
 	for n := 1; lines.Scan(); n++ {
 		id, _, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "\ufeff"), "#")
-		if strings.TrimSpace(id) == "" {
+		id, _, _ = strings.Cut(id, ",")
+		if id = strings.Trim(id, "\" \t\r"); id == "" || n == 1 && slices.Contains(doorHeads, strings.ToLower(id)) {
 			continue
 		}
 		if err := add(fmt.Sprintf("%s:%d", clean(file), n), id); err != nil {

@@ -88,7 +88,7 @@ func (a *app) root() *cobra.Command {
 		a.completed(a.newCommand(), tableAndValues(1)), a.completed(a.setCommand(), tableAndValues(2)), a.completed(a.deleteCommand(), tableAndRow),
 		a.completed(a.listCommand(), tableAndValues(1)), a.completed(a.showCommand(), tableAndRow),
 		a.completed(a.historyCommand(), tableRowColumn), a.conflictsCommand(), a.rejectedCommand(), a.inboxCommand(), a.completed(a.tablesCommand(), tableNames),
-		a.loginCommand(), a.logoutCommand(), a.whoAmICommand(), a.bootstrapCommand(), a.orgCommand(), a.staffingCommand(),
+		a.loginCommand(), a.logoutCommand(), a.whoAmICommand(), a.bootstrapCommand(), a.orgCommand(), a.gridCommand(), a.staffingCommand(),
 		a.accountCommand(), a.assignCommand(), a.deviceCommand(), a.auditCommand(), a.codeCommand(), a.conflictCommand(), a.quarantineCommand(), a.versionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SuggestionsMinimumDistance = 2

@@ -35,6 +35,7 @@ import (
 	"github.com/doorstep-sync/doorstep/server/messages"
 	"github.com/doorstep-sync/doorstep/server/seals"
 	"github.com/doorstep-sync/doorstep/server/store"
+	"github.com/doorstep-sync/doorstep/server/territory"
 	"github.com/doorstep-sync/doorstep/server/transport"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
@@ -167,7 +168,8 @@ func newWorldOver(t testing.TB, identity transport.Identity) *world {
 	sockets, err := gateway.New(gateway.Options{Auth: authenticator{who}, Centre: c, Bell: bell, Now: w.Now, Log: logger})
 	require.NoError(t, err)
 	rest := api.New(api.Config{
-		Auth: who, Directory: people, Schema: s, Decider: c, State: db, Queue: api.SQLQueue{DB: db.Reader(), County: 1},
+		Territory: territory.New(territory.Config{DB: db, County: 1, Directory: people, Schema: s, State: db, Queue: api.SQLQueue{DB: db.Reader(), County: 1}, Household: "household", Now: w.Now}),
+		Auth:      who, Directory: people, Schema: s, Decider: c, State: db, Queue: api.SQLQueue{DB: db.Reader(), County: 1},
 		Households: households(db.Reader(), s), Revoked: sockets.Revoked, Log: logger, Now: w.Now, Boot: "boot", Version: "test", Seals: w.seals.Ring,
 		Pins: func() []string {
 			if identity == nil {

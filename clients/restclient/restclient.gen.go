@@ -65,25 +65,25 @@ func (e ConflictHeadKind) Valid() bool {
 
 // Defines values for DecideInputBodyChoice.
 const (
-	Both     DecideInputBodyChoice = "both"
-	Keep     DecideInputBodyChoice = "keep"
-	Renumber DecideInputBodyChoice = "renumber"
-	Set      DecideInputBodyChoice = "set"
-	Take     DecideInputBodyChoice = "take"
+	DecideInputBodyChoiceBoth     DecideInputBodyChoice = "both"
+	DecideInputBodyChoiceKeep     DecideInputBodyChoice = "keep"
+	DecideInputBodyChoiceRenumber DecideInputBodyChoice = "renumber"
+	DecideInputBodyChoiceSet      DecideInputBodyChoice = "set"
+	DecideInputBodyChoiceTake     DecideInputBodyChoice = "take"
 )
 
 // Valid indicates whether the value is a known member of the DecideInputBodyChoice enum.
 func (e DecideInputBodyChoice) Valid() bool {
 	switch e {
-	case Both:
+	case DecideInputBodyChoiceBoth:
 		return true
-	case Keep:
+	case DecideInputBodyChoiceKeep:
 		return true
-	case Renumber:
+	case DecideInputBodyChoiceRenumber:
 		return true
-	case Set:
+	case DecideInputBodyChoiceSet:
 		return true
-	case Take:
+	case DecideInputBodyChoiceTake:
 		return true
 	default:
 		return false
@@ -225,6 +225,33 @@ func (e HistoryWriteOperation) Valid() bool {
 	}
 }
 
+// Defines values for PlanPersonEffect.
+const (
+	PlanPersonEffectBoth    PlanPersonEffect = "both"
+	PlanPersonEffectCut     PlanPersonEffect = "cut"
+	PlanPersonEffectLosesIt PlanPersonEffect = "loses_it"
+	PlanPersonEffectMoves   PlanPersonEffect = "moves"
+	PlanPersonEffectStays   PlanPersonEffect = "stays"
+)
+
+// Valid indicates whether the value is a known member of the PlanPersonEffect enum.
+func (e PlanPersonEffect) Valid() bool {
+	switch e {
+	case PlanPersonEffectBoth:
+		return true
+	case PlanPersonEffectCut:
+		return true
+	case PlanPersonEffectLosesIt:
+		return true
+	case PlanPersonEffectMoves:
+		return true
+	case PlanPersonEffectStays:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for QuarantineDecideInputBodyChoice.
 const (
 	Dismiss QuarantineDecideInputBodyChoice = "dismiss"
@@ -357,6 +384,66 @@ func (e SettledOutcome) Valid() bool {
 	case SettledOutcomeDismissed:
 		return true
 	case SettledOutcomeReleased:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TerritoryInputBodyKind.
+const (
+	TerritoryInputBodyKindMerge TerritoryInputBodyKind = "merge"
+	TerritoryInputBodyKindSplit TerritoryInputBodyKind = "split"
+)
+
+// Valid indicates whether the value is a known member of the TerritoryInputBodyKind enum.
+func (e TerritoryInputBodyKind) Valid() bool {
+	switch e {
+	case TerritoryInputBodyKindMerge:
+		return true
+	case TerritoryInputBodyKindSplit:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TerritoryPlanKind.
+const (
+	TerritoryPlanKindMerge TerritoryPlanKind = "merge"
+	TerritoryPlanKindSplit TerritoryPlanKind = "split"
+)
+
+// Valid indicates whether the value is a known member of the TerritoryPlanKind enum.
+func (e TerritoryPlanKind) Valid() bool {
+	switch e {
+	case TerritoryPlanKindMerge:
+		return true
+	case TerritoryPlanKindSplit:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TerritoryPlanState.
+const (
+	Done    TerritoryPlanState = "done"
+	Failed  TerritoryPlanState = "failed"
+	Planned TerritoryPlanState = "planned"
+	Running TerritoryPlanState = "running"
+)
+
+// Valid indicates whether the value is a known member of the TerritoryPlanState enum.
+func (e TerritoryPlanState) Valid() bool {
+	switch e {
+	case Done:
+		return true
+	case Failed:
+		return true
+	case Planned:
+		return true
+	case Running:
 		return true
 	default:
 		return false
@@ -624,6 +711,13 @@ type Assignment struct {
 // AssignmentsBodyBody defines model for AssignmentsBodyBody.
 type AssignmentsBodyBody struct {
 	Assignments []Assignment `json:"assignments"`
+}
+
+// AuthorCount defines model for AuthorCount.
+type AuthorCount struct {
+	Account     string `json:"account"`
+	AccountName string `json:"account_name"`
+	Count       int64  `json:"count"`
 }
 
 // BootstrapInputBody defines model for BootstrapInputBody.
@@ -1148,6 +1242,16 @@ type LoginInputBody struct {
 	Password string `json:"password"`
 }
 
+// LooseCount defines model for LooseCount.
+type LooseCount struct {
+	// Along Those that the plan takes along.
+	Along       int64         `json:"along"`
+	Authors     []AuthorCount `json:"authors"`
+	Count       int64         `json:"count"`
+	Record      string        `json:"record"`
+	RecordLabel string        `json:"record_label"`
+}
+
 // Me defines model for Me.
 type Me struct {
 	Account Account `json:"account"`
@@ -1196,6 +1300,97 @@ type PasswordInputBody struct {
 
 	// Password 10 to 128 characters.
 	Password string `json:"password"`
+}
+
+// PlanPerson defines model for PlanPerson.
+type PlanPerson struct {
+	Account     string `json:"account"`
+	AccountName string `json:"account_name"`
+	Assignment  string `json:"assignment"`
+	Doors       int64  `json:"doors"`
+
+	// Effect stays: nothing changes. moves: gets the target instead. both: gets the target too. cut: loses the doors that move. loses_it: merge, his grid is closed and he gets no other.
+	Effect PlanPersonEffect `json:"effect"`
+
+	// Moving His doors that move.
+	Moving    int64  `json:"moving"`
+	Role      string `json:"role"`
+	RoleLabel string `json:"role_label"`
+}
+
+// PlanPersonEffect stays: nothing changes. moves: gets the target instead. both: gets the target too. cut: loses the doors that move. loses_it: merge, his grid is closed and he gets no other.
+type PlanPersonEffect string
+
+// PlanPhone defines model for PlanPhone.
+type PlanPhone struct {
+	Account       string     `json:"account"`
+	AccountName   string     `json:"account_name"`
+	Device        string     `json:"device"`
+	Label         string     `json:"label"`
+	LastContact   *time.Time `json:"last_contact,omitempty"`
+	OldestWaiting *time.Time `json:"oldest_waiting,omitempty"`
+	Silent        bool       `json:"silent"`
+
+	// Waiting Changesets without a verdict, as it said at that contact.
+	Waiting int64 `json:"waiting"`
+}
+
+// PlanRefusal defines model for PlanRefusal.
+type PlanRefusal struct {
+	Code        string `json:"code"`
+	Record      string `json:"record"`
+	RecordLabel string `json:"record_label"`
+	Row         string `json:"row"`
+}
+
+// PlanReport defines model for PlanReport.
+type PlanReport struct {
+	// Cases Cases that are not closed; they move with their steps.
+	Cases []TypeCount `json:"cases"`
+
+	// Conflicts Open ones on what moves; they move along.
+	Conflicts int64 `json:"conflicts"`
+
+	// Doors Doors that move.
+	Doors     int64 `json:"doors"`
+	DoorsLeft int64 `json:"doors_left"`
+
+	// Loose Records without a door: a split leaves them unless their authors are named in along; a merge takes all.
+	Loose  []LooseCount `json:"loose"`
+	Moves  []TypeCount  `json:"moves"`
+	People []PlanPerson `json:"people"`
+
+	// Phones Phones to synchronise first, of all people with a grant on the source.
+	Phones    []PlanPhone `json:"phones"`
+	PhonesAll int64       `json:"phones_all"`
+
+	// Quarantined Refused changesets about what moves.
+	Quarantined int64 `json:"quarantined"`
+	Seq         int64 `json:"seq"`
+
+	// Shared What doors of both grids are in then, such as a building: it stays, and is not shown in the target.
+	Shared   []string       `json:"shared"`
+	Staffing []PlanStaffing `json:"staffing"`
+
+	// Stuck What you have no right to move; then the plan cannot be run.
+	Stuck []TypeCount `json:"stuck"`
+}
+
+// PlanStaffing defines model for PlanStaffing.
+type PlanStaffing struct {
+	After    int64   `json:"after"`
+	Before   int64   `json:"before"`
+	Grid     string  `json:"grid"`
+	GridName string  `json:"grid_name"`
+	Message  *string `json:"message,omitempty"`
+	Ok       bool    `json:"ok"`
+}
+
+// PlansBodyBody defines model for PlansBodyBody.
+type PlansBodyBody struct {
+	// Next Give it as before to go on; absent at the end.
+	Next  *int64          `json:"next,omitempty"`
+	Plans []TerritoryPlan `json:"plans"`
 }
 
 // QuarantineDecideInputBody defines model for QuarantineDecideInputBody.
@@ -1434,6 +1629,75 @@ type StaffingBodyBody struct {
 	Min     int64      `json:"min"`
 }
 
+// TerritoryInputBody defines model for TerritoryInputBody.
+type TerritoryInputBody struct {
+	// Along split: logins of people whose records without a door go too.
+	Along *[]string `json:"along,omitempty"`
+
+	// Doors split: ids of dwellings, or of buildings for all that are in them.
+	Doors *[]string              `json:"doors,omitempty"`
+	Kind  TerritoryInputBodyKind `json:"kind"`
+
+	// Name split: name of the target if it is to be made.
+	Name *string `json:"name,omitempty"`
+
+	// Source Code of the grid that is split, or merged into the target and closed.
+	Source string `json:"source"`
+
+	// Stewards Who looks after doors that move keeps them: his assignment moves too.
+	Stewards *bool `json:"stewards,omitempty"`
+
+	// Target Code of the grid that rows go to.
+	Target string `json:"target"`
+
+	// Workers Logins of people of the source who get their roles in the target too.
+	Workers *[]string `json:"workers,omitempty"`
+}
+
+// TerritoryInputBodyKind defines model for TerritoryInputBody.Kind.
+type TerritoryInputBodyKind string
+
+// TerritoryPlan defines model for TerritoryPlan.
+type TerritoryPlan struct {
+	CreatedAt time.Time  `json:"created_at"`
+	EndedAt   *time.Time `json:"ended_at,omitempty"`
+	Id        int64      `json:"id"`
+
+	// Items Doors, and records without one: the rest follows them.
+	Items int64             `json:"items"`
+	Kind  TerritoryPlanKind `json:"kind"`
+	Moved int64             `json:"moved"`
+
+	// Needless Gone, or moved by somebody else before.
+	Needless int64 `json:"needless"`
+
+	// NeedsAdmin It makes or closes a grid or changes assignments: an administrator runs it.
+	NeedsAdmin bool   `json:"needs_admin"`
+	Planner    string `json:"planner"`
+
+	// Refusals The first 20.
+	Refusals   []PlanRefusal      `json:"refusals"`
+	Refused    int64              `json:"refused"`
+	Report     PlanReport         `json:"report"`
+	Runner     *string            `json:"runner,omitempty"`
+	Source     string             `json:"source"`
+	SourceName string             `json:"source_name"`
+	StartedAt  *time.Time         `json:"started_at,omitempty"`
+	State      TerritoryPlanState `json:"state"`
+	Target     string             `json:"target"`
+	TargetName string             `json:"target_name"`
+
+	// TargetNew The target is made when the plan is run.
+	TargetNew bool  `json:"target_new"`
+	Waiting   int64 `json:"waiting"`
+}
+
+// TerritoryPlanKind defines model for TerritoryPlan.Kind.
+type TerritoryPlanKind string
+
+// TerritoryPlanState defines model for TerritoryPlan.State.
+type TerritoryPlanState string
+
 // TokenInputBody defines model for TokenInputBody.
 type TokenInputBody struct {
 	Challenge string `json:"challenge"`
@@ -1441,6 +1705,13 @@ type TokenInputBody struct {
 
 	// Signature Signature (base64url) over the UTF-8 text 'doorstep-token-v1\n' + device + '\n' + challenge + '\n'.
 	Signature string `json:"signature"`
+}
+
+// TypeCount defines model for TypeCount.
+type TypeCount struct {
+	Count       int64  `json:"count"`
+	Record      string `json:"record"`
+	RecordLabel string `json:"record_label"`
 }
 
 // Unit defines model for Unit.
@@ -1454,6 +1725,9 @@ type Unit struct {
 	LevelLabel string  `json:"level_label"`
 	Name       string  `json:"name"`
 	Parent     *string `json:"parent,omitempty"`
+
+	// Successor Of an ended unit: the code of the one that took it over.
+	Successor *string `json:"successor,omitempty"`
 }
 
 // UnitGridType defines model for Unit.GridType.
@@ -1476,6 +1750,9 @@ type UnitDetail struct {
 
 	// Path The units above it, from the top.
 	Path []Unit `json:"path"`
+
+	// Successor Of an ended unit: the code of the one that took it over.
+	Successor *string `json:"successor,omitempty"`
 }
 
 // UnitDetailGridType defines model for UnitDetail.GridType.
@@ -1641,6 +1918,19 @@ type StaffingParams struct {
 	Scope *string `form:"scope,omitempty" json:"scope,omitempty"`
 }
 
+// TerritoryListParams defines parameters for TerritoryList.
+type TerritoryListParams struct {
+	// Before As next of the page before.
+	Before *int64 `form:"before,omitempty" json:"before,omitempty"`
+	Limit  *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// TerritoryRunParams defines parameters for TerritoryRun.
+type TerritoryRunParams struct {
+	// Steps At most so many changesets; call again while the plan is running.
+	Steps *int64 `form:"steps,omitempty" json:"steps,omitempty"`
+}
+
 // AccountCreateJSONRequestBody defines body for AccountCreate for application/json ContentType.
 type AccountCreateJSONRequestBody = AccountInputBody
 
@@ -1676,6 +1966,9 @@ type MinimumSetJSONRequestBody = MinimumInputBody
 
 // QuarantineDecideJSONRequestBody defines body for QuarantineDecide for application/json ContentType.
 type QuarantineDecideJSONRequestBody = QuarantineDecideInputBody
+
+// TerritoryPlanJSONRequestBody defines body for TerritoryPlan for application/json ContentType.
+type TerritoryPlanJSONRequestBody = TerritoryInputBody
 
 // TokenJSONRequestBody defines body for Token for application/json ContentType.
 type TokenJSONRequestBody = TokenInputBody
@@ -2058,6 +2351,40 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/staffing (the `Staffing` operationId).
 	Staffing(ctx context.Context, params *StaffingParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TerritoryList List plans, newest first
+	//
+	// Corresponds with GET /v1/territory/plans (the `TerritoryList` operationId).
+	TerritoryList(ctx context.Context, params *TerritoryListParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TerritoryPlanWithBody Plan a split or merge of grids; nothing moves yet
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/territory/plans (the `TerritoryPlan` operationId).
+	TerritoryPlanWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TerritoryPlan Plan a split or merge of grids; nothing moves yet
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/territory/plans (the `TerritoryPlan` operationId).
+	TerritoryPlan(ctx context.Context, body TerritoryPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TerritoryDelete Take back a plan that was not run
+	//
+	// Corresponds with DELETE /v1/territory/plans/{id} (the `TerritoryDelete` operationId).
+	TerritoryDelete(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TerritoryShow Show a plan, its dry run and how far it has come
+	//
+	// Corresponds with GET /v1/territory/plans/{id} (the `TerritoryShow` operationId).
+	TerritoryShow(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TerritoryRun Go on with a plan by some changesets; call it until the plan is done or failed
+	//
+	// Corresponds with POST /v1/territory/plans/{id}/run (the `TerritoryRun` operationId).
+	TerritoryRun(ctx context.Context, id int64, params *TerritoryRunParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// TokenWithBody Get a device's token
 	//
@@ -2880,6 +3207,100 @@ func (c *Client) Schema(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 // Corresponds with GET /v1/staffing (the `Staffing` operationId).
 func (c *Client) Staffing(ctx context.Context, params *StaffingParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewStaffingRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TerritoryList List plans, newest first
+//
+// Corresponds with GET /v1/territory/plans (the `TerritoryList` operationId).
+func (c *Client) TerritoryList(ctx context.Context, params *TerritoryListParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTerritoryListRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TerritoryPlanWithBody Plan a split or merge of grids; nothing moves yet
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/territory/plans (the `TerritoryPlan` operationId).
+func (c *Client) TerritoryPlanWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTerritoryPlanRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TerritoryPlan Plan a split or merge of grids; nothing moves yet
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/territory/plans (the `TerritoryPlan` operationId).
+func (c *Client) TerritoryPlan(ctx context.Context, body TerritoryPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTerritoryPlanRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TerritoryDelete Take back a plan that was not run
+//
+// Corresponds with DELETE /v1/territory/plans/{id} (the `TerritoryDelete` operationId).
+func (c *Client) TerritoryDelete(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTerritoryDeleteRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TerritoryShow Show a plan, its dry run and how far it has come
+//
+// Corresponds with GET /v1/territory/plans/{id} (the `TerritoryShow` operationId).
+func (c *Client) TerritoryShow(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTerritoryShowRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TerritoryRun Go on with a plan by some changesets; call it until the plan is done or failed
+//
+// Corresponds with POST /v1/territory/plans/{id}/run (the `TerritoryRun` operationId).
+func (c *Client) TerritoryRun(ctx context.Context, id int64, params *TerritoryRunParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTerritoryRunRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4782,6 +5203,241 @@ func NewStaffingRequest(server string, params *StaffingParams) (*http.Request, e
 	return req, nil
 }
 
+// NewTerritoryListRequest constructs an http.Request for the TerritoryList method
+func NewTerritoryListRequest(server string, params *TerritoryListParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/territory/plans")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Before != nil {
+
+			if queryFrag, err := styleParam("before", *params.Before, false); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := styleParam("limit", *params.Limit, false); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewTerritoryPlanRequest calls the generic TerritoryPlan builder with application/json body
+func NewTerritoryPlanRequest(server string, body TerritoryPlanJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewTerritoryPlanRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewTerritoryPlanRequestWithBody constructs an http.Request for the TerritoryPlan method, with any body, and a specified content type
+func NewTerritoryPlanRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/territory/plans")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewTerritoryDeleteRequest constructs an http.Request for the TerritoryDelete method
+func NewTerritoryDeleteRequest(server string, id int64) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = styleParam("id", id, true)
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/territory/plans/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewTerritoryShowRequest constructs an http.Request for the TerritoryShow method
+func NewTerritoryShowRequest(server string, id int64) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = styleParam("id", id, true)
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/territory/plans/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewTerritoryRunRequest constructs an http.Request for the TerritoryRun method
+func NewTerritoryRunRequest(server string, id int64, params *TerritoryRunParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = styleParam("id", id, true)
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/territory/plans/%s/run", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Steps != nil {
+
+			if queryFrag, err := styleParam("steps", *params.Steps, false); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewTokenRequest calls the generic Token builder with application/json body
 func NewTokenRequest(server string, body TokenJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -5255,6 +5911,48 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/staffing (the `Staffing` operationId).
 	StaffingWithResponse(ctx context.Context, params *StaffingParams, reqEditors ...RequestEditorFn) (*StaffingResponse, error)
+
+	// TerritoryListWithResponse List plans, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/territory/plans (the `TerritoryList` operationId).
+	TerritoryListWithResponse(ctx context.Context, params *TerritoryListParams, reqEditors ...RequestEditorFn) (*TerritoryListResponse, error)
+
+	// TerritoryPlanWithBodyWithResponse Plan a split or merge of grids; nothing moves yet
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/territory/plans (the `TerritoryPlan` operationId).
+	TerritoryPlanWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TerritoryPlanResponse, error)
+
+	// TerritoryPlanWithResponse Plan a split or merge of grids; nothing moves yet
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/territory/plans (the `TerritoryPlan` operationId).
+	TerritoryPlanWithResponse(ctx context.Context, body TerritoryPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*TerritoryPlanResponse, error)
+
+	// TerritoryDeleteWithResponse Take back a plan that was not run
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/territory/plans/{id} (the `TerritoryDelete` operationId).
+	TerritoryDeleteWithResponse(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*TerritoryDeleteResponse, error)
+
+	// TerritoryShowWithResponse Show a plan, its dry run and how far it has come
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/territory/plans/{id} (the `TerritoryShow` operationId).
+	TerritoryShowWithResponse(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*TerritoryShowResponse, error)
+
+	// TerritoryRunWithResponse Go on with a plan by some changesets; call it until the plan is done or failed
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/territory/plans/{id}/run (the `TerritoryRun` operationId).
+	TerritoryRunWithResponse(ctx context.Context, id int64, params *TerritoryRunParams, reqEditors ...RequestEditorFn) (*TerritoryRunResponse, error)
 
 	// TokenWithBodyWithResponse Get a device's token
 	//
@@ -7109,6 +7807,239 @@ func (r StaffingResponse) ContentType() string {
 	return ""
 }
 
+type TerritoryListResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PlansBodyBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TerritoryListResponse) GetJSON200() *PlansBodyBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TerritoryListResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TerritoryListResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TerritoryListResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TerritoryListResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TerritoryListResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TerritoryPlanResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *TerritoryPlan
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r TerritoryPlanResponse) GetJSON201() *TerritoryPlan {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TerritoryPlanResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TerritoryPlanResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TerritoryPlanResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TerritoryPlanResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TerritoryPlanResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TerritoryDeleteResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TerritoryDeleteResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TerritoryDeleteResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TerritoryDeleteResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TerritoryDeleteResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TerritoryDeleteResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TerritoryShowResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TerritoryPlan
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TerritoryShowResponse) GetJSON200() *TerritoryPlan {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TerritoryShowResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TerritoryShowResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TerritoryShowResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TerritoryShowResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TerritoryShowResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TerritoryRunResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TerritoryPlan
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TerritoryRunResponse) GetJSON200() *TerritoryPlan {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TerritoryRunResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TerritoryRunResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TerritoryRunResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TerritoryRunResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TerritoryRunResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type TokenResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7853,6 +8784,84 @@ func (c *ClientWithResponses) StaffingWithResponse(ctx context.Context, params *
 		return nil, err
 	}
 	return ParseStaffingResponse(rsp)
+}
+
+// TerritoryListWithResponse List plans, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/territory/plans (the `TerritoryList` operationId).
+func (c *ClientWithResponses) TerritoryListWithResponse(ctx context.Context, params *TerritoryListParams, reqEditors ...RequestEditorFn) (*TerritoryListResponse, error) {
+	rsp, err := c.TerritoryList(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTerritoryListResponse(rsp)
+}
+
+// TerritoryPlanWithBodyWithResponse Plan a split or merge of grids; nothing moves yet
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/territory/plans (the `TerritoryPlan` operationId).
+func (c *ClientWithResponses) TerritoryPlanWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TerritoryPlanResponse, error) {
+	rsp, err := c.TerritoryPlanWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTerritoryPlanResponse(rsp)
+}
+
+// TerritoryPlanWithResponse Plan a split or merge of grids; nothing moves yet
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/territory/plans (the `TerritoryPlan` operationId).
+func (c *ClientWithResponses) TerritoryPlanWithResponse(ctx context.Context, body TerritoryPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*TerritoryPlanResponse, error) {
+	rsp, err := c.TerritoryPlan(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTerritoryPlanResponse(rsp)
+}
+
+// TerritoryDeleteWithResponse Take back a plan that was not run
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/territory/plans/{id} (the `TerritoryDelete` operationId).
+func (c *ClientWithResponses) TerritoryDeleteWithResponse(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*TerritoryDeleteResponse, error) {
+	rsp, err := c.TerritoryDelete(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTerritoryDeleteResponse(rsp)
+}
+
+// TerritoryShowWithResponse Show a plan, its dry run and how far it has come
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/territory/plans/{id} (the `TerritoryShow` operationId).
+func (c *ClientWithResponses) TerritoryShowWithResponse(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*TerritoryShowResponse, error) {
+	rsp, err := c.TerritoryShow(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTerritoryShowResponse(rsp)
+}
+
+// TerritoryRunWithResponse Go on with a plan by some changesets; call it until the plan is done or failed
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/territory/plans/{id}/run (the `TerritoryRun` operationId).
+func (c *ClientWithResponses) TerritoryRunWithResponse(ctx context.Context, id int64, params *TerritoryRunParams, reqEditors ...RequestEditorFn) (*TerritoryRunResponse, error) {
+	rsp, err := c.TerritoryRun(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTerritoryRunResponse(rsp)
 }
 
 // TokenWithBodyWithResponse Get a device's token
@@ -9150,6 +10159,167 @@ func ParseStaffingResponse(rsp *http.Response) (*StaffingResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest StaffingBodyBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTerritoryListResponse parses an HTTP response from a TerritoryListWithResponse call
+func ParseTerritoryListResponse(rsp *http.Response) (*TerritoryListResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TerritoryListResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PlansBodyBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTerritoryPlanResponse parses an HTTP response from a TerritoryPlanWithResponse call
+func ParseTerritoryPlanResponse(rsp *http.Response) (*TerritoryPlanResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TerritoryPlanResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest TerritoryPlan
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTerritoryDeleteResponse parses an HTTP response from a TerritoryDeleteWithResponse call
+func ParseTerritoryDeleteResponse(rsp *http.Response) (*TerritoryDeleteResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TerritoryDeleteResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTerritoryShowResponse parses an HTTP response from a TerritoryShowWithResponse call
+func ParseTerritoryShowResponse(rsp *http.Response) (*TerritoryShowResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TerritoryShowResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TerritoryPlan
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTerritoryRunResponse parses an HTTP response from a TerritoryRunWithResponse call
+func ParseTerritoryRunResponse(rsp *http.Response) (*TerritoryRunResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TerritoryRunResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TerritoryPlan
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/doorstep-sync/doorstep/schema/seal"
 	"github.com/doorstep-sync/doorstep/server/auth"
 	"github.com/doorstep-sync/doorstep/server/directory"
+	"github.com/doorstep-sync/doorstep/server/territory"
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
@@ -57,6 +58,7 @@ type Config struct {
 	Decider    Decider
 	State      State
 	Restorer   Restorer
+	Territory  *territory.Service
 	Queue      Queue
 	Households directory.Households
 	Revoked    func(device string) // closes a device's connections; nil = nobody to tell
@@ -110,6 +112,7 @@ func New(c Config) *API {
 	a.huma.UseMiddleware(a.authenticate)
 	a.sessionRoutes()
 	a.orgRoutes()
+	a.territoryRoutes()
 	a.peopleRoutes()
 	a.deviceRoutes()
 	a.restoreRoutes()

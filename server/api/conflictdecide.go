@@ -184,6 +184,11 @@ func parseValue(t schema.Type, x any) (schema.Value, bool) {
 // commit makes the next changeset of the person's console device and waits for its verdict. One at a time for a
 // person, so that n has no gaps.
 func (a *API) commit(ctx context.Context, account string, change syncengine.Change) (syncengine.Verdict, error) {
+	return a.commitAll(ctx, account, []syncengine.Change{change}, nil)
+}
+
+// commitAll is commit for several changes. note, if any, is told which changeset it is before it is handed in.
+func (a *API) commitAll(ctx context.Context, account string, changes []syncengine.Change, note func(*syncengine.Changeset) error) (syncengine.Verdict, error) {
 	lock, _ := a.deciding.LoadOrStore(account, &sync.Mutex{})
 	mu := lock.(*sync.Mutex)
 	mu.Lock()
@@ -195,7 +200,7 @@ func (a *API) commit(ctx context.Context, account string, change syncengine.Chan
 	now := a.Now()
 	cs := &syncengine.Changeset{
 		Device: device.ID, N: 1, Wall: now.UnixMilli(), Boot: a.Boot, Mono: now.Sub(a.start).Milliseconds(),
-		Schema: a.Schema.Version, Author: account, Changes: []syncengine.Change{change},
+		Schema: a.Schema.Version, Author: account, Changes: changes,
 	}
 	err = a.State.View(func(tx syncengine.ReadTx) error {
 		head, err := tx.Head()
@@ -212,6 +217,11 @@ func (a *API) commit(ctx context.Context, account string, change syncengine.Chan
 	})
 	if err != nil {
 		return syncengine.Verdict{}, fmt.Errorf("read console device: %w", err)
+	}
+	if note != nil {
+		if err := note(cs); err != nil {
+			return syncengine.Verdict{}, err
+		}
 	}
 	v, err := a.Decider.Decide(ctx, cs)
 	switch {

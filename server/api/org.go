@@ -13,17 +13,18 @@ import (
 
 // Unit is an org unit.
 type Unit struct {
-	Code     string     `json:"code"`
-	Name     string     `json:"name"`
-	Level    string     `json:"level" enum:"province,city,county,street,community,grid"`
-	Label    string     `json:"level_label" doc:"The level's name for people."`
-	Parent   string     `json:"parent,omitempty"`
-	GridType string     `json:"grid_type,omitempty" enum:"base,dedicated,micro"`
-	EndedAt  *time.Time `json:"ended_at,omitempty"`
+	Code      string     `json:"code"`
+	Name      string     `json:"name"`
+	Level     string     `json:"level" enum:"province,city,county,street,community,grid"`
+	Label     string     `json:"level_label" doc:"The level's name for people."`
+	Parent    string     `json:"parent,omitempty"`
+	GridType  string     `json:"grid_type,omitempty" enum:"base,dedicated,micro"`
+	EndedAt   *time.Time `json:"ended_at,omitempty"`
+	Successor string     `json:"successor,omitempty" doc:"Of an ended unit: the code of the one that took it over."`
 }
 
 func toUnit(lang string, u directory.Unit) Unit {
-	return Unit{u.Code, u.Name, string(u.Level), u.Level.Label().In(lang), u.Parent, u.GridType, maybe(u.To)}
+	return Unit{u.Code, u.Name, string(u.Level), u.Level.Label().In(lang), u.Parent, u.GridType, maybe(u.To), u.Successor}
 }
 
 // Finding is something about one cell of a file.

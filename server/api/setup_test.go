@@ -28,6 +28,7 @@ import (
 	"github.com/doorstep-sync/doorstep/server/centre"
 	"github.com/doorstep-sync/doorstep/server/directory"
 	"github.com/doorstep-sync/doorstep/server/store"
+	"github.com/doorstep-sync/doorstep/server/territory"
 	"github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/hlc"
 )
@@ -101,7 +102,8 @@ func newWorld(t testing.TB, change ...func(*api.Config)) *world {
 		return map[string]int{grid1: 250, grid2: 320, grid9: 501}, nil
 	}
 	config := api.Config{
-		Auth: w.auth, Directory: w.dir, Schema: w.schema, Decider: w.centre, State: w.store, Queue: api.SQLQueue{DB: w.store.Reader(), County: 1},
+		Territory: territory.New(territory.Config{DB: w.store, County: 1, Directory: w.dir, Schema: w.schema, State: w.store, Queue: api.SQLQueue{DB: w.store.Reader(), County: 1}, Household: "household", Now: w.Now}),
+		Auth:      w.auth, Directory: w.dir, Schema: w.schema, Decider: w.centre, State: w.store, Queue: api.SQLQueue{DB: w.store.Reader(), County: 1},
 		Households: households, Revoked: func(d string) { w.cut = append(w.cut, d) }, Log: zerolog.New(&lockedWriter{w: &w.log}).Level(zerolog.DebugLevel),
 		Now: w.Now, Boot: "boot", Version: "test",
 	}

@@ -47,19 +47,20 @@ func levelList() messages.List {
 
 // Unit is an org unit. Codes are strings without meaning outside the import checks.
 type Unit struct {
-	Code     string
-	Name     string
-	Level    Level
-	Parent   string // "" at the top
-	GridType string // base, dedicated or micro; "" for units that are not grids
-	From     int64  // ms since 1970 UTC
-	To       int64  // end, exclusive; 0 = open. The code of an ended unit is never used again
+	Code      string
+	Name      string
+	Level     Level
+	Parent    string // "" at the top
+	GridType  string // base, dedicated or micro; "" for units that are not grids
+	From      int64  // ms since 1970 UTC
+	To        int64  // end, exclusive; 0 = open. The code of an ended unit is never used again
+	Successor string // of an ended unit: the one that took it over, "" for none
 }
 
-const unitColumns = `code, name, level, coalesce(parent, ''), coalesce(grid_type, ''), coalesce(valid_from, 0), coalesce(valid_to, 0)`
+const unitColumns = `code, name, level, coalesce(parent, ''), coalesce(grid_type, ''), coalesce(valid_from, 0), coalesce(valid_to, 0), coalesce(successor, '')`
 
 func scanUnit(r interface{ Scan(...any) error }) (u Unit, err error) {
-	err = r.Scan(&u.Code, &u.Name, &u.Level, &u.Parent, &u.GridType, &u.From, &u.To)
+	err = r.Scan(&u.Code, &u.Name, &u.Level, &u.Parent, &u.GridType, &u.From, &u.To, &u.Successor)
 	return u, err
 }
 

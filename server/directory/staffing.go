@@ -50,13 +50,14 @@ func (d *Directory) Staffing(ctx context.Context, scope string, count Households
 	var out []Staffing
 	for _, g := range grids {
 		if scope == "" || within[g.Code] {
-			out = append(out, judge(g, counts[g.Code]))
+			out = append(out, Judge(g, counts[g.Code]))
 		}
 	}
 	return out, nil
 }
 
-func judge(g Unit, n int) Staffing {
+// Judge checks a grid with so many households.
+func Judge(g Unit, n int) Staffing {
 	s := Staffing{Grid: g, Households: n, OK: n >= MinHouseholds && n <= MaxHouseholds}
 	switch {
 	case n < MinHouseholds:

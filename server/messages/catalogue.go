@@ -59,6 +59,24 @@ const (
 	NoDoorsYet     Key = "no_doors_yet"
 	BadLevel       Key = "level_unknown"
 
+	NoPlan        Key = "plan_not_found"
+	PlanBegun     Key = "plan_begun"
+	PlanDone      Key = "plan_done"
+	PlanInTheWay  Key = "plan_in_the_way"
+	PlanStuck     Key = "plan_stuck"
+	PlanForAdmins Key = "plan_for_admins"
+	PlanNotYours  Key = "plan_not_yours"
+	SameGrid      Key = "same_grid"
+	NotAGrid      Key = "not_a_grid"
+	GridClosed    Key = "grid_closed"
+	GridTakenOver Key = "grid_taken_over"
+	NoDoorsNamed  Key = "no_doors_named"
+	MergeTakesAll Key = "merge_takes_all"
+	NotADoor      Key = "not_a_door"
+	DoorElsewhere Key = "door_elsewhere"
+	DoorUnknown   Key = "door_unknown"
+	UnitUnfit     Key = "unit_unfit"
+
 	ConflictClosed   Key = "conflict_closed"
 	ChoiceUnfit      Key = "choice_unfit"
 	TakeNotShown     Key = "take_not_shown"
@@ -143,6 +161,24 @@ var catalogue = map[Key]entry{
 	NoDoorsYet:     {KindText, "还没有分户：在给出户号之前，此人什么也看不到。", "No doors yet: this person sees nothing until doors are given."},
 	LastAdmin:      {Conflict, "这是最后一名管理员，不能停用或结束。请先任命另一名。", "This is the last administrator and cannot be ended or disabled; appoint another first."},
 	BadLevel:       {Invalid, "没有“%[1]v”这个级别。可用：%[2]v。", "There is no level %[1]q. There are: %[2]v."},
+
+	NoPlan:        {NotFound, "没有编号为 %v 的拆并方案。", "There is no plan with number %v."},
+	PlanBegun:     {Conflict, "方案 %v 已经执行，不能撤销。", "Plan %v has been run and cannot be taken back."},
+	PlanDone:      {Conflict, "方案 %v 已经完成，不能再执行；如需再调整，请另作一个方案。", "Plan %v is done and is not run again; make another one for what is left."},
+	PlanInTheWay:  {Conflict, "方案 %v 正在调整这些网格，请先把它执行完。", "Plan %v is moving these grids; finish it first."},
+	PlanStuck:     {Conflict, "方案里有您的角色无权移动的记录（%v）。请由有权的人来做，或请管理员在声明中给予权限。", "The plan holds records that your role may not move (%v). Let somebody do it who may, or have the right declared."},
+	PlanForAdmins: {Denied, "方案要新建、关闭网格或调整任职，需由管理员执行。", "The plan makes or closes a grid or changes assignments, so an administrator runs it."},
+	PlanNotYours:  {Denied, "方案由他人制定；请由制定人或管理员执行。", "Somebody else made this plan; he or an administrator runs it."},
+	SameGrid:      {Invalid, "两个网格相同，请另选一个。", "Both grids are the same; choose another."},
+	NotAGrid:      {Invalid, "“%[1]v”是%[2]v，不是网格。请给出网格编码。", "%[1]q is a %[2]v, not a grid; give the code of a grid."},
+	GridClosed:    {Conflict, "网格“%v”已经关闭。请选在用的网格。", "Grid %q is closed; choose one that is in use."},
+	GridTakenOver: {Conflict, "网格“%[1]v”已经关闭，由“%[2]v”接替。请改用后者。", "Grid %[1]q is closed and %[2]q has taken it over; use that one."},
+	NoDoorsNamed:  {Invalid, "没有给出要移出的房屋或楼栋，请至少给出一个。", "No dwelling or building is named; name at least one to move."},
+	MergeTakesAll: {Invalid, "合并时全部记录都移出，请不要给出房屋或人员。", "A merge takes everything; leave doors and people out."},
+	NotADoor:      {Invalid, "“%v”既不是房屋也不是有房屋的楼栋。请核对编号。", "%q is neither a dwelling nor a building with dwellings; check the id."},
+	DoorElsewhere: {Conflict, "“%v”不在这个网格。请核对编号，或从它所在的网格移出。", "%q is not in this grid; check the id, or split the grid that it is in."},
+	DoorUnknown:   {NotFound, "没有编号为“%v”的房屋或楼栋。请核对编号。", "There is no dwelling or building with id %q; check it."},
+	UnitUnfit:     {Invalid, "%[2]v网格“%[1]v”没有新建，请改正后重试。", "%[2]v Grid %[1]q was not made; correct it and try again."},
 
 	ConflictClosed:   {Conflict, "这个冲突已经处理过了，请刷新。", "This conflict has been closed already; refresh."},
 	ChoiceUnfit:      {Invalid, "“%[1]v”不适用于这个冲突。可选：%[2]v。", "The choice %[1]q does not fit this conflict. It takes: %[2]v."},

@@ -24,6 +24,7 @@ import (
 	"github.com/doorstep-sync/doorstep/server/feed"
 	"github.com/doorstep-sync/doorstep/server/seals"
 	"github.com/doorstep-sync/doorstep/server/store"
+	"github.com/doorstep-sync/doorstep/server/territory"
 	"github.com/doorstep-sync/doorstep/server/transport"
 	"github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/wire"
@@ -111,8 +112,12 @@ func (a *app) wire(now func() time.Time) (err error) {
 	if err != nil {
 		return err
 	}
+	grids := territory.New(territory.Config{
+		DB: a.store, County: c.County, Directory: a.directory, Schema: a.schema, State: a.store, Queue: queue, Household: c.HouseholdType, Now: now,
+	})
 	rest := api.New(api.Config{
-		Auth: a.auth, Directory: a.directory, Schema: a.schema, Decider: a.centre, State: a.store, Restorer: a.centre, Queue: queue, Households: households,
+		Territory: grids,
+		Auth:      a.auth, Directory: a.directory, Schema: a.schema, Decider: a.centre, State: a.store, Restorer: a.centre, Queue: queue, Households: households,
 		Revoked: a.sockets.Revoked, Regranted: bell.Ring, Log: log, Now: now, Boot: randomHex(8), Version: version, Pins: a.pins, Seals: a.seals.Ring,
 	})
 	a.server = newServer(a.routes(rest), log)

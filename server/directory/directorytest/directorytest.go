@@ -14,7 +14,7 @@ import (
 // Tables is the part of server/store's migrations that the directory uses.
 const Tables = `
 CREATE TABLE org_unit (county INTEGER NOT NULL, code TEXT NOT NULL, name TEXT, level TEXT, parent TEXT, grid_type TEXT,
-	valid_from INTEGER, valid_to INTEGER, PRIMARY KEY (county, code));
+	valid_from INTEGER, valid_to INTEGER, successor TEXT, PRIMARY KEY (county, code));
 CREATE TABLE account (county INTEGER NOT NULL, id TEXT NOT NULL, login TEXT, name TEXT, password TEXT, passwords INTEGER, failed INTEGER,
 	locked_until INTEGER, created_at INTEGER, disabled_at INTEGER, PRIMARY KEY (county, id), UNIQUE (county, login));
 CREATE TABLE assignment (county INTEGER NOT NULL, id TEXT NOT NULL, account TEXT, role TEXT, scope TEXT, doors TEXT,

@@ -1,0 +1,104 @@
+package territory
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/doorstep-sync/doorstep/server/messages"
+	"github.com/doorstep-sync/doorstep/syncengine"
+)
+
+// together is how many rows without a door go in one changeset.
+const together = 50
+
+// choose marks what goes.
+func (g *grid) choose(tx syncengine.ReadTx, spec *Spec) error {
+	if spec.Kind == Merge {
+		for _, x := range g.order {
+			x.goes = true
+		}
+		return nil
+	}
+	for _, id := range spec.Doors {
+		if err := g.chooseDoor(tx, id); err != nil {
+			return err
+		}
+	}
+	for _, x := range g.order {
+		if x.holder && !slices.ContainsFunc(g.within(x), func(d *live) bool { return !d.goes }) {
+			x.goes = true
+		}
+		if g.loose(x) && slices.Contains(spec.Along, x.author) && g.owner(x) == nil {
+			x.goes = true
+		}
+	}
+	g.spread()
+	return nil
+}
+
+// chooseDoor marks a door, or all doors that are in a row and the row itself.
+func (g *grid) chooseDoor(tx syncengine.ReadTx, id syncengine.RowID) error {
+	for _, t := range g.schema.Tables {
+		x := g.rows[syncengine.RowKey{Table: t.Name, Row: id}]
+		switch {
+		case x != nil && g.isDoor(x):
+			x.goes = true
+			return nil
+		case x != nil && x.holder:
+			for _, d := range g.within(x) {
+				d.goes = true
+			}
+			x.goes = true
+			return nil
+		case x != nil:
+			return messages.Refuse(messages.NotADoor, id)
+		}
+		r, err := tx.Row(t.Name, id)
+		if err != nil {
+			return err
+		}
+		if r != nil {
+			return messages.Refuse(messages.DoorElsewhere, id)
+		}
+	}
+	return messages.Refuse(messages.DoorUnknown, id)
+}
+
+// alone tells whether a row that goes is moved by a change of its own, instead of following another.
+func (g *grid) alone(x *live) bool { return x.goes && (x.leader == nil || !x.leader.goes) }
+
+// items lists the changes that a plan makes: what doors are in, doors one by one, then the rest in groups.
+func (g *grid) items() []item {
+	var holders, doors, rest []*live
+	for _, x := range g.order {
+		switch {
+		case !g.alone(x):
+		case g.isDoor(x):
+			doors = append(doors, x)
+		case x.holder:
+			holders = append(holders, x)
+		default:
+			rest = append(rest, x)
+		}
+	}
+	var out []item
+	part := int64(0)
+	group := func(list []*live, size int) {
+		slices.SortStableFunc(list, func(a, b *live) int {
+			if c := strings.Compare(a.key.Table, b.key.Table); c != 0 {
+				return c
+			}
+			return strings.Compare(string(a.key.Row), string(b.key.Row))
+		})
+		for k, x := range list {
+			if k%size == 0 {
+				part++
+			}
+			out = append(out, item{part: part, table: x.key.Table, row: x.key.Row})
+		}
+	}
+	group(holders, together)
+	group(doors, 1)
+	group(rest, together)
+	return out
+}
