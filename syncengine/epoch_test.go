@@ -67,7 +67,9 @@ func TestNobodyIsServedBeforeItIsConfirmed(t *testing.T) {
 	require.NoError(t, view(func(tx se.ReadTx) error {
 		r, err := se.Unconfirmed(tx)
 		require.Nil(t, r)
-		list, _ := tx.Restores()
+		require.NoError(t, err)
+		list, err := tx.Restores()
+		require.NoError(t, err)
 		require.Equal(t, "root", list[0].By)
 		require.EqualValues(t, 77, list[0].Confirmed)
 		log, err := tx.Audit(0, 10)

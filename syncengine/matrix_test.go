@@ -286,10 +286,9 @@ func (m *matrix) reads(done map[string]int) {
 			continue
 		}
 		cell := m.table.CellOf(col.Name)
-		full, mask, shown := m.value(m.table, col, ownScope, false), schema.MaskNone, false
-		if mask, shown = m.shown(col); cell.Derived {
-			shown = false // a device derives it from the steps that it sees
-		}
+		full := m.value(m.table, col, ownScope, false)
+		mask, shown := m.shown(col)
+		shown = shown && !cell.Derived // a device derives it from the steps that it sees
 		got := schema.Null()
 		for _, c := range mine.Cells {
 			if c.Cell == cell.Name {

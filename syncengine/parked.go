@@ -292,7 +292,7 @@ func (e *Engine) retry(tx Tx, id WriteID) (cells int, err error) {
 		cells += 1 + len(q.Changeset.Changes[i].Cells)
 	}
 	q.Ready = false
-	why := q.Verdict.Reason
+	var why *Reason
 	err = tx.Savepoint(func() error { return e.readmit(tx, q) })
 	if err == nil {
 		return cells, nil

@@ -53,7 +53,7 @@ func TestBelowTheFloor(t *testing.T) {
 	const keep = 100_000
 	w.now += keep / 2
 	got := w.prune(keep, b.heard(at))
-	require.Equal(t, int64(at), got.Floor, "b needs what came behind it")
+	require.Equal(t, at, got.Floor, "b needs what came behind it")
 	require.Zero(t, got.Moves)
 	w.now += keep / 2
 	late := a.ok(upd("home", rid(3), set("head", gone, "w3")))

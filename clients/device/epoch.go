@@ -44,7 +44,7 @@ func (p *port) Offer(cs *se.Changeset) error {
 
 // Lost lists rows that a snapshot of a new epoch lacked.
 func (p *port) Lost() ([]replica.LostRow, error) {
-	rows, err := p.conn.QueryContext(p.ctx, `SELECT tbl, row, scope, image FROM ds_lost ORDER BY tbl, row`) //nolint:sqlclosecheck // collect closes them
+	rows, err := p.conn.QueryContext(p.ctx, `SELECT tbl, row, scope, image FROM ds_lost ORDER BY tbl, row`)
 	if err != nil {
 		return nil, err
 	}

@@ -115,8 +115,8 @@ const wrapPurpose = "doorstep.keys.v1"
 func (k *FileKeeper) Store(secret []byte) error {
 	if k.PIN != "" {
 		w := wrapped{Salt: make([]byte, 16), Nonce: make([]byte, chacha20poly1305.NonceSizeX)}
-		rand.Read(w.Salt)  //nolint:errcheck // never fails (crypto/rand)
-		rand.Read(w.Nonce) //nolint:errcheck // never fails (crypto/rand)
+		rand.Read(w.Salt)
+		rand.Read(w.Nonce)
 		aead, err := chacha20poly1305.NewX(wrapKey(k.PIN, w.Salt))
 		if err != nil {
 			return err

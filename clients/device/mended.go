@@ -11,7 +11,7 @@ import (
 
 // Scopes lists the scopes that rows are in.
 func (p *port) Scopes(t *schema.Table) ([]string, error) {
-	rows, err := p.conn.QueryContext(p.ctx, `SELECT DISTINCT coalesce("scope", '') FROM `+quote(t.Name)+` ORDER BY 1`)
+	rows, err := p.conn.QueryContext(p.ctx, `SELECT DISTINCT coalesce("scope", '') FROM `+quote(t.Name)+` ORDER BY 1`) //nolint:sqlclosecheck // collect closes them
 	if err != nil {
 		return nil, err
 	}

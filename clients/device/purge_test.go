@@ -111,6 +111,7 @@ func TestPurgeWaitsForReaders(t *testing.T) {
 	synced(t, a, c)
 	rows, err := a.Query(bg, `SELECT id FROM household`)
 	require.NoError(t, err)
+	defer rows.Close()
 	require.True(t, rows.Next())
 	c.move(deviceA)
 	synced(t, a, c)
@@ -132,6 +133,7 @@ func TestPurgeSurvivesKill(t *testing.T) {
 			c.move(deviceA)
 			rows, err := a.Query(bg, `SELECT id FROM household`) // in the way: the purge is not finished
 			require.NoError(t, err)
+			defer rows.Close()
 			require.True(t, rows.Next())
 			synced(t, a, c)
 			require.NoError(t, rows.Close())
@@ -232,7 +234,7 @@ func TestRetireDrainsThenWipes(t *testing.T) {
 				require.NoFileExists(t, a.Path())
 				return
 			}
-			_, err = a.Query(bg, `SELECT 1`)
+			_, err = a.Query(bg, `SELECT 1`) //nolint:sqlclosecheck // there are none
 			require.Equal(t, device.CodeRevoked, device.CodeOf(err))
 		})
 	}

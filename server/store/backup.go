@@ -30,7 +30,7 @@ func Backup(path, to string) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			os.Remove(part)
+			_ = os.Remove(part)
 		}
 	}()
 	if err := f.Close(); err != nil {

@@ -8,9 +8,9 @@ import (
 )
 
 // opened asks the engine for the Welcome, which may write; dead says that the centre's process ended inside.
-func (o *office) opened(e *session.Open) (w *se.Welcome, err error, dead bool) {
+func (o *office) opened(e *session.Open) (w *se.Welcome, dead bool, err error) {
 	dead = o.process(func() { w, err = o.w.engine.Open(o.w.store, e.Hello, o.w.now) })
-	return w, err, dead
+	return w, dead, err
 }
 
 // tell records what a device answered about grants that ended.

@@ -154,7 +154,7 @@ func (o *office) send(c *conn, m session.Message) {
 }
 
 func (o *office) open(c *conn, e *session.Open) {
-	welcome, err, dead := o.opened(e)
+	welcome, dead, err := o.opened(e)
 	if welcome != nil && !dead {
 		o.retention.welcomed(&e.Hello, welcome)
 	}
@@ -274,7 +274,7 @@ func (o *office) commit() {
 
 // engine commits; dead says that the process ended inside.
 func (o *office) engine(subs []se.Submission) (results []se.Result, dead bool) {
-	_, dead = o.guarded(func() error {
+	dead, _ = o.guarded(func() error {
 		results = o.w.engine.Commit(o.w.store, subs)
 		return nil
 	})
@@ -286,7 +286,7 @@ func (o *office) engine(subs []se.Submission) (results []se.Result, dead bool) {
 }
 
 // guarded runs something that commits; dead says that the process ended inside.
-func (o *office) guarded(fn func() error) (err error, dead bool) {
+func (o *office) guarded(fn func() error) (dead bool, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			if _, ok := r.(crashed); !ok {
@@ -295,7 +295,7 @@ func (o *office) guarded(fn func() error) (err error, dead bool) {
 			dead = true
 		}
 	}()
-	return fn(), false
+	return false, fn()
 }
 
 // answer sends verdicts up to the first changeset that could not be judged.

@@ -15,7 +15,6 @@ type retention struct {
 	heard   map[string]se.Heard // not yet written
 	written map[string]se.Heard // by device
 	floor   int64
-	at      map[int64]int64 // received time of entries by seq, for the oracle
 }
 
 func newRetention(w *World) *retention {
@@ -78,7 +77,7 @@ func (o *office) prune() {
 	}
 	var done se.Pruned
 	portion := 1 + r.rng.IntN(40)
-	err, dead := o.guarded(func() error {
+	dead, err := o.guarded(func() error {
 		return o.w.store.Centre.Update(func(tx se.Tx) (err error) {
 			if err = o.w.engine.Note(tx, list); err != nil {
 				return err

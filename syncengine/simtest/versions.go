@@ -73,7 +73,6 @@ type phoneOf struct {
 	version   int
 	principal *se.Principal
 	synced    bool // it holds the head, and nothing was written since
-	reset     int
 }
 
 // RunVersions makes the world of a seed; it gives the first broken promise, "" for none, and what the world reached.

@@ -33,6 +33,9 @@ func (k *county) dial(ctx context.Context, url string, m member) (*link, error) 
 		if err == nil {
 			return &link{ws: ws}, nil
 		}
+		if resp != nil {
+			_ = resp.Body.Close()
+		}
 		if resp == nil || resp.StatusCode != http.StatusServiceUnavailable || wait > 10*time.Second {
 			return nil, err
 		}
@@ -112,7 +115,7 @@ func (k *county) replica(ctx context.Context, url, path string, i int) (got take
 	if err != nil {
 		return got, err
 	}
-	defer r.Close()
+	defer func() { err = errors.Join(err, r.Close()) }()
 	if _, err = r.Enrol(ctx, device.Enrolment{Centre: url, Code: k.codes[i], Label: "replica"}); err != nil {
 		return got, err
 	}

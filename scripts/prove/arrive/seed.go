@@ -57,7 +57,7 @@ func seed(ctx context.Context, folder string, o options) (*county, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer st.Close()
+	defer func() { _ = st.Close() }() // what was committed is durable
 	x := seeding{store: st, now: time.Now}
 	x.dir = directory.New(directory.Config{DB: st, County: 1, Roles: s.Roles, Now: x.now, Random: rand.Reader})
 	if x.auth, err = auth.New(auth.Config{Directory: x.dir, Keys: keys, County: 1, Now: x.now, Random: rand.Reader, CodeLife: 24 * time.Hour}); err != nil {
