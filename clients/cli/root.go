@@ -84,12 +84,12 @@ func (a *app) between(low, high int) cobra.PositionalArgs {
 
 func (a *app) root() *cobra.Command {
 	root := a.group("root", "doorstep",
-		a.enrolCommand(), a.trustCommand(), a.useCommand(), a.statusCommand(), a.syncCommand(), a.watchCommand(),
+		a.enrolCommand(), a.trustCommand(), a.useCommand(), a.statusCommand(), a.syncCommand(), a.watchCommand(), a.checkCommand(),
 		a.completed(a.newCommand(), tableAndValues(1)), a.completed(a.setCommand(), tableAndValues(2)), a.completed(a.deleteCommand(), tableAndRow),
 		a.completed(a.listCommand(), tableAndValues(1)), a.completed(a.showCommand(), tableAndRow),
 		a.completed(a.historyCommand(), tableRowColumn), a.conflictsCommand(), a.rejectedCommand(), a.inboxCommand(), a.completed(a.tablesCommand(), tableNames),
 		a.loginCommand(), a.logoutCommand(), a.whoAmICommand(), a.bootstrapCommand(), a.orgCommand(), a.gridCommand(), a.staffingCommand(),
-		a.accountCommand(), a.assignCommand(), a.deviceCommand(), a.auditCommand(), a.codeCommand(), a.conflictCommand(), a.quarantineCommand(), a.versionCommand())
+		a.accountCommand(), a.assignCommand(), a.deviceCommand(), a.auditCommand(), a.codeCommand(), a.conflictCommand(), a.quarantineCommand(), a.restoreCommand(), a.versionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SuggestionsMinimumDistance = 2
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }

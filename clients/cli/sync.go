@@ -187,10 +187,15 @@ func (a *app) round(ctx context.Context) (device.Report, error) {
 		return device.Report{}, err
 	}
 	report, err := a.replica.SyncTelling(ctx, remote, a.downloading())
+	return report, a.kept(err)
+}
+
+// kept says of a centre that cannot be reached that all work is safe here.
+func (a *app) kept(err error) error {
 	if device.CodeOf(err) == device.CodeOffline {
-		return report, &fault{exit: ExitOffline, code: string(device.CodeOffline), text: a.say("sync_offline"), err: err}
+		return &fault{exit: ExitOffline, code: string(device.CodeOffline), text: a.say("sync_offline"), err: err}
 	}
-	return report, err
+	return err
 }
 
 // downloading tells people how far a large download has come: a line for each tenth of its rows. What is staged is

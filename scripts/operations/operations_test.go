@@ -5,6 +5,9 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,20 +49,25 @@ func TestOperationsPage(t *testing.T) {
 	require.NoError(t, os.Mkdir(backups, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "org.csv"), []byte(org), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "pw"), []byte("correct horse battery\n"), 0o600))
-	serve := exec.Command(filepath.Join(dir, "doorstepd"), "serve", "--data", data, "--listen", "127.0.0.1:0", "--json")
-	stdout, err := serve.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, serve.Start())
-	defer func() { _ = serve.Process.Signal(os.Interrupt); _ = serve.Wait() }()
-	line, err := bufio.NewReader(stdout).ReadBytes('\n')
-	require.NoError(t, err)
-	var greeting struct {
-		URL  string
-		Code string `json:"admin_code"`
+	start := func(listen string) (stop func(), url, code string) {
+		serve := exec.Command(filepath.Join(dir, "doorstepd"), "serve", "--data", data, "--listen", listen, "--json")
+		stdout, err := serve.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, serve.Start())
+		reader := bufio.NewReader(stdout)
+		line, err := reader.ReadBytes('\n')
+		require.NoError(t, err)
+		var greeting struct {
+			URL  string
+			Code string `json:"admin_code"`
+		}
+		require.NoError(t, json.Unmarshal(line, &greeting))
+		return func() { _ = serve.Process.Signal(os.Interrupt); _, _ = io.Copy(io.Discard, reader); _ = serve.Wait() }, greeting.URL, greeting.Code
 	}
-	require.NoError(t, json.Unmarshal(line, &greeting))
+	stop, url, code := start("127.0.0.1:0")
+	defer func() { stop() }()
 	env := []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir, "DOORSTEP_LANG=en", "DOORSTEP_REPLICA=" + filepath.Join(dir, "wang.db"),
-		"DATA=" + data, "BACKUPS=" + backups, "URL=" + greeting.URL, "CODE=" + greeting.Code, "NEW_GRID=370115003239002"}
+		"DATA=" + data, "BACKUPS=" + backups, "URL=" + url, "CODE=" + code, "NEW_GRID=370115003239002"}
 	sh := func(script string) string {
 		t.Helper()
 		cmd := exec.Command("bash", "-euo", "pipefail", "-c", script)
@@ -74,6 +82,9 @@ func TestOperationsPage(t *testing.T) {
 doorstep org import org.csv
 doorstep account create --login wang --name Wang
 doorstep assign create wang grid_worker 370115003239001
+doorstep account create --login zhou --name Zhou --password-file pw
+doorstep assign create zhou supervisor 370115003239
+DOORSTEP_CONFIG=zhou doorstep login --server "$URL" --login zhou --password-file pw
 doorstep enrol --server "$URL" --code "$(doorstep code create wang 2>/dev/null)" --label phone
 doorstep new dispute scope=370115003239001 kind_code=noise facts=loud
 doorstep sync`)
@@ -84,20 +95,53 @@ doorstep sync`)
 	}
 	env = append(env, "PHONE="+first("devices", "doorstep --json device list wang"), "ASSIGNMENT="+first("assignments", "doorstep --json assign list wang"))
 	said := map[string]string{}
-	for _, name := range []string{"restore-drill", "audit", "moved-worker", "lost-phone"} { // the lost phone last: nobody syncs after it
+	play := func(name string) {
+		t.Helper()
 		for _, b := range blocks {
 			if b[1] == name {
 				said[name] += sh(b[2])
-				if name == "moved-worker" {
-					sh("doorstep sync")
-				}
 			}
 		}
 		require.NotEmpty(t, said[name], name)
 	}
+	play("restore-drill")
+	play("audit")
+	sh("doorstep new dispute scope=370115003239001 kind_code=noise facts=offline") // before he hears that he is moved
+	play("moved-worker")
+	sh("doorstep sync")
+	sh("doorstep new dispute scope=370115003239002 kind_code=noise facts=new")
+	sh("doorstep sync")
+	sh("doorstep new building scope=370115003239002 no=7; doorstep sync || true") // he may not: it is refused
+	env = append(env, "DOORSTEP_CONFIG="+filepath.Join(dir, "zhou"))
+	play("quarantine")
+	env = env[:len(env)-1]
+	play("check")
+	play("minimum")
+	stop()
+	play("restore")
+	stop, _, _ = start(strings.TrimPrefix(url, "http://"))
+	ready, err := http.Get(url + "/readyz")
+	require.NoError(t, err)
+	waiting, err := io.ReadAll(ready.Body)
+	require.NoError(t, errors.Join(err, ready.Body.Close()))
+	play("restored")
+	play("moved-worker") // it was after the backup: it is done again
+	play("confirm")
+	sh("doorstep sync || true") // what he may not write is refused again
+	after := sh("doorstep list dispute --columns facts")
+	play("lost-phone") // last: nobody syncs after it
 	require.Contains(t, said["restore-drill"], "the drill succeeded: 1:1")
 	require.Contains(t, said["audit"], "In order: 1 entries of history")
 	require.Contains(t, said["moved-worker"], "370115003239002")
+	require.Contains(t, said["quarantine"], "Building")
+	require.Contains(t, said["check"], "As the centre holds it")
+	require.Contains(t, said["minimum"], "declarations from version 1")
+	require.Contains(t, said["restore"], "restored to seq 1, epoch 2 begins")
+	require.Contains(t, string(waiting), "restored")
+	require.Contains(t, said["restored"], "epoch 2 begins at 1")
+	require.Contains(t, said["confirm"], "devices are served")
+	require.Contains(t, after, "new", "the phone offered again what the backup lacks")
+	require.NotContains(t, after, "loud", "the old grid has left it again")
 	cmd := exec.Command(filepath.Join(dir, "doorstep"), "sync")
 	cmd.Env = env
 	out, err := cmd.CombinedOutput()
