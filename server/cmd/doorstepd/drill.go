@@ -137,7 +137,12 @@ func drill(ctx context.Context, c config, from origin, scratch string, now func(
 	}
 	served := make(chan error, 1)
 	go func() { served <- a.server.Serve(l) }()
-	defer func() { err = errors.Join(err, a.stop(), <-served) }()
+	defer func() {
+		err = errors.Join(err, a.stop())
+		if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+			err = errors.Join(err, end)
+		}
+	}()
 	phone := scratchPhone{url: "http://" + l.Addr().String(), app: a}
 	if err := phone.enrol(ctx, &d); err != nil {
 		return d, fmt.Errorf("enrol a device: %w", err)
