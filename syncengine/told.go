@@ -79,7 +79,10 @@ func (e *Engine) Open(store Store, h Hello, now int64) (*Welcome, error) {
 		}
 		return e.shown(tx, w, h.Device, now)
 	})
-	return w, err
+	if err != nil {
+		return nil, err // nobody may hear of a view that is not on record
+	}
+	return w, nil
 }
 
 // open makes the Welcome; due says that the device is about to be told what the record does not hold.

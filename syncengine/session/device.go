@@ -67,7 +67,7 @@ type Device struct {
 	frames   int64
 	notices  []Notice
 	offers   map[string]*se.Manifest // by scope
-	receipt  se.Purged               // sent on this connection
+	receipt  *se.Purged              // sent on this connection
 	answers  bool                    // the centre answers Check
 	check    *checking               // of the whole replica, under way
 	checks   int64                   // Check messages sent
@@ -159,7 +159,7 @@ func (d *Device) welcome(m *Welcome) ([]Message, error) {
 	}
 	more, err := d.Sealed()
 	if m.Receipt != 0 {
-		d.receipt = se.Purged{} // the centre has not got it
+		d.receipt = nil // the centre has not got it
 	}
 	return d.purged(append(out, more...), err)
 }
@@ -195,8 +195,8 @@ func (d *Device) purged(out []Message, err error) ([]Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("purge: %w", err)
 	}
-	if p != nil && *p != d.receipt {
-		d.receipt = *p
+	if p != nil && (d.receipt == nil || *p != *d.receipt) {
+		d.receipt = p
 		out = append(out, &Purged{*p})
 	}
 	return out, nil
