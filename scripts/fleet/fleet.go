@@ -52,7 +52,7 @@ func Run(dir string, seed uint64, opts simtest.Options) simtest.Report {
 		return c
 	}
 	opts.Device = func(s *schema.Schema, id, account string) simtest.Device {
-		d := NewDevice(filepath.Join(dir, account), s, id, account)
+		d := NewDevice(filepath.Join(dir, account+id[:8]), s, id, account)
 		open = append(open, d)
 		return d
 	}

@@ -21,6 +21,7 @@ type conn struct {
 	cutIn   int   // messages until it is cut; 0 = it is not
 	doubles int   // one message in so many arrives twice; 0 = none
 	held    []session.Message
+	due     int64
 	frames  int // Delta frames on their way or unread
 }
 

@@ -113,6 +113,9 @@ func (w *World) strike() {
 
 // regrant changes what a person may do: his view is another one from now on.
 func (w *World) regrant(n *node) {
+	if n.passing() {
+		return
+	}
 	grants := append([]se.Grant(nil), n.principal.Grants...)
 	switch {
 	case grants[0].Role == roleSteward:

@@ -31,6 +31,9 @@ func (o *office) tell(c *conn, e *session.Tell) {
 	if e.Tell.Purged && err == nil {
 		o.w.oracle.receipts(c.n)
 	}
+	if err == nil {
+		o.w.oracle.tells(c.n, e.Tell)
+	}
 	o.do(c, c.cen.Recorded(e.Tell, at, code, "simtest", o.w.now))
 }
 

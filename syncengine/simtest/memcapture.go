@@ -46,6 +46,9 @@ func (m *MemDevice) statement(st *Statement, form *replica.Form, wall int64) err
 		m.save(func() { m.captured = old })
 	}
 	old := m.rows[k]
+	if err := m.guard(t, st, old); err != nil {
+		return err
+	}
 	if st.Verb == Insert || st.Verb == Replace || st.Verb == Ignore || st.Verb == Upsert {
 		if old != nil { // BEFORE INSERT, whatever becomes of it
 			eachColumn(t, func(c *schema.Column, i, j int) {
@@ -126,4 +129,26 @@ func assign(t *schema.Table, row replica.Image, set []Assign) {
 		def := t.CellOf(a.Column)
 		row[t.CellIndex(def.Name)][slices.Index(def.Columns, t.Column(a.Column))] = a.Value
 	}
+}
+
+// guard refuses to write rows of a scope in which the person's work has ended, as the triggers do.
+func (m *MemDevice) guard(t *schema.Table, st *Statement, old replica.Image) error {
+	if m.unguarded || len(m.ctl.Leaving.Scopes) == 0 {
+		return nil
+	}
+	scopes := []string{}
+	if old != nil {
+		scopes = append(scopes, old[t.CellIndex(schema.CellScope)][0].Str())
+	}
+	for _, a := range st.Set {
+		if a.Column == schema.ColScope {
+			scopes = append(scopes, a.Value.Str())
+		}
+	}
+	for _, s := range scopes {
+		if slices.Contains(m.ctl.Leaving.Scopes, s) {
+			return fmt.Errorf("your work in %s has ended", s)
+		}
+	}
+	return nil
 }

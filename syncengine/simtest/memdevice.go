@@ -31,6 +31,8 @@ type MemDevice struct {
 	mended   []replica.Mended
 	checks   []replica.Checked // newest first
 
+	unguarded bool // made by a program from before replicas refused to write where a grant has ended
+
 	undo    []func()
 	touched []replica.RowKey // rows shown or hidden by the last transaction
 }
@@ -396,6 +398,11 @@ func (m *MemDevice) Purge(keep func(table string, row se.RowID) (bool, error)) e
 			m.mended = append(m.mended, x)
 		}
 	}
+	lost := m.lost
+	m.save(func() { m.lost = lost })
+	m.lost = slices.DeleteFunc(slices.Clone(lost), func(l replica.LostRow) bool {
+		return !slices.ContainsFunc(m.ctl.Grants, func(g se.Grant) bool { return g.Scope == l.Scope })
+	})
 	old := m.inbox
 	m.save(func() { m.inbox = old })
 	m.inbox = slices.Clone(old)

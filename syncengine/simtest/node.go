@@ -40,7 +40,15 @@ type node struct {
 	arm     *arm
 
 	principal *se.Principal
-	regranted bool
+	post      []se.Grant // what he is when nothing happens to him
+	knows     []se.Grant // what the device knows that he may do, once it met the centre
+	met       bool
+	closed    []string // scopes in which he may not write any more
+	old       bool     // its program is from before replicas refused that
+	contacts  int      // Welcomes and the like that it took
+	left      bool     // nobody works on it any more
+	away      bool     // it stays without a network
+	over      bool     // revoked, drained, purged, and the centre knows
 	online    bool
 	awake     bool // work is done on it
 	conns     []*conn
@@ -73,6 +81,9 @@ func newNode(w *World, i int, id, account string) *node {
 	}
 	n.end = &watchedEnd{n.end, n}
 	n.dev.SetHook(n.committing)
+	if m, ok := n.dev.(*MemDevice); ok && w.aged.IntN(4) == 0 {
+		m.unguarded, n.old = true, true
+	}
 	return n
 }
 
@@ -131,6 +142,7 @@ func (n *node) crash() {
 	n.crashes++
 	n.dev.Crash()
 	n.forms = nil
+	n.learn()
 	for _, c := range n.conns {
 		c.leave(true)
 	}
@@ -149,7 +161,7 @@ func (n *node) later() {
 
 // connect opens a connection if the device wants one and has none.
 func (n *node) connect() {
-	if !n.online || n.slowUntil > n.w.now && n.slowUntil == neverConnect {
+	if !n.online || n.over || n.slowUntil > n.w.now && n.slowUntil == neverConnect {
 		return
 	}
 	for _, c := range n.conns {
@@ -212,6 +224,7 @@ func (n *node) failed(err error) {
 	case errors.Is(err, errDisk):
 	case errors.As(err, &foreign):
 		n.w.oracle.bad("P2", "%s: %v", n.id, err)
+	case errors.As(err, &closed) && n.retired(closed.Code):
 	case errors.As(err, &closed):
 		n.w.count("closed " + string(closed.Code))
 		if !closed.Code.Retry() || closed.Code == session.NoticeInternal {
@@ -277,21 +290,41 @@ func (n *node) push() {
 
 // grant says what the person may do from now on.
 func (w *World) grant(n *node, grants []se.Grant) {
-	if n.principal != nil {
-		n.regranted = true
+	if n.principal == nil && n.post == nil {
+		n.post = grants
 	}
 	n.principal = &se.Principal{Account: n.account, Device: n.id, Grants: grants}
 	w.setPrincipal(n.id, n.principal)
 }
 
+// setPrincipal notes every view that the grants make, now and when one of them begins or ends.
 func (w *World) setPrincipal(id string, p *se.Principal) {
 	w.store.SetPrincipal(id, p)
+	if p.Revoked {
+		return
+	}
+	times := []int64{w.now}
+	for _, g := range p.Grants {
+		times = append(times, max(g.To, w.now), max(g.From, w.now))
+	}
 	_ = w.store.View(func(tx se.ReadTx) error {
-		welcome, err := w.engine.Welcome(tx, se.Hello{Device: id}, w.now)
-		if err != nil {
-			panic(fmt.Sprintf("bug: welcome: %v", err))
+		for _, at := range times {
+			welcome, err := w.engine.Welcome(tx, se.Hello{Device: id}, at)
+			if err != nil {
+				panic(fmt.Sprintf("bug: welcome: %v", err))
+			}
+			w.oracle.views[id][welcome.View] = frozen(p, at)
 		}
-		w.oracle.views[id][welcome.View] = p
 		return nil
 	})
+}
+
+// frozen is a principal with what he may do at an instant, for ever.
+func frozen(p *se.Principal, at int64) *se.Principal {
+	out := &se.Principal{Account: p.Account, Device: p.Device, Console: p.Console}
+	for _, g := range activeAt(p.Grants, at) {
+		g.From, g.To = 0, 0
+		out.Grants = append(out.Grants, g)
+	}
+	return out
 }

@@ -100,6 +100,7 @@ func (o *office) hear(c *conn, m session.Message) {
 
 // do carries out what the centre's end of a session asks for.
 func (o *office) do(c *conn, effects []session.Effect) {
+	defer o.due(c)
 	for _, e := range effects {
 		if !c.cenOpen {
 			return
@@ -131,6 +132,20 @@ func (o *office) do(c *conn, effects []session.Effect) {
 			})
 		}
 	}
+}
+
+// due ticks when the first of the person's grants ends.
+func (o *office) due(c *conn) {
+	at := c.cen.Due()
+	if at == 0 || at == c.due || !c.cenOpen {
+		return
+	}
+	c.due = at
+	o.w.after(at-o.w.now, func() {
+		if c.cenOpen {
+			o.do(c, c.cen.Tick(o.w.now))
+		}
+	})
 }
 
 func (o *office) soon(c *conn, fn func()) {
@@ -174,6 +189,9 @@ func (o *office) open(c *conn, e *session.Open) {
 		code = session.NoticeInternal
 	case welcome.Reset && e.Hello.View != "":
 		o.w.count("view reset")
+	}
+	if welcome != nil {
+		o.w.oracle.welcomes(c.n, welcome)
 	}
 	if welcome != nil && len(e.Hello.Staged) > 0 && e.Hello.StagedFor(welcome) {
 		o.w.count("staged step resumed after a cut")
@@ -246,6 +264,11 @@ func (o *office) commit() {
 		o.w.count("group of several changesets")
 	}
 	head := o.w.oracle.head.Seq
+	for i := range subs {
+		if id := subs[n-1-i].Changeset.ID(); !o.w.oracle.hasVerdict(id.Device, id.N) {
+			o.w.oracle.arrived[id] = subs[n-1-i].Now
+		}
+	}
 	results, dead := o.engine(subs)
 	for _, s := range subs {
 		if n > 1 && !dead && o.w.store.poison[s.Changeset.ID()] {

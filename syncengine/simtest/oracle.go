@@ -35,7 +35,10 @@ type oracle struct {
 	head      se.Head
 	lastAt    map[string]int64
 	finding   string
-	apart     map[[2]se.RowID]bool // rows that somebody found to be different things
+	tellings  map[string]*telling         // by device
+	arrived   map[se.WriteID]int64        // when a changeset that was judged had arrived
+	where     map[string][]replica.RowKey // rows in which each unique value lies
+	apart     map[[2]se.RowID]bool        // rows that somebody found to be different things
 }
 
 // version is a row of the centre as a committed head left it; nil = not there.
@@ -60,6 +63,7 @@ type watch struct {
 	inForce  map[replica.RowKey][]*set // sets not yet contained in the cursor nor refused, by row
 	unfiled  map[int64]*set
 	told     map[int64]bool // verdicts that left the centre
+	drain    int64          // its last n when it was last told that something ended
 	attempts []se.Code      // refusals asked for since the last seal
 	steps    bool
 }
@@ -89,6 +93,7 @@ func newOracle(w *World) *oracle {
 		openBy: map[se.ConflictKey]string{}, verdicts: map[se.WriteID]se.Verdict{}, entries: map[se.WriteID]int64{},
 		quarant: map[se.WriteID]*se.Quarantined{}, views: map[string]map[string]*se.Principal{}, tokens: map[string][]replica.RowKey{},
 		tokenOf: map[replica.RowKey]string{}, lastAt: map[string]int64{}, apart: map[[2]se.RowID]bool{},
+		tellings: map[string]*telling{}, arrived: map[se.WriteID]int64{}, where: map[string][]replica.RowKey{},
 	}
 	o.model = &model{
 		schema: w.schema, rows: map[replica.RowKey]*mrow{}, idem: map[string]se.RowID{}, cases: map[se.RowID]*mcase{},
@@ -184,7 +189,7 @@ func (o *oracle) sights(d *watch, k replica.RowKey, row replica.Image) (out []si
 		case gone != nil:
 			out[i], pins[i] = gone.saw[i], gone.pin
 			continue
-		case fresh, row == nil, r == nil, d.cursor.Seq == 0:
+		case fresh, row == nil, r == nil, d.cursor.Seq == 0, !o.reads(d, t, def, row):
 			pins[i] = 0
 			continue
 		}
@@ -285,6 +290,10 @@ func (o *oracle) look(n *node) {
 			}
 		}
 		o.settle(d, tx)
+		if ctl.Leaving.Retire {
+			d.drain = ctl.Leaving.N
+			return nil // it shows nothing any more
+		}
 		o.moved(d, tx, &ctl)
 		o.heal(d, tx)
 		o.visible(d, tx)

@@ -39,10 +39,16 @@ func (o *oracle) committed(r *record) {
 		for _, k := range keys {
 			row, _ := tx.Row(k.Table, k.Row)
 			o.versions[k] = append(o.versions[k], version{r.head.Seq, row})
+			if row != nil {
+				for i, def := range o.schema.Table(k.Table).Cells {
+					o.lies(k, row.Cells[i].Values(def))
+				}
+			}
 			o.rowAt(tx, k, row)
 		}
 		return nil
 	})
+	o.fair(r.verdicts)
 	if len(r.history) > 0 {
 		o.heads = append(o.heads, r.head.Seq)
 		o.changed[r.head.Seq] = keys
@@ -65,6 +71,11 @@ func (o *oracle) judge(j judged) {
 	}
 	s := d.sets[id.N-1]
 	s.verdict = &v
+	for i := range s.changes {
+		for _, w := range s.changes[i].cells {
+			o.lies(s.changes[i].key, w.vals)
+		}
+	}
 	o.w.count("verdict " + v.Kind.String())
 	if v.Reason != nil {
 		o.w.count("refused " + string(v.Reason.Code))
@@ -79,6 +90,7 @@ func (o *oracle) judge(j judged) {
 // expected compares a verdict with what the generator meant.
 func (o *oracle) expected(s *set, v *se.Verdict) {
 	switch {
+	case s.want == se.CodeNoRight && v.Kind.Effective() && o.promoted(s):
 	case s.want != "" && v.Kind.Effective():
 		o.bad("P7", "%v was accepted, but should be refused: %s", s.id, s.want)
 	case s.want == "" && v.Kind == se.Rejected && !o.explained(s, v):
@@ -98,14 +110,14 @@ func (o *oracle) explained(s *set, v *se.Verdict) bool {
 	case se.CodeBadDecision:
 		return true // the conflict ended or changed before the decision came
 	case se.CodeUnknownReference:
-		return s.steps || o.refersToDismissed(s) || o.devices[s.id.Device].node.regranted || o.w.moves // of a case that left the view before it was ever shown
+		return s.steps || o.refersToDismissed(s) || o.w.moves // of a case that left the view before it was ever shown
 	case se.CodeOutOfScope, se.CodeNoRight:
 		for _, c := range s.changes {
 			if c.op == se.OpInsert && c.key.Table == v.Reason.Table && c.key.Row == v.Reason.Row && v.Reason.Rule == "update" {
 				return true // the id lives again, as somebody else's row: inserting is no right to update
 			}
 		}
-		return o.devices[s.id.Device].node.regranted || o.w.moves
+		return o.w.moves
 	}
 	return false
 }

@@ -165,36 +165,32 @@ func (o *oracle) rowEquals(d *watch, tx replica.Tx, k replica.RowKey, seq int64)
 	return want != nil
 }
 
-// project is what a principal sees of a row at the centre: an implementation of its own.
+// project is what a principal sees of a row at the centre: an implementation of its own. Of several roles in a scope
+// each adds what it shows.
 func project(t *schema.Table, p *se.Principal, row *se.Row, now int64) replica.Image {
 	if row == nil || p == nil {
 		return nil
 	}
-	for _, g := range p.Grants {
+	grants := activeAt(p.Grants, now)
+	if !shows(t, p.Account, grants, row) {
+		return nil
+	}
+	out := newImage(t)
+	for _, g := range grants {
 		view := t.Views[g.Role]
-		if g.Scope != row.Scope || view == nil || !g.Active(now) {
+		if g.Scope != row.Scope || view == nil {
 			continue
 		}
-		switch {
-		case view.Rows == schema.RowsAll:
-		case view.Rows == schema.RowsOwn && row.Author == p.Account:
-		case view.Rows == schema.RowsDoors && row.Door == "" && row.Author == p.Account:
-		case view.Rows == schema.RowsDoors && row.Door != "" && slices.Contains(g.Doors, row.Door):
-		default:
-			continue
-		}
-		out := newImage(t)
 		for i, def := range t.Cells {
 			values := row.Cells[i].Values(def)
 			for j, c := range def.Columns {
-				if !slices.Contains(view.Hidden, c.Name) {
+				if !slices.Contains(view.Hidden, c.Name) && (out[i][j].IsNull() || view.Masks[c.Name] == schema.MaskNone) {
 					out[i][j] = view.Masks[c.Name].Apply(values[j])
 				}
 			}
 		}
-		return out
 	}
-	return nil
+	return out
 }
 
 // visible checks what programs see of rows just touched: the device's own work on its way lies over the centre's

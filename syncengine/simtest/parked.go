@@ -180,7 +180,7 @@ func (w *World) lend(rng *rand.Rand) {
 		w.lend(rng)
 		n := w.nodes[[]int{0, 1, 3}[rng.IntN(3)]]
 		old := n.principal.Grants
-		if len(old) != 1 || old[0].Role != roleWorker || old[0].To != 0 {
+		if n.passing() || len(old) != 1 || old[0].Role != roleWorker || old[0].To != 0 {
 			return
 		}
 		other := map[string]string{"A": "B", "B": "A"}[old[0].Scope]
@@ -194,7 +194,7 @@ func (w *World) lend(rng *rand.Rand) {
 		w.grant(n, away)
 		w.centre.ring()
 		w.after(3000+rng.Int64N(20_000), func() {
-			if len(n.principal.Grants) == len(away) && n.principal.Grants[0].Scope == other {
+			if !n.principal.Revoked && len(n.principal.Grants) == len(away) && n.principal.Grants[0].Scope == other {
 				w.grant(n, old)
 				w.centre.ring()
 			}
@@ -202,11 +202,14 @@ func (w *World) lend(rng *rand.Rand) {
 	})
 }
 
-// home gives everybody his post back who is still lent, so that each can work when nothing moves any more.
+// home gives everybody his post back whose grants are passing, so that each can work when nothing moves any more.
 func (w *World) home() {
-	for _, n := range w.nodes {
-		if slices.ContainsFunc(n.principal.Grants, func(g se.Grant) bool { return g.To != 0 }) {
-			w.grant(n, []se.Grant{{Scope: "A", Role: roleWorker}})
+	for _, n := range slices.Clone(w.nodes) {
+		switch {
+		case n.principal.Revoked:
+			w.anew(n)
+		case n.passing():
+			w.grant(n, n.post)
 		}
 	}
 	w.centre.ring()

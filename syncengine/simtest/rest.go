@@ -16,8 +16,8 @@ func (w *World) rest() {
 	w.raise()
 	w.centre.arm = nil
 	w.home()
-	for _, n := range w.nodes {
-		n.arm, n.slowUntil, n.online = nil, 0, true
+	for _, n := range slices.Concat(w.nodes, w.past) {
+		n.arm, n.slowUntil, n.online, n.away = nil, 0, !n.over, false
 		for _, c := range append([]*conn(nil), n.conns...) {
 			c.awake()
 		}
@@ -67,7 +67,7 @@ func (w *World) drained() string {
 				what = n.account + " has a step staged"
 			case len(d.inForce) > 0:
 				what = n.account + " still shows its own edits over the centre's rows"
-			case ctl.View == "" || w.oracle.views[n.id][ctl.View] != n.principal:
+			case ctl.View == "" || !sameGrants(w.oracle.views[n.id][ctl.View], frozen(n.principal, w.now)):
 				what = n.account + " has not got its present view"
 			case !w.oracle.current(d, tx, head):
 				what = n.account + " lacks rows of the head"
@@ -77,6 +77,9 @@ func (w *World) drained() string {
 		if what != "" {
 			return what
 		}
+	}
+	if what := w.ended(); what != "" {
+		return what
 	}
 	if w.desk.sent != nil {
 		return "a decision has no verdict"

@@ -23,7 +23,7 @@ func Schema() *schema.Schema {
 		"step":  codes("step", "claim", "finish", "drop", "reopen"),
 		"state": codes("state", "new", "claimed", "done", "dropped"),
 	}, Roles: map[string]*schema.Role{
-		roleWorker:     {Name: roleWorker, Label: named(roleWorker)},
+		roleWorker:     {Name: roleWorker, Label: named(roleWorker), Offline: 1},
 		roleSteward:    {Name: roleSteward, Label: named(roleSteward), Doors: true},
 		roleSupervisor: {Name: roleSupervisor, Label: named(roleSupervisor), Console: true},
 	}}

@@ -32,13 +32,13 @@ func (n *node) toggle() {
 		w.after(w.between(2000, 40_000), n.toggle)
 		return
 	}
-	n.online = true
+	n.online = !n.over && !n.away
 	n.connect()
 	w.after(w.between(1000, 25_000), n.toggle)
 }
 
 func (n *node) work() {
-	if n.w.idle {
+	if n.w.idle || n.left {
 		return
 	}
 	n.w.after(n.w.between(200, 9000), n.work)
@@ -49,8 +49,8 @@ func (n *node) work() {
 
 // role gives what the person is in a scope, "" for nothing.
 func (n *node) role(scope string) string {
-	for _, g := range n.principal.Grants {
-		if g.Scope == scope && g.Active(n.w.now) {
+	for _, g := range n.rights() {
+		if g.Scope == scope {
 			return g.Role
 		}
 	}
@@ -198,8 +198,8 @@ func (n *node) elements(old schema.Value) schema.Value {
 // workScope gives a scope in which the person is a grid worker, "" if he is in none.
 func (n *node) workScope() string {
 	var list []string
-	for _, g := range n.principal.Grants {
-		if g.Role == roleWorker && g.Active(n.w.now) {
+	for _, g := range n.rights() {
+		if g.Role == roleWorker {
 			list = append(list, g.Scope)
 		}
 	}
@@ -258,10 +258,11 @@ func (n *node) insertCall(j *job) {
 
 // tokens writes rows that belong together: they share a token and sum to 0.
 func (n *node) tokens(j *job) {
-	scope := n.principal.Grants[n.w.rng.IntN(len(n.principal.Grants))].Scope
-	if n.role(scope) == "" {
+	rights := n.rights()
+	if len(rights) == 0 {
 		return
 	}
+	scope := rights[n.w.rng.IntN(len(rights))].Scope
 	token, k, sum := n.w.word(), 2+n.w.rng.IntN(5), int64(0)
 	for i := range k {
 		x := n.w.between(-90, 90)

@@ -62,6 +62,9 @@ type World struct {
 	calm    bool // no more faults
 	idle    bool // no more work
 	counts  map[string]int
+	past    []*node    // devices that were replaced
+	aged    *rand.Rand // whose program is old
+	skipped int64      // ms in which nothing ran
 	ids     int64
 	words   int64
 	places  []se.RowID
@@ -112,6 +115,7 @@ func (w *World) count(what string) { w.counts[what]++ }
 // build makes the centre, its people and their devices.
 func (w *World) build() {
 	w.tiny = w.chance(2)
+	w.aged = w.stream("old programs")
 	w.decay = newDecay(w)
 	w.seals = newSeals(w.seed)
 	w.engine = se.New(w.schema, se.DefaultLimits).WithKeys(w.seals.now)
@@ -184,9 +188,13 @@ func (w *World) live() {
 	w.desk.beginTray()
 	w.lend(w.stream("lend"))
 	w.haul(w.stream("haul"))
+	w.endings(w.stream("endings"))
+	w.night(w.stream("night"))
+	w.midway(w.stream("midway"))
+	w.trespass(w.stream("trespass"))
 	w.misfortune()
 	w.decay.begin()
-	for limit := w.now + 4*3600_000; w.commits < w.opts.Commits && w.now < limit && !w.failed(); {
+	for limit := w.now + 4*3600_000; w.commits < w.opts.Commits && w.now < limit+w.skipped && !w.failed(); {
 		w.until(w.now + 1000)
 	}
 	if w.commits < w.opts.Commits {

@@ -1,0 +1,45 @@
+package planted
+
+// endBugs are about grants that end.
+var endBugs = []Bug{
+	{
+		Name: "purge before drain", File: "syncengine/replica/purge.go",
+		Old: `	if ctl.Acked < l.N {
+		return false, nil
+	}`,
+		New: `	if ctl.Acked > l.N {
+		return true, nil
+	}`,
+	},
+	{
+		Name: "receipt without purge", File: "syncengine/replica/purge.go",
+		Old: `	if err := tx.Purge(keep); err != nil {
+		return false, fmt.Errorf("purge what ended: %w", err)
+	}`,
+		New: `	if keep == nil {
+		return false, fmt.Errorf("purge what ended")
+	}`,
+	},
+	{
+		Name: "accept n above told", File: "syncengine/told.go",
+		Old: `		add(l.Grant, l.Grant.To, n > l.N)`,
+		New: `		add(l.Grant, l.Grant.To, n > l.N+1000)`,
+	},
+	{
+		Name: "lifetime ignored", File: "syncengine/told.go",
+		Old: `knew || life > 0 && now-end > life {`,
+		New: `knew || life > 0 && now-end > 1000*life {`,
+	},
+	{
+		Name: "a device that never wrote gives no receipt", File: "syncengine/session/device.go",
+		Old: `	if p != nil && (d.receipt == nil || *p != *d.receipt) {`,
+		New: `	if p != nil && *p != (se.Purged{}) && (d.receipt == nil || *p != *d.receipt) {`,
+	},
+	{
+		Name: "a role that ended still shows its columns", File: "syncengine/view.go",
+		Old: `		if g.Active(now) {
+			out = append(out, g)`,
+		New: `		if g.Active(now) || g.Role == "worker" && g.To != 0 {
+			out = append(out, g)`,
+	},
+}
