@@ -32,7 +32,7 @@ func Schema() *schema.Schema {
 		col("address", schema.TypeText, schema.PolicyReview).required(),
 		col("note", schema.TypeText, schema.PolicyLWW),
 		col("lat", schema.TypeReal, schema.PolicyLWW).group("position"),
-		col("owner", schema.TypeSealed, schema.PolicyReview), // ciphertext: see sealed.go
+		col("owner", schema.TypeSealed, schema.PolicyReview).sensitive(), // ciphertext: see sealed.go
 		col("lon", schema.TypeReal, schema.PolicyLWW).group("position"),
 	)
 	grant(place, schema.View{Rows: schema.RowsDoors, Hidden: []string{"owner"}}, schema.Right{Update: []string{"note"}}, schema.Right{Insert: true, Delete: true, Update: all})
@@ -115,6 +115,7 @@ func col(name string, t schema.Type, p schema.Policy) *column {
 }
 
 func (c *column) required() *column         { c.Required = true; return c }
+func (c *column) sensitive() *column        { c.Sensitivity = 3; return c }
 func (c *column) queue() *column            { c.Queue = true; return c }
 func (c *column) derived() *column          { c.Derived = true; return c }
 func (c *column) group(name string) *column { c.Group = name; return c }
@@ -134,6 +135,11 @@ func declare(name string, t schema.Table, cols ...*column) *schema.Table {
 func grant(t *schema.Table, steward schema.View, stewardMay, workerMay schema.Right) {
 	t.Views = map[string]*schema.View{
 		roleWorker: {Rows: schema.RowsAll}, roleSteward: &steward, roleSupervisor: {Rows: schema.RowsAll},
+	}
+	for _, c := range t.Columns {
+		if c.Sensitivity >= schema.SensitiveFrom {
+			t.Views[roleWorker].Shown, t.Views[roleSupervisor].Shown = []string{c.Name}, []string{c.Name}
+		}
 	}
 	t.Rights = map[string]*schema.Right{
 		roleWorker: &workerMay, roleSteward: &stewardMay, roleSupervisor: {Update: []string{schema.AllCells}},
