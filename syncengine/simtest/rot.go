@@ -188,6 +188,8 @@ func (d *decay) spoil(n *node, tx replica.Tx) error {
 	if what != "derived state" {
 		n.rotten[k] = true
 	}
+	// From a spoilt step, or one that is gone, a wrong state is derived, and stays for a while when the step is mended.
+	n.wrongState = n.wrongState || t.Steps != nil || t.StepsBy != nil
 	return nil
 }
 
@@ -365,7 +367,7 @@ func (e *watchedEnd) Scopes() ([]string, int, error) {
 	if local > 0 {
 		n.w.count("rot mended by the replica itself")
 	}
-	n.wrongState = false
+	n.wrongState = n.wrongState && len(n.rotten) > 0
 	e.untouched(before, after)
 	return out, local, nil
 }
