@@ -9,5 +9,9 @@ for tool in mkfs.ext4 mount umount; do
 	command -v "$tool" >/dev/null || die "prove needs '$tool': install the Debian packages e2fsprogs and mount."
 done
 
+say "the disk dies under a stream: TestStreamLoss"
+scripts/litestream.sh --build
+DOORSTEP_LITESTREAM=$PWD/bin/litestream timeout 180 go test -tags "$TAGS,prove" -count=1 -v -run '^TestStreamLoss$' ./server/cmd/doorstepd
+
 say "go test, tag prove"
 go test -tags "$TAGS,prove" -count=1 -timeout 60m -v "$@" ./scripts/prove/...
