@@ -176,4 +176,24 @@ func TestDebPackage(t *testing.T) {
 	out, err = exec.Command(filepath.Join(root, "usr/bin/doorstepd"), "serve", "--config", filepath.Join(root, "etc/doorstep/doorstepd.yaml"), "--print-config").CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Contains(t, string(out), "/var/lib/doorstep")
+
+	if os.Getuid() != 0 {
+		return // dpkg gives what it unpacks to root
+	}
+	scratch := filepath.Join(dir, "scratch")
+	require.NoError(t, os.MkdirAll(filepath.Join(scratch, "var/lib/dpkg/info"), 0o700))
+	require.NoError(t, os.MkdirAll(filepath.Join(scratch, "var/lib/dpkg/updates"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(scratch, "var/lib/dpkg/status"), nil, 0o600))
+	dpkg := func(args ...string) {
+		t.Helper()
+		out, err := exec.Command("dpkg", append([]string{"--root=" + scratch, "--log=" + filepath.Join(dir, "log"), "--force-depends", "--force-bad-path"}, args...)...).CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
+	dpkg("--unpack", deb) // without its scripts, which would run in an empty root
+	out, err = exec.Command(filepath.Join(scratch, "usr/bin/doorstep"), "version").CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.FileExists(t, filepath.Join(scratch, "usr/lib/systemd/system/doorstepd.service"))
+	dpkg("--purge", "doorstep")
+	require.NoFileExists(t, filepath.Join(scratch, "usr/bin/doorstepd"))
+	require.NoFileExists(t, filepath.Join(scratch, "etc/doorstep/doorstepd.yaml"))
 }
