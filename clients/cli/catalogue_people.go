@@ -71,10 +71,4 @@ var peopleTexts = map[string]schema.Label{
 	"help.restore_confirm":   {ZH: "确认任命和停用都已核对，设备恢复同步", EN: "Say that assignments and revocations were looked at: devices are served again"},
 	"restore_none":           {ZH: "没有恢复在等确认；设备照常同步。", EN: "No restore waits; devices are served."},
 	"restore_waits":          {ZH: "中心已恢复，第 %d 期自序号 %d 开始（%s）；设备都在等。请核对账号、任命和设备，再执行 doorstep restore confirm。", EN: "The centre was restored: epoch %d begins at %d (%s), and no device is served. Look at accounts, assignments and devices, then run doorstep restore confirm."},
-	"help.check":             {ZH: "与中心逐行核对副本，改正不同之处；未发送的内容不受影响", EN: "Compare the replica with the centre and repair what differs; unsent work stays"},
-	"flag.check_again":       {ZH: "即使因改正太多已停止核对", EN: "also where checking stopped after too many repairs"},
-	"check_same":             {ZH: "与中心一致（核对了 %d 个网格）。", EN: "As the centre holds it (%d {scope|scopes} compared)."},
-	"check_mended":           {ZH: "有 %d 行与中心不同，已改正；原来的内容留在本机，见 ds_repaired。如再次出现，请检查存储，或是否有程序绕过记录写入。", EN: "%d {row|rows} differed and {was|were} repaired; what stood there is kept in ds_repaired. If it happens again, look for failing storage, or a program that writes past the record."},
-	"check_unmended":         {ZH: "仍有内容与中心不同；请管理员执行 doorstep device resnapshot，然后再同步。", EN: "Something differs still; have the administrator run doorstep device resnapshot, then sync."},
-	"check_stopped":          {ZH: "改正太多，今天不再自动核对；请告诉管理员。", EN: "That was too many repairs: this device does not check by itself for a day. Tell the administrator."},
 }

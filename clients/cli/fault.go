@@ -66,6 +66,7 @@ var deviceExit = map[device.Code]int{
 	device.CodeOffline: ExitOffline, device.CodeStopping: ExitOffline, device.CodeCentreBusy: ExitOffline, device.CodeChunk: ExitOffline, device.CodeCentre: ExitOffline,
 	device.CodeTimeout: ExitOffline, device.CodeGap: ExitOffline,
 	device.CodeSealKey: ExitFailed, device.CodeNoCipher: ExitFailed, device.CodeNoSealKey: ExitNotAllowed, device.CodeForeignCentre: ExitRefused, device.CodePlainText: ExitRefused,
+	device.CodeRepairs: ExitDiffers, device.CodeUnchecked: ExitOffline,
 	device.CodeCodeRefused: ExitRefused, device.CodeRefused: ExitRefused,
 }
 

@@ -24,6 +24,7 @@ const (
 	ExitRefused    = 4 // the centre refused something
 	ExitConflicts  = 5 // conflicts are open, where that was asked
 	ExitNotAllowed = 6 // not signed in, or not enrolled
+	ExitDiffers    = 7 // the replica differs from the centre still, or differed too often
 )
 
 // Program is the command line with everything it needs from outside. In, Out, Err, Env and Now must be set; the zero

@@ -30,6 +30,10 @@ type statusDoc struct {
 	Grants    []grantDoc     `json:"grants"`
 	Rows      map[string]int `json:"rows"` // by record type
 	Notices   []noticeDoc    `json:"notices"`
+	Check     *checkDoc      `json:"check"`    // how the last comparison with the centre ended; null = none yet
+	Repaired  int            `json:"repaired"` // rows that checks mended: see repairs
+	Locked    bool           `json:"locked"`   // for want of contact
+	LocksAt   *string        `json:"locks_at"` // when the records lock without contact; null = they do not
 }
 
 type grantDoc struct {
@@ -68,17 +72,14 @@ func (a *app) statusCommand() *cobra.Command {
 		for _, g := range s.Grants {
 			doc.Grants = append(doc.Grants, grantDoc{g.Scope, g.Name, g.Role})
 		}
+		a.selfDoc(&s, &doc)
 		list, err := r.Conflicts(cmd.Context())
 		if err != nil {
 			return err
 		}
 		doc.Decided = len(list) - s.Open
-		for _, t := range r.Schema().Tables {
-			var n int
-			if err := r.QueryRow(cmd.Context(), `SELECT count(*) FROM "`+t.Name+`"`).Scan(&n); err != nil {
-				return err
-			}
-			doc.Rows[t.Name] = n
+		if err := counted(cmd.Context(), r, &doc); err != nil {
+			return err
 		}
 		if a.json {
 			err = a.emit(doc)
@@ -110,6 +111,9 @@ func (a *app) statusText(r *device.Replica, s device.Status, d statusDoc) {
 		{a.say("status.centre"), d.Centre},
 		{a.say("status.last_sync"), last},
 		{a.say("status.cursor"), d.Cursor},
+	}
+	if len(s.Checks) > 0 && s.Checks[0].Scopes > 0 {
+		lines = append(lines, []string{a.say("status.checked"), a.checkedText(&s.Checks[0])})
 	}
 	for _, g := range d.Grants {
 		role := g.Role
@@ -145,6 +149,7 @@ func (a *app) statusText(r *device.Replica, s device.Status, d statusDoc) {
 	if d.Decided > 0 {
 		a.print("status.over", d.Decided)
 	}
+	a.selfText(&s, &d)
 	for _, n := range d.Notices {
 		fmt.Fprintln(a.Out, n.Text)
 	}

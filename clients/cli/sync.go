@@ -320,10 +320,19 @@ func (a *app) printDecided(ctx context.Context, list []conflictDoc) error {
 }
 
 func (a *app) syncCommand() *cobra.Command {
-	var all bool
-	c := a.command("sync", "sync [--all]", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
+	var all, fresh bool
+	c := a.command("sync", "sync [--all|--fresh]", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
 		if all {
 			return a.drain(cmd)
+		}
+		if fresh {
+			r, err := a.open()
+			if err == nil {
+				err = r.Fresh(cmd.Context())
+			}
+			if err != nil {
+				return err
+			}
 		}
 		var news conflictNews
 		if r, err := a.open(); err != nil {
@@ -368,6 +377,7 @@ func (a *app) syncCommand() *cobra.Command {
 		return nil
 	})
 	c.Flags().BoolVar(&all, "all", false, a.say("flag.all"))
+	c.Flags().BoolVar(&fresh, "fresh", false, a.say("flag.fresh"))
 	return c
 }
 

@@ -41,6 +41,22 @@ func (r *Replica) Check(ctx context.Context, remote Remote, again bool) (se.Chec
 	return *out, nil
 }
 
+// Fresh makes the next conversation take everything anew from the centre: for a replica that a check could not mend, or
+// whose proof the centre does not know. Unsent work, the journal and what was refused stay.
+func (r *Replica) Fresh(ctx context.Context) error {
+	return r.update(ctx, func(p *port) error {
+		if err := replica.Forget(p); err != nil {
+			return err
+		}
+		c, err := p.Control()
+		if err != nil {
+			return err
+		}
+		c.View, c.ProofAt, c.History, c.MAC = "", se.Base{}, se.Hash{}, se.Hash{}
+		return p.PutControl(c)
+	})
+}
+
 // due tells whether the replica should be checked without anybody asking.
 func (r *Replica) due(ctx context.Context) (due, stopped bool, err error) {
 	tx, err := r.read.BeginTx(ctx, nil)

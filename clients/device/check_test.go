@@ -206,3 +206,41 @@ func TestCheckedOnceADay(t *testing.T) {
 	synced(t, r, c)
 	require.Len(t, c.reports, 1)
 }
+
+// What a repair set aside is somebody's, and goes with the scope that it was in; what is still his stays.
+func TestPurgeCoversWhatRepairsReplaced(t *testing.T) {
+	c, a, _ := pair(t)
+	synced(t, a, c)
+	id := household(t, a)
+	synced(t, a, c)
+	behind(t, a, fmt.Sprintf(`UPDATE household SET notes = '%s by hand' WHERE id = '%s';`, canary, id))
+	require.Equal(t, se.CheckReport{Scopes: 1, Repaired: 1}, checked(t, a, c))
+	require.NotEmpty(t, found(t, a.Path(), canary), "what the repair replaced is kept")
+	c.move(deviceA)
+	synced(t, a, c)
+	require.NotZero(t, told(t, c, deviceA).Lost[0].Purged)
+	require.Empty(t, found(t, a.Path(), canary))
+	list, err := a.Repairs(bg, 10)
+	require.NoError(t, err)
+	require.Empty(t, list)
+}
+
+// A replica that was made before there were checks gets their tables when it is opened, and can be checked.
+func TestOlderReplicaIsChecked(t *testing.T) {
+	c, a, _ := pair(t)
+	synced(t, a, c)
+	id := household(t, a)
+	synced(t, a, c)
+	path := a.Path()
+	shell(t, a, `DROP TABLE ds_check; DROP TABLE ds_repaired; UPDATE ds_format SET tables = 'of an earlier version';`)
+	require.NoError(t, a.Close())
+	a, err := device.Open(path, device.Options{Clock: &hand{}})
+	require.NoError(t, err)
+	defer a.Close()
+	require.Equal(t, "13812345678", phoneOf(t, a, id))
+	behind(t, a, fmt.Sprintf(`UPDATE household SET notes = 'rot' WHERE id = '%s';`, id))
+	require.Equal(t, se.CheckReport{Scopes: 1, Repaired: 1}, checked(t, a, c))
+	list, err := a.Repairs(bg, 10)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+}

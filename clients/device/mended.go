@@ -101,8 +101,11 @@ type Repaired struct {
 	New   map[string]schema.Value // nil = there is none
 }
 
-// Repairs lists what repairs changed, the newest first, at most limit.
+// Repairs lists what repairs changed, the newest first, at most limit. It tells values: a locked replica lists nothing.
 func (r *Replica) Repairs(ctx context.Context, limit int) ([]Repaired, error) {
+	if err := r.usable(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := r.read.QueryContext(ctx, `SELECT wall, tbl, row, local, old, new FROM ds_repaired ORDER BY k DESC LIMIT ?`, limit)
 	if err != nil {
 		return nil, storage(err)

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/schema/load"
 	"github.com/doorstep-sync/doorstep/server/store"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/audit"
@@ -133,8 +135,10 @@ func TestCheckFindsFaults(t *testing.T) {
 	require.NoError(t, b.ws.Close())
 	require.Contains(t, doorstepd(t, exitOK, "check", "--data", data, "--listen", r.URL[len("http://"):]), "a centre is running in this folder")
 	require.NoError(t, r.end())
+	declared, err := load.Default()
+	require.NoError(t, err)
 	said := doorstepd(t, exitOK, "check", "--data", data, "--listen", "127.0.0.1:0")
-	for _, want := range []string{"is free", "can be written", "synchronous=FULL", "GiB are free", "key files, for this user alone", "declarations of version 1", "the clock is"} {
+	for _, want := range []string{"is free", "can be written", "synchronous=FULL", "GiB are free", "key files, for this user alone", fmt.Sprintf("declarations of version %d", declared.Version), "the clock is"} {
 		require.Contains(t, said, want)
 	}
 	left, err := filepath.Glob(filepath.Join(data, ".check*"))

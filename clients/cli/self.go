@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/doorstep-sync/doorstep/clients/device"
+)
+
+// selfDoc puts into a status what the replica knows of its own soundness and of how long it may be used.
+func (a *app) selfDoc(s *device.Status, d *statusDoc) {
+	if len(s.Checks) > 0 && s.Checks[0].Scopes > 0 { // a first one of no scopes only notes that everything is new
+		c := newCheckDoc(s.Checks[0].CheckReport)
+		c.At = optional(s.Checks[0].Wall)
+		d.Check = &c
+	}
+	d.Repaired = s.Repaired
+	if s.Limited {
+		d.Locked = s.Lease == 0
+		d.LocksAt = optional(a.locksAt(s))
+	}
+}
+
+// locksAt is when the records lock, by this device's clock; 0 for those that are locked.
+func (a *app) locksAt(s *device.Status) int64 {
+	if s.Lease == 0 {
+		return 0
+	}
+	return a.Now().UnixMilli() + s.Lease
+}
+
+// counted counts the rows of each record type; of a locked replica nothing is told.
+func counted(ctx context.Context, r *device.Replica, d *statusDoc) error {
+	if d.Locked {
+		return nil
+	}
+	for _, t := range r.Schema().Tables {
+		var n int
+		if err := r.QueryRow(ctx, `SELECT count(*) FROM "`+t.Name+`"`).Scan(&n); err != nil {
+			return err
+		}
+		d.Rows[t.Name] = n
+	}
+	return nil
+}
+
+func (a *app) checkedText(c *device.Checked) string {
+	switch {
+	case c.Unmended:
+		return a.say("status.checked_still", a.when(c.Wall))
+	case c.Differed():
+		return a.say("status.checked_mend", a.when(c.Wall), c.Repaired+c.Local)
+	}
+	return a.say("status.checked_same", a.when(c.Wall))
+}
+
+func (a *app) selfText(s *device.Status, d *statusDoc) {
+	if d.Repaired > 0 {
+		a.print("status.repaired", d.Repaired)
+	}
+	if d.Check != nil && d.Check.Stopped {
+		a.print("check_stopped")
+	}
+	switch {
+	case d.Locked:
+		a.print("status.locked")
+	case d.LocksAt != nil:
+		const day = 24 * time.Hour
+		left := time.Duration(s.Lease) * time.Millisecond
+		a.print("status.locks", a.when(a.locksAt(s)), int((left+day-1)/day))
+	}
+}
