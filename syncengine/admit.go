@@ -176,19 +176,29 @@ func (g *ingest) reach(c *Change, t *schema.Table, row *Row) (a *schema.Access, 
 
 // showed gives the place in which the device last showed a row that has left its view since, nil if it did not, or has
 // taken the news. What the device took is what the centre sent and heard to be seen; the bases that it claims prove
-// nothing.
+// nothing. The cursor of its Hello, or its person's being the row's author, tell that it may hold a row of which nobody
+// heard that it was seen: a phone is often cut off right after. They open no more than where the row was in his view.
 func (g *ingest) showed(t *schema.Table, row *Row) (*Move, error) {
-	if g.dev.Acked == 0 || row.Inserted > g.dev.Acked {
+	held := g.dev.Acked
+	if h := g.sub.Contact.Held; h.Epoch == g.epoch {
+		held = max(held, h.Seq)
+	}
+	if row.Inserted > held && row.Author != g.cs.Author {
 		return nil, nil
 	}
 	moves, err := g.tx.Moves(row.Table, row.ID, g.dev.Acked)
 	if err != nil {
 		return nil, fmt.Errorf("read moves: %w", err)
 	}
-	if len(moves) == 0 || !g.views.shows(t, moves[0].Scope, moves[0].Door, moves[0].Author) {
-		return nil, nil
+	for i := range moves {
+		if m := &moves[i]; g.views.shows(t, m.Scope, m.Door, m.Author) {
+			return m, nil
+		}
+		if row.Inserted <= g.dev.Acked {
+			break // where it was then is known
+		}
 	}
-	return &moves[0], nil
+	return nil, nil
 }
 
 // sees tells whether the principal sees a row, or ever did in a place that his view shows: enough to refer to it.

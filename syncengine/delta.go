@@ -185,4 +185,5 @@ type Contact struct {
 	Mono   int64  // the device's monotonic clock at contact, ms
 	At     int64  // centre's clock at contact, ms
 	Acked  int64  // seq of the last step that this connection sent and the device said it has seen; 0 = none yet
+	Held   Base   // the cursor that it said Hello with: rows up to there may be on it, whatever was heard of since
 }

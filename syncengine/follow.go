@@ -48,6 +48,14 @@ func (g *ingest) followAll() error {
 				}
 			}
 		}
+		if next := g.successor(row.Scope); next != "" {
+			if from == "" {
+				from = row.Scope
+			}
+			if err := g.lead(t, row, next); err != nil {
+				return err
+			}
+		}
 		if p.from != "" {
 			if err := g.moveWorkflow(t, row); err != nil {
 				return err
@@ -61,6 +69,10 @@ func (g *ingest) followAll() error {
 	}
 	return nil
 }
+
+// successor gives the scope that took over a closed one, "" if it is in use: whoever was offline when his grid was merged
+// into another writes into the old one, and nobody would see it there. Nobody but people with a grant on it can.
+func (g *ingest) successor(scope string) string { return g.reads.principal.Successors[scope] }
 
 // leadAll takes along what belongs to a row that changed its scope, or lives again.
 func (g *ingest) leadAll(t *schema.Table, row *Row, from string) error {

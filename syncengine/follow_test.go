@@ -83,3 +83,31 @@ func TestStepsFollowTheirCase(t *testing.T) {
 	require.Equal(t, "g2", w.scope("claim", rid(4)), "a late step lands in the case's present grid")
 	require.Equal(t, "done", w.shows("wish", rid(1), "state"))
 }
+
+// What somebody writes into a closed grid, offline when it was merged into another, lies in the one that took it over.
+func TestWorkInAClosedScope(t *testing.T) {
+	w := newWorld(t)
+	anna := w.dev("anna", "worker")
+	base := anna.ok(ins("door", rid(1)), ins("home", rid(2), set("door_id", 0, string(rid(1)))))
+	w.store.SetPrincipal(anna.id, &se.Principal{Account: "anna", Device: anna.id, Grants: []se.Grant{{Scope: "g1", Role: "worker"}, {Scope: "g2", Role: "worker"}},
+		Successors: map[string]string{"g1": "g2"}})
+	anna.ok(ins("home", rid(3), set("door_id", 0, string(rid(1)))), ins("log", rid(4), set("home_id", 0, string(rid(3)))))
+	require.Equal(t, []string{"g2", "g2"}, []string{w.scope("home", rid(3)), w.scope("log", rid(4))})
+	anna.ok(upd("door", rid(1), set("scope", base, "g2")))
+	anna.ok(upd("door", rid(1), set("scope", base+2, "g1")))
+	require.Equal(t, "g2", w.scope("door", rid(1)), "nothing goes back into it")
+}
+
+// A phone that was cut off right after it took a row, so that nobody heard so, may work on the row when it has moved
+// meanwhile; one that came to the grid when the row was gone may not.
+func TestWorkOnAMovedRowThatNobodyHeardWasSeen(t *testing.T) {
+	w := newWorld(t)
+	both := w.dev("both", "worker", se.Grant{Scope: "g1", Role: "worker"}, se.Grant{Scope: "g2", Role: "worker"})
+	anna, bea, carl := w.dev("anna", "worker"), w.dev("bea", "worker"), w.dev("carl", "worker")
+	base := anna.ok(ins("door", rid(1)))
+	both.ok(upd("door", rid(1), set("scope", base, "g2")))
+	bea.held, carl.held = base, base-1
+	require.Equal(t, se.Accepted, anna.push(upd("door", rid(1), set("room", base, "her own"))).Kind)
+	require.True(t, bea.push(upd("door", rid(1), set("room", base, "held"))).Kind.Effective())
+	carl.refused(se.Parked, se.CodeAwaits, upd("door", rid(1), set("room", base-1, "guessed")))
+}

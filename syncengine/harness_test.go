@@ -87,6 +87,7 @@ type dev struct {
 	n     int64
 	hash  se.Hash
 	acked int64 // what its connection has sent and heard to be seen
+	held  int64 // cursor of its Hello
 }
 
 func newWorld(t *testing.T) *world {
@@ -143,7 +144,7 @@ func (d *dev) make(changes ...se.Change) *se.Changeset {
 }
 
 func (d *dev) send(cs *se.Changeset) se.Result {
-	c := se.Contact{Boot: "b", Mono: d.w.now, At: d.w.now, Acked: d.acked}
+	c := se.Contact{Boot: "b", Mono: d.w.now, At: d.w.now, Acked: d.acked, Held: se.Base{Epoch: 1, Seq: d.held}}
 	res := d.w.e.Commit(d.w.store, []se.Submission{{Changeset: cs, Contact: c, Now: d.w.now}})
 	require.Len(d.w.t, res, 1)
 	return res[0]

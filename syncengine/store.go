@@ -217,7 +217,9 @@ type Principal struct {
 	Erase     bool    // with Revoked: nothing may stay on it, its key included
 	Minimum   Minimum // the county's
 	Snapshots int64   // how often an administrator told the device to take everything anew
-	Grants    []Grant // one for each scope and role, in order of scope; ended ones included
+	// Successors are the closed scopes among those of Grants that another took over, with the one that is in use now.
+	Successors map[string]string
+	Grants     []Grant // one for each scope and role, in order of scope; ended ones included
 }
 
 // Grant is one role in one scope, from one assignment. An assignment to a unit above a grid gives one for each scope below it.

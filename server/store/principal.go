@@ -50,7 +50,7 @@ func (t *readTx) readPrincipal(device string) (p *syncengine.Principal, err erro
 	if p.Minimum, err = t.minimum(); err != nil {
 		return nil, err
 	}
-	p.Grants, err = t.grants(p.Account)
+	p.Grants, err = t.grants(p)
 	return p, err
 }
 
@@ -72,16 +72,17 @@ func (t *readTx) minimum() (m syncengine.Minimum, err error) {
 // held is an assignment in one of the units it holds for, during [from, to).
 type held struct {
 	scope, name, level, role string
+	next                     string // unit that took this one over
 	doors                    []string
 	from, to                 int64
 }
 
-// grants expands the account's assignments to every unit below theirs. No clock is asked: a unit's own validity
+// grants expands the person's assignments to every unit below theirs. No clock is asked: a unit's own validity
 // bounds the grant, and whoever uses the grant knows the time.
-func (t *readTx) grants(account string) ([]syncengine.Grant, error) {
+func (t *readTx) grants(p *syncengine.Principal) ([]syncengine.Grant, error) {
 	var all []held
 	err := t.query(func(r row) error {
-		h := held{scope: r.str(0), name: r.str(1), role: r.str(2), from: max(r.int(4), r.int(6)), to: end(r.int(5), r.int(7)), level: r.str(8)}
+		h := held{scope: r.str(0), name: r.str(1), role: r.str(2), from: max(r.int(4), r.int(6)), to: end(r.int(5), r.int(7)), level: r.str(8), next: r.str(9)}
 		if text := r.str(3); text != "" {
 			if err := json.Unmarshal([]byte(text), &h.doors); err != nil {
 				return fmt.Errorf("the doors of an assignment in %s are not a list of ids: %w", h.scope, err)
@@ -97,13 +98,41 @@ func (t *readTx) grants(account string) ([]syncengine.Grant, error) {
 			SELECT r.id, r.role, r.doors, r.valid_from, r.valid_to, u.code FROM reach r
 			JOIN org_unit u ON u.county = $3 AND u.parent = r.code
 		)
-		SELECT u.code, u.name, r.role, r.doors, r.valid_from, r.valid_to, u.valid_from, u.valid_to, u.level FROM reach r
+		SELECT u.code, u.name, r.role, r.doors, r.valid_from, r.valid_to, u.valid_from, u.valid_to, u.level, coalesce(u.successor, '') FROM reach r
 		JOIN org_unit u ON u.county = $4 AND u.code = r.code ORDER BY u.code, r.role, r.id`,
-		t.s.county, account, t.s.county, t.s.county)
+		t.s.county, p.Account, t.s.county, t.s.county)
 	if err != nil {
 		return nil, err
 	}
+	for _, h := range all {
+		if h.next == "" || p.Successors[h.scope] != "" {
+			continue
+		}
+		if err := t.last(&h.next); err != nil {
+			return nil, err
+		}
+		if p.Successors == nil {
+			p.Successors = map[string]string{}
+		}
+		p.Successors[h.scope] = h.next
+	}
 	return merge(all), nil
+}
+
+// last follows successors to the one that is in use.
+func (t *readTx) last(code *string) error {
+	for range 20 {
+		if *code == "" {
+			return nil
+		}
+		next := ""
+		if _, err := t.one(func(r row) error { next = r.str(0); return nil },
+			`SELECT coalesce(successor, '') FROM org_unit WHERE county = $1 AND code = $2`, t.s.county, *code); err != nil || next == "" {
+			return err
+		}
+		*code = next
+	}
+	return nil
 }
 
 // end is the earlier of two ends, of which NULL and 0 are never.

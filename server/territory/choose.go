@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/server/messages"
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
@@ -20,7 +21,7 @@ func (g *grid) choose(tx syncengine.ReadTx, spec *Spec) error {
 		return nil
 	}
 	for _, id := range spec.Doors {
-		if err := g.chooseDoor(tx, id); err != nil {
+		if err := g.chooseDoor(tx, spec, id); err != nil {
 			return err
 		}
 	}
@@ -36,8 +37,9 @@ func (g *grid) choose(tx syncengine.ReadTx, spec *Spec) error {
 	return nil
 }
 
-// chooseDoor marks a door, or all doors that are in a row and the row itself.
-func (g *grid) chooseDoor(tx syncengine.ReadTx, id syncengine.RowID) error {
+// chooseDoor marks a door, or all doors that are in a row and the row itself; of a door that is in the target already,
+// what stayed behind.
+func (g *grid) chooseDoor(tx syncengine.ReadTx, spec *Spec, id syncengine.RowID) error {
 	for _, t := range g.schema.Tables {
 		x := g.rows[syncengine.RowKey{Table: t.Name, Row: id}]
 		switch {
@@ -57,11 +59,25 @@ func (g *grid) chooseDoor(tx syncengine.ReadTx, id syncengine.RowID) error {
 		if err != nil {
 			return err
 		}
+		if r != nil && r.Scope == spec.Target && t.Door == schema.DoorSelf && g.left(id) {
+			return nil
+		}
 		if r != nil {
 			return messages.Refuse(messages.DoorElsewhere, id)
 		}
 	}
 	return messages.Refuse(messages.DoorUnknown, id)
+}
+
+// left marks what is in the grid of a door that is not, and tells whether there is any: a household that somebody entered
+// on the way, when its dwelling had moved already.
+func (g *grid) left(door syncengine.RowID) (any bool) {
+	for _, x := range g.order {
+		if col := g.schema.Leader(g.schema.Table(x.key.Table)); col != nil && !g.schema.Bound(col) && x.refs[col.Name] == door {
+			x.goes, any = true, true
+		}
+	}
+	return any
 }
 
 // alone tells whether a row that goes is moved by a change of its own, instead of following another.

@@ -132,7 +132,7 @@ func (c *Centre) hi(m *Hello, now int64) []Effect {
 	}
 	h := m.Hello
 	c.hello = &h
-	c.contact = se.Contact{Offset: now - h.Wall, Boot: h.Boot, Mono: h.Mono, At: now}
+	c.contact = se.Contact{Offset: now - h.Wall, Boot: h.Boot, Mono: h.Mono, At: now, Held: se.Base{Epoch: h.Epoch, Seq: h.Cursor}}
 	c.inbox, c.unpacks = h.Inbox, h.TakesPacked()
 	c.reading = true
 	return []Effect{&Open{h}}
@@ -198,9 +198,22 @@ func (c *Centre) push(m *Push) []Effect {
 		c.pushed = max(c.pushed, cs.N)
 	}
 	c.inFlight += len(m.Changesets)
-	contact := c.contact
-	contact.Acked = c.acked
-	return []Effect{&Submit{m.Changesets, contact}}
+	// What was sealed before this connection was written before anything that it brought was seen, however long it takes
+	// to get here.
+	old := 0
+	for old < len(m.Changesets) && m.Changesets[old].N <= c.hello.LastN {
+		old++
+	}
+	var out []Effect
+	if old > 0 {
+		out = append(out, &Submit{m.Changesets[:old:old], c.contact})
+	}
+	if old < len(m.Changesets) {
+		contact := c.contact
+		contact.Acked = c.acked
+		out = append(out, &Submit{m.Changesets[old:], contact})
+	}
+	return out
 }
 
 // Committed takes the verdicts of a Submit, in its order. code is set when one of them could not be judged (a gap, a

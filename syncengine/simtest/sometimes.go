@@ -74,6 +74,8 @@ var Sometimes = []string{
 	"grant ran out on a live connection",
 	"grant ran out while its device was offline",
 	"grant returned before its device came back",
+	"grid merged into another under load",
+	"grid split under load",
 	"group failed to its last member",
 	"group halved and committed",
 	"group of several changesets",
