@@ -226,8 +226,30 @@ func (d *Device) Sealed() ([]Message, error) {
 	return out, nil
 }
 
+// outrun refuses the end of a snapshot that was read before what another connection of this device has brought since:
+// the cursor would go back (P10). Where the centre is behind even of what Hello said, the snapshot is the cure.
+func (d *Device) outrun(m *se.Delta) error {
+	if !m.Done || !m.Reset {
+		return nil
+	}
+	s, err := d.replica.Seen()
+	if err != nil {
+		return err
+	}
+	if s.View == m.View || m.To.Epoch != s.Epoch || m.To.Seq >= s.Cursor || d.hello.Cursor > m.To.Seq {
+		return nil
+	}
+	if err := d.replica.Broken(); err != nil {
+		return err
+	}
+	return &Closed{NoticeGap, "the snapshot was read before what this device has from another connection; it will ask again"}
+}
+
 func (d *Device) delta(m *Delta) ([]Message, error) {
 	d.frames++
+	if err := d.outrun(&m.Delta); err != nil {
+		return nil, err
+	}
 	applied, err := d.replica.Stage(&m.Delta)
 	switch {
 	case errors.Is(err, replica.ErrBroken):
