@@ -20,6 +20,9 @@ type Checked = replica.Checked
 func (r *Replica) Check(ctx context.Context, remote Remote, again bool) (se.CheckReport, error) {
 	var out *se.CheckReport
 	err := r.alone(ctx, func() error {
+		if err := r.sound(ctx); err != nil { // what the file itself cannot hold, no repair helps
+			return err
+		}
 		if !again {
 			if _, stopped, err := r.due(ctx); err != nil {
 				return storage(err)

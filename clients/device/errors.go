@@ -107,11 +107,21 @@ func storage(err error) error {
 	return err
 }
 
-// notReplica gives a failure to open its sentence.
-func notReplica(err error) error {
+// unusable gives a failure to open its sentence. What looks like a replica and cannot be read as one is damaged: whoever
+// is told that it is none might delete it.
+func unusable(path string, opts Options, err error) error {
+	if err == nil {
+		return nil
+	}
 	var lite sqlite3.Error
-	if errors.As(err, &lite) && lite.Code == sqlite3.ErrNotADB {
+	none := CodeOf(err) == CodeNotReplica || errors.As(err, &lite) && lite.Code == sqlite3.ErrNotADB
+	switch {
+	case none && opts.Cipher == nil && looksLikeReplica(path):
+		return say(CodeDamaged, err)
+	case none:
 		return say(CodeNotReplica, err)
+	case errors.As(err, &lite) && lite.Code == sqlite3.ErrError: // tables are not what they were made as
+		return say(CodeDamaged, err)
 	}
 	return storage(err)
 }

@@ -56,10 +56,19 @@ func Open(path string, opts Options) (*Replica, error) {
 		return nil, err
 	}
 	if _, err := os.Stat(path); err != nil {
-		if errors.Is(err, os.ErrNotExist) {
+		switch {
+		case exists(path + recovered):
+			return nil, say(CodeDamaged, err)
+		case errors.Is(err, os.ErrNotExist):
 			return nil, say(CodeMissingFile, err)
 		}
 		return nil, fmt.Errorf("open replica: %w", err)
+	}
+	if exists(path + recovered) {
+		return nil, say(CodeDamaged, errors.New("it was being recovered, and that was interrupted"))
+	}
+	if err := checkLog(path + "-wal"); err != nil {
+		return nil, say(CodeDamaged, err)
 	}
 	return attach(path, opts, false)
 }
@@ -90,13 +99,13 @@ func attach(path string, opts Options, fresh bool) (_ *Replica, err error) {
 	}
 	r.write.SetMaxOpenConns(1)
 	if r.conn, err = r.write.Conn(ctx); err != nil {
-		return nil, notReplica(err)
+		return nil, unusable(path, opts, err)
 	}
 	if err := verify(ctx, r.conn); err != nil {
-		return nil, notReplica(err)
+		return nil, unusable(path, opts, err)
 	}
 	if err := r.prepare(ctx, fresh); err != nil {
-		return nil, notReplica(err)
+		return nil, unusable(path, opts, err)
 	}
 	if err := verifyCipher(path, opts.Cipher); err != nil {
 		return nil, err
@@ -107,7 +116,7 @@ func attach(path string, opts Options, fresh bool) (_ *Replica, err error) {
 	r.read.SetMaxOpenConns(readers)
 	r.read.SetMaxIdleConns(readers)
 	if err := r.resume(ctx); err != nil {
-		return nil, err
+		return nil, unusable(path, opts, err)
 	}
 	return r, nil
 }
@@ -237,7 +246,7 @@ func (r *Replica) made(ctx context.Context, fresh bool) (string, error) {
 		return "", err
 	}
 	if n == 0 {
-		return "", say(CodeNotReplica, nil)
+		return "", say(CodeNotReplica, nil) // or its catalogue is damaged: see unusable
 	}
 	var layout, version int
 	var tables string

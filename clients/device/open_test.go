@@ -3,6 +3,7 @@ package device_test
 import (
 	"database/sql"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -62,10 +63,19 @@ func TestOpenRefusesWithASentence(t *testing.T) {
 	_, err = reopen(t, other, device.Options{})
 	require.Equal(t, device.CodeNewer, device.CodeOf(err))
 
-	foreign := create(t)
-	shell(t, foreign, `DROP TABLE ds_format;`)
-	_, err = reopen(t, foreign, device.Options{})
+	hurt := create(t)
+	shell(t, hurt, `DROP TABLE ds_format;`)
+	_, err = reopen(t, hurt, device.Options{})
+	require.Equal(t, device.CodeDamaged, device.CodeOf(err), "it bears the mark of a replica: whoever is told that it is none might delete it")
+
+	foreign := filepath.Join(dir, "foreign.db")
+	out, err := exec.Command("sqlite3", foreign, `CREATE TABLE household(id TEXT); INSERT INTO household VALUES('x');`).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	_, err = device.Open(foreign, device.Options{})
 	require.Equal(t, device.CodeNotReplica, device.CodeOf(err))
+	_, err = device.Recover(foreign, device.Options{})
+	require.Equal(t, device.CodeNotReplica, device.CodeOf(err))
+	require.FileExists(t, foreign, "nothing is done to what is no replica")
 }
 
 func TestFileOfAnyNameOpens(t *testing.T) {

@@ -107,7 +107,8 @@ func (r *Replica) dropAside() error {
 	}
 	gone := false
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), filepath.Base(r.path)+".epoch") {
+		base := filepath.Base(r.path)
+		if !strings.HasPrefix(e.Name(), base+".epoch") && !strings.HasPrefix(e.Name(), base+damaged) {
 			continue
 		}
 		if err := os.Remove(filepath.Join(filepath.Dir(r.path), e.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {
