@@ -167,6 +167,9 @@ func (g *ingest) run() (err error) {
 		return g.refuseWhole(Rejected, CodeGone)
 	}
 	if g.views.principal.Revoked && !g.again {
+		if g.cs.Author != g.views.principal.Account {
+			return g.refuseWhole(Rejected, CodeWrongAuthor) // a release would make it so on a supervisor's authority
+		}
 		return park(CodeDeviceRevoked, &Change{}, "", "") // whole, unread: a supervisor decides
 	}
 	if err := g.admit(); err != nil {

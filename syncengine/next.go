@@ -82,7 +82,6 @@ func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.in(head.Epoch)
 	step := &Part{View: v.id, Head: Base{head.Epoch, head.Seq}, Inbox: req.Inbox, Until: v.until}
 	if v.principal.Minimum.Drains(req.Schema, req.App, req.Now) {
 		step.Drain = true
@@ -143,7 +142,13 @@ func (e *Engine) views(tx ReadTx, device string, now int64) (*views, error) {
 	if p == nil {
 		p = &Principal{Device: device}
 	}
-	return newViews(e.schema, p, now), nil
+	head, err := tx.Head()
+	if err != nil {
+		return nil, fmt.Errorf("read head: %w", err)
+	}
+	v := newViews(e.schema, p, now)
+	v.in(head.Epoch)
+	return v, nil
 }
 
 // reader collects frames.

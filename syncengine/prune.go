@@ -13,11 +13,12 @@ type Heard struct {
 	Cursor Base
 	LastN  int64
 	Inbox  int64
+	Proved bool // the cursor came with a proof, and the Hello was answered: it was this county's
 }
 
 // HeardFrom takes from a Hello what retention needs.
 func HeardFrom(h *Hello, now int64) Heard {
-	return Heard{Device: h.Device, At: now, Cursor: Base{h.Epoch, h.Cursor}, LastN: h.LastN, Inbox: h.Inbox}
+	return Heard{Device: h.Device, At: now, Cursor: Base{h.Epoch, h.Cursor}, LastN: h.LastN, Inbox: h.Inbox, Proved: !h.MAC.IsZero()}
 }
 
 // Note keeps how far devices have come, so that Prune takes nothing that one of them still needs. It may be told late
@@ -51,7 +52,9 @@ func (e *Engine) Note(tx Tx, list []Heard) error {
 		if h.Cursor.Epoch == head.Epoch {
 			dev.Cursor = min(h.Cursor.Seq, head.Seq)
 		}
-		if h.LastN == dev.LastN { // nothing of it is on its way: what it wrote before it came to its cursor is judged
+		// Nothing of it is on its way: what it wrote before it came to its cursor is judged. A cursor that it only claims
+		// says nothing of what it was shown: by one of before its person came he would write into rows that left by then.
+		if h.LastN == dev.LastN && (h.Proved || e.proofs == nil) {
 			dev.Acked = max(dev.Acked, dev.Cursor)
 		}
 		if err := tx.PutDevice(dev); err != nil {

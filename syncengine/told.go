@@ -208,8 +208,8 @@ func (e *Engine) Record(store Store, t Tell, now int64) (at int64, err error) {
 			}
 			return auditReceipt(tx, p, t, now)
 		}
-		if newViews(e.schema, p, now).id != t.View {
-			return nil // they changed again: another Welcome is on its way
+		if ok, err := e.Present(tx, t.Device, t.View, now); err != nil || !ok {
+			return err // they changed again: another Welcome is on its way
 		}
 		if told.View != t.View {
 			told.tell(t.View, p, now, max(t.N, last))

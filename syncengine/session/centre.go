@@ -285,8 +285,7 @@ func (c *Centre) Advanced(part *se.Part, now int64) []Effect {
 	if part.View != c.view || part.Reset != fresh || part.Restart || part.Drain {
 		// The person's grants changed since Welcome, or what the replica holds is too old to go on from, or its app has
 		// come to be below the minimum: greet anew before anything of the new view is sent.
-		h := *c.hello
-		h.View, h.Epoch, h.Cursor, h.Staged = c.view, c.cursor.Epoch, c.cursor.Seq, nil
+		h := c.from(c.view, c.cursor)
 		c.reading = true
 		return []Effect{&Open{h}}
 	}
@@ -372,10 +371,18 @@ func (c *Centre) believe(m *Seen) []Effect {
 	if m.View == c.view {
 		return nil
 	}
-	h := *c.hello
-	h.View, h.Epoch, h.Cursor, h.Staged = m.View, m.Epoch, m.Cursor, nil
+	h := c.from(m.View, se.Base{Epoch: m.Epoch, Seq: m.Cursor})
 	c.reading = true
 	return []Effect{&Open{h}}
+}
+
+// from is the Hello of this connection as it would be from another place. The proof was for the place that it named, and
+// has been checked.
+func (c *Centre) from(view string, at se.Base) se.Hello {
+	h := *c.hello
+	h.View, h.Epoch, h.Cursor, h.Staged = view, at.Epoch, at.Seq, nil
+	h.History, h.MAC = se.Hash{}, se.Hash{}
+	return h
 }
 
 func (c *Centre) close(code NoticeCode, text string) []Effect {
