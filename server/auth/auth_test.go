@@ -245,6 +245,20 @@ func TestEnrolmentUnderParallelTries(t *testing.T) {
 	require.Equal(t, 1, won)
 }
 
+// Everybody with IPv6 has more addresses than there are tries: his network counts as one.
+func TestTriesOfOneNetworkAreLimited(t *testing.T) {
+	c := open(t)
+	slow := 0
+	for i := range 100 {
+		if _, err := c.Enrol(ctx, fmt.Sprintf("2001:db8:0:1::%x", i), newPhone(1).enrolment("00000-00000")); messages.Is(err, messages.SlowDown) {
+			slow++
+		}
+	}
+	require.Equal(t, 60, slow)
+	_, err := c.Enrol(ctx, "2001:db8:0:2::1", newPhone(1).enrolment("00000-00000"))
+	refused(t, err, messages.CodeWrong)
+}
+
 func TestTriesAreLimited(t *testing.T) {
 	c := open(t)
 	slow := 0

@@ -46,6 +46,7 @@ func newLimiter(now func() time.Time) *limiter {
 
 // allow counts a try, or refuses it with SlowDown and the seconds to wait.
 func (l *limiter) allow(kind, address string) error {
+	address = prefix(address)
 	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -419,3 +419,47 @@ func TestPushesAndNeverReads(t *testing.T) {
 		other.works()
 	})
 }
+
+// telling is a Centre that wants a receipt and takes its time to write it down.
+type telling struct {
+	gateway.Centre
+	until chan struct{}
+}
+
+func (x telling) Welcome(h se.Hello) (*se.Welcome, error) {
+	w, err := x.Centre.Welcome(h)
+	if w != nil {
+		w.Receipt = 1
+	}
+	return w, err
+}
+
+func (x telling) Tell(se.Tell) (int64, error) { <-x.until; return 1, nil }
+
+// Receipts that a device repeats while the centre writes one down do not pile up at the centre: they are not read (S7).
+func TestReceiptsAreBounded(t *testing.T) {
+	var until chan struct{} // of the bubble
+	bubble(t, func(o *gateway.Options) { until = make(chan struct{}); o.Centre = telling{o.Centre, until} }, func(t *testing.T, c *county, dial func(int) *phone) {
+		p := dial(1)
+		p.greet()
+		var said atomic.Int64
+		b, err := wire.Marshal(&session.Purged{Purged: se.Purged{View: p.hello.View}}, p.format)
+		require.NoError(t, err)
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			for range 5000 {
+				if p.ws.WriteMessage(websocket.BinaryMessage, b) != nil {
+					return
+				}
+				said.Add(1)
+			}
+		}()
+		synctest.Wait()
+		require.Less(t, said.Load(), int64(1000))
+		close(until)
+		<-over
+		require.EqualValues(t, 5000, said.Load())
+		p.works()
+	})
+}

@@ -148,7 +148,7 @@ func (c *conn) heard(b []byte, first bool) bool {
 	c.with(func(s *session.Centre, now int64) []session.Effect { return s.Receive(m, now) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for (len(c.out) > crowded || c.committing && c.arrived+c.underway > c.g.opts.MaxUnjudged) && c.ending == nil {
+	for (len(c.out)+len(c.asks) > crowded || c.committing && c.arrived+c.underway > c.g.opts.MaxUnjudged) && c.ending == nil {
 		c.room.Wait() // the writer empties it, or its deadline ends the connection
 	}
 	return c.ending == nil
