@@ -18,6 +18,7 @@ func (m *model) decide(seq int64, s *set, o *oracle) {
 		d := ch.decide
 		if d.Quarantined != (se.WriteID{}) {
 			m.count("decided quarantine: " + string(d.Choice))
+			o.settled(s, d)
 			continue // see quarantined and releasedAt
 		}
 		con := o.conflicts[d.Conflict]

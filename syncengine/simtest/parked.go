@@ -85,6 +85,14 @@ func (o *oracle) quarantined(q *se.Quarantined) {
 	o.quarant[id] = q
 }
 
+// settled checks a decision about a quarantined changeset that took effect: it is closed by it, so that no other is.
+func (o *oracle) settled(s *set, d *se.Decision) {
+	want := map[se.Choice]se.Settlement{se.ChoiceDismiss: se.SettledDismissed, se.ChoiceRelease: se.SettledReleased}[d.Choice]
+	if q := o.quarant[d.Quarantined]; want != "" && (q == nil || !q.Closed || q.Outcome != want) {
+		o.bad("P7", "%v decided %s about %v, which is not closed by it: %+v", s.id, d.Choice, d.Quarantined, q)
+	}
+}
+
 func how(q *se.Quarantined) string {
 	if q.Outcome == se.SettledReleased && q.By == "" {
 		return " by itself"

@@ -52,10 +52,8 @@ func (w *World) probe() {
 		w.count("downloads went on while uploads waited")
 	}
 	w.count("others were served while one device did not read")
-	slow.slowUntil, w.centre.stuck = 0, nil
-	w.centre.queue = append(w.centre.queue, w.centre.held...)
-	w.centre.held = nil
-	w.centre.write()
+	slow.slowUntil = 0
+	w.centre.unstick()
 	for _, c := range append([]*conn(nil), slow.conns...) {
 		c.awake()
 	}

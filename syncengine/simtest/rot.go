@@ -47,6 +47,7 @@ func (d *decay) begin() {
 	}
 	d.w.after(d.between(5000, 30_000), d.strike)
 	d.w.after(d.between(1000, 20_000), d.verify)
+	d.w.after(d.between(3000, 12_000), d.held)
 }
 
 // verify lets a device compare itself with the centre, or go on with what waits.

@@ -33,6 +33,7 @@ var Sometimes = []string{
 	"conflict opened: workflow",
 	"connection cut",
 	"connection given up with messages on their way",
+	"cut off in the middle of a snapshot",
 	"dead rows stripped",
 	"decided cell: keep",
 	"decided cell: set",
@@ -118,6 +119,7 @@ var Sometimes = []string{
 	"released without what its device wrote again",
 	"repair in several answers",
 	"repair in several parts",
+	"repaired under a pending edit",
 	"repaired with work on its way",
 	"repaired",
 	"reviewed loser queued on arrival",
@@ -151,6 +153,7 @@ var Sometimes = []string{
 	"snapshot under pending edits",
 	"snapshots forgotten",
 	"somebody was left without any grant",
+	"staged below the floor, begun anew",
 	"staged step resumed after a cut",
 	"step applied",
 	"step over several heads or parts ended",
@@ -182,9 +185,7 @@ var Sometimes = []string{
 var rare = []string{
 	"many repairs raised an alarm",
 	"repair came too late",
-	"repaired under a pending edit",
 	"the centre heard of many repairs",
 	"refused bad_step",
-	"staged below the floor, begun anew",
 	"staged too early, begun anew",
 }

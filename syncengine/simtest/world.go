@@ -190,6 +190,7 @@ func (w *World) live() {
 	w.haul(w.stream("haul"))
 	w.endings(w.stream("endings"))
 	w.night(w.stream("night"))
+	w.stall(w.stream("stall"))
 	w.midway(w.stream("midway"))
 	w.trespass(w.stream("trespass"))
 	w.annex(w.stream("annex"))
