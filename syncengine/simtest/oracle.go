@@ -189,7 +189,7 @@ func (o *oracle) sights(d *watch, k replica.RowKey, row replica.Image) (out []si
 		case gone != nil:
 			out[i], pins[i] = gone.saw[i], gone.pin
 			continue
-		case fresh, row == nil, r == nil, d.cursor.Seq == 0, !o.reads(d, t, def, row):
+		case fresh, row == nil, r == nil, d.cursor.Seq == 0, !o.reads(d, t, def, k, row):
 			pins[i] = 0
 			continue
 		}
@@ -227,11 +227,15 @@ func (o *oracle) goneSights(d *watch, k replica.RowKey, row replica.Image, x *to
 			pin = min(pin, w.pin)
 		}
 	}
-	if pin == d.cursor.Seq || r == nil {
+	if row == nil || r == nil {
 		return x.saw
 	}
-	out := slices.Clone(x.saw)
-	for i := range out {
+	t, out := o.schema.Table(k.Table), slices.Clone(x.saw)
+	for i, def := range t.Cells {
+		// A deletion is of the row: it counts as having seen what its author is not shown, or not yet.
+		if pin == d.cursor.Seq && o.reads(d, t, def, k, row) {
+			continue
+		}
 		if own := d.overlay(k, i, row); own == nil || own.op {
 			out[i] = r.cells[i].seen(pin)
 		}

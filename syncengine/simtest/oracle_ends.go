@@ -262,15 +262,19 @@ func (o *oracle) lay(k replica.RowKey) (row *se.Row, steady bool) {
 
 // reads tells whether a cell is shown, unmasked, in the view that a replica's rows are for. A right that its person has
 // got since brings the values only with the next snapshot.
-func (o *oracle) reads(d *watch, t *schema.Table, def *schema.Cell, row replica.Image) bool {
+func (o *oracle) reads(d *watch, t *schema.Table, def *schema.Cell, k replica.RowKey, row replica.Image) bool {
 	p := o.views[d.id][d.view]
 	if p == nil {
 		return true
 	}
+	scope := scopeOf(t, row)
+	if x := o.at(k, d.cursor.Seq); x != nil {
+		scope = x.Scope // not where its person has put it since
+	}
 	for _, c := range def.Columns {
 		if !slices.ContainsFunc(p.Grants, func(g se.Grant) bool {
 			v := t.Views[g.Role]
-			return v != nil && g.Scope == scopeOf(t, row) && !slices.Contains(v.Hidden, c.Name) && v.Masks[c.Name] == schema.MaskNone
+			return v != nil && g.Scope == scope && !slices.Contains(v.Hidden, c.Name) && v.Masks[c.Name] == schema.MaskNone
 		}) {
 			return false
 		}
