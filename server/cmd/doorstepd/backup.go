@@ -29,8 +29,9 @@ func backupCommand(out io.Writer, environ func() []string, now func() time.Time)
 	cmd := &cobra.Command{
 		Use: "backup --to FILE", Short: "Copy the database while the centre runs, and verify the copy", Args: noArgs,
 		Long: `Copy the database to FILE while the centre runs (or while it does not), check the copy whole and by its chains, and write
-FILE.manifest.json beside it. Keys are not in it: copy the other files of the data folder (*.pem) once, and again
-after every rotation, to a place that the backups do not lie in.`,
+FILE.manifest.json beside it. Keys are not in it: copy signing-keys.pem, sealing-keys.json, county.key and
+tls-authority.pem (those that are there) once, and again after every rotation, to a place that the backups do not lie
+in. Nothing opens sealed columns without sealing-keys.json.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, _, err := configure(cmd.Flags(), environ)
 			if err != nil {
@@ -42,6 +43,9 @@ after every rotation, to a place that the backups do not lie in.`,
 			}
 			if to == "" {
 				return usage("where to? Give --to FILE")
+			}
+			if info, err := os.Stat(filepath.Dir(to)); err != nil || !info.IsDir() {
+				return usage("there is no folder %s to write the backup to; make it, or correct --to", filepath.Dir(to))
 			}
 			m, err := backup(path, to, c.County, now)
 			if err != nil {

@@ -62,7 +62,7 @@ code is 1. Nothing is changed.`,
 			}
 			k.all()
 			if k.faults > 0 {
-				return fmt.Errorf("%d faults; see ✗ above", k.faults)
+				return fmt.Errorf("what is marked ✗ above keeps a centre from working well (%d)", k.faults)
 			}
 			return nil
 		},
@@ -87,7 +87,7 @@ func (k *checkup) folder() (running bool) {
 	info, err := os.Stat(k.c.Data)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		k.warn("the data folder %s is not there yet; serve makes it", k.c.Data)
+		k.parent()
 		return false
 	case err != nil:
 		k.fault("the data folder %s cannot be read: %v", k.c.Data, cause(err))
@@ -122,6 +122,27 @@ func (k *checkup) folder() (running bool) {
 	return unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil
 }
 
+// parent checks that the data folder, which is not there yet, can be made.
+func (k *checkup) parent() {
+	switch dir := existing(k.c.Data); {
+	case unix.Access(dir, unix.W_OK|unix.X_OK) != nil:
+		k.fault("the data folder %s is not there, and cannot be made in %s; give this user the right, or choose another with --data", k.c.Data, dir)
+	default:
+		k.warn("the data folder %s is not there yet; serve makes it", k.c.Data)
+	}
+}
+
+// existing is the folder, or the nearest above it that is there.
+func existing(dir string) string {
+	for dir != filepath.Dir(dir) {
+		if _, err := os.Stat(dir); err == nil {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	return dir
+}
+
 func (k *checkup) port(running bool) {
 	l, err := net.Listen("tcp", k.c.Listen)
 	switch {
@@ -151,13 +172,7 @@ var odd = map[int64]string{
 }
 
 func (k *checkup) disk() {
-	dir := k.c.Data
-	for dir != filepath.Dir(dir) {
-		if _, err := os.Stat(dir); err == nil {
-			break
-		}
-		dir = filepath.Dir(dir)
-	}
+	dir := existing(k.c.Data)
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		k.fault("the disk of %s cannot be asked: %v", dir, err)
@@ -190,6 +205,11 @@ func (k *checkup) disk() {
 
 func (k *checkup) keys() {
 	files, _ := filepath.Glob(filepath.Join(k.c.Data, "*.pem"))
+	for _, name := range []string{sealingKeys, countyKeyFile} {
+		if _, err := os.Stat(filepath.Join(k.c.Data, name)); err == nil {
+			files = append(files, filepath.Join(k.c.Data, name))
+		}
+	}
 	bad := 0
 	for _, f := range append(files, filepath.Join(k.c.Data, databaseFile)) {
 		if info, err := os.Stat(f); err == nil && info.Mode().Perm()&0o077 != 0 {
@@ -219,6 +239,9 @@ func (k *checkup) certificate() {
 	if err != nil {
 		k.fault("the certificate %s cannot be used: %v", t.Cert, err)
 		return
+	}
+	if info, err := os.Stat(t.Key); err == nil && info.Mode().Perm()&0o077 != 0 { // serve does not take it
+		k.fault("the key in %s may be read by others (mode %04o); run: chmod 600 %s", t.Key, info.Mode().Perm(), t.Key)
 	}
 	leaf, err := x509.ParseCertificate(pair.Certificate[0])
 	switch left := time.Duration(0); {

@@ -132,6 +132,9 @@ func (s *source) file(flags *pflag.FlagSet, environ func() []string, known []str
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
+		if what != "--config" { // the command line takes the same variable for the folder of its sign-in
+			return usage("%s names %q, which cannot be read: %v; correct the path, or leave the variable out where it is meant for doorstep, whose folder of settings it names", what, path, cause(err))
+		}
 		return usage("%s names %q, which cannot be read: %v; correct the path", what, path, cause(err))
 	}
 	k := koanf.New(".")
@@ -155,6 +158,9 @@ func cause(err error) error {
 	return err
 }
 
+// clientVariables are those of the command line, which may work in the same environment.
+var clientVariables = []string{envPrefix + "LANG", envPrefix + "REPLICA", envPrefix + "HOME"}
+
 func (s *source) variables(environ func() []string, known []string) (unknown []string, err error) {
 	err = s.k.Load(env.Provider(".", env.Opt{Prefix: envPrefix, EnvironFunc: environ, TransformFunc: func(name, value string) (string, any) {
 		for _, key := range known {
@@ -167,7 +173,7 @@ func (s *source) variables(environ func() []string, known []string) (unknown []s
 			}
 			return key, value
 		}
-		if name != envPrefix+"CONFIG" {
+		if name != envPrefix+"CONFIG" && !slices.Contains(clientVariables, name) {
 			unknown = append(unknown, name)
 		}
 		return "", nil
@@ -253,10 +259,11 @@ func (s *source) check() (c config, err error) {
 		key         string
 		field       *time.Duration
 		least, most time.Duration
-	}{{"stop_within", &c.StopWithin, time.Second, 10 * time.Minute}, {"code_life", &c.CodeLife, time.Minute, 24 * time.Hour}, {"keys.rotate_after", &c.RotateAfter, 0, 87600 * time.Hour}} {
+		such        string
+	}{{"stop_within", &c.StopWithin, time.Second, 10 * time.Minute, "20s"}, {"code_life", &c.CodeLife, time.Minute, 24 * time.Hour, "15m"}, {"keys.rotate_after", &c.RotateAfter, 0, 87600 * time.Hour, "2160h"}} {
 		v, err := time.ParseDuration(k.String(d.key))
 		if err != nil || v < d.least || v > d.most {
-			return c, s.wrong(d.key, fmt.Sprintf("a duration from %v to %v, such as %v", d.least, d.most, d.least*2))
+			return c, s.wrong(d.key, fmt.Sprintf("a duration from %v to %v, such as %s", d.least, d.most, d.such))
 		}
 		*d.field = v
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/schema/load"
@@ -149,9 +150,11 @@ func TestCheckFindsFaults(t *testing.T) {
 	require.NoError(t, err)
 	defer l.Close()
 	require.Contains(t, doorstepd(t, exitFailed, "check", "--data", data, "--listen", l.Addr().String()), "✗ "+l.Addr().String()+" cannot be listened on")
-	require.NoError(t, os.Chmod(filepath.Join(data, signingKeys), 0o644))
-	require.Contains(t, doorstepd(t, exitFailed, "check", "--data", data, "--listen", "127.0.0.1:0"), "run: chmod 600")
-	require.NoError(t, os.Chmod(filepath.Join(data, signingKeys), 0o600))
+	for _, name := range []string{signingKeys, sealingKeys, countyKeyFile} {
+		require.NoError(t, os.Chmod(filepath.Join(data, name), 0o644))
+		require.Contains(t, doorstepd(t, exitFailed, "check", "--data", data, "--listen", "127.0.0.1:0"), "run: chmod 600 "+filepath.Join(data, name))
+		require.NoError(t, os.Chmod(filepath.Join(data, name), 0o600))
+	}
 	require.NoError(t, os.Chmod(data, 0o755))
 	require.Contains(t, doorstepd(t, exitFailed, "check", "--data", data, "--listen", "127.0.0.1:0"), "run: chmod 700")
 	require.NoError(t, os.Chmod(data, 0o700))
@@ -262,4 +265,53 @@ func TestForcedResnapshot(t *testing.T) {
 	r.call("POST", "/v1/devices/"+b.device+"/revoke", admin, nil, 200)
 	r.call("POST", "/v1/devices/"+b.device+"/resnapshot", admin, nil, 409)
 	require.NoError(t, r.end())
+}
+
+// A backup that was changed since is not put in place unless it is asked for, and no database that was set aside is
+// written over by the next.
+func TestRestoreVerifiesAndKeepsEverything(t *testing.T) {
+	dir := t.TempDir()
+	data, file := filepath.Join(dir, "data"), filepath.Join(dir, "backup.db")
+	r := start(t, data)
+	b := r.peopled()
+	require.True(t, b.push())
+	require.NoError(t, b.ws.Close())
+	doorstepd(t, exitOK, "backup", "--data", data, "--to", file)
+	require.NoError(t, r.end())
+
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	other := filepath.Join(dir, "other.db")
+	require.NoError(t, os.WriteFile(other, append(text, 0), 0o600))
+	manifest, err := os.ReadFile(manifestOf(file))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(manifestOf(other), manifest, 0o600))
+	require.Contains(t, doorstepd(t, exitFailed, "restore", other, "--data", data), "nothing was changed")
+	aside := func() int {
+		list, err := filepath.Glob(filepath.Join(data, databaseFile+".before-*"))
+		require.NoError(t, err)
+		return len(list)
+	}
+	require.Zero(t, aside())
+	c := config{Data: data, County: 370115}
+	for n := range 3 {
+		_, name, err := restore(c, zerolog.Nop(), file, false, time.Unix(1_800_000_000, 0))
+		require.NoError(t, err)
+		require.FileExists(t, name)
+		require.Equal(t, n+1, aside())
+	}
+	_, _, err = restore(c, zerolog.Nop(), other, true, time.Unix(1_800_000_000, 0))
+	require.NoError(t, err)
+	require.Equal(t, 4, aside())
+	require.Contains(t, doorstepd(t, exitUsage, "backup", "--data", data, "--to", filepath.Join(dir, "no", "such.db")), "there is no folder")
+}
+
+// What the command line reads from the environment is no surprise to the centre.
+func TestVariablesOfTheCommandLine(t *testing.T) {
+	var out, errs bytes.Buffer
+	environ := func() []string { return []string{"DOORSTEP_LANG=en", "DOORSTEP_REPLICA=x", "DOORSTEP_NONSENSE=1"} }
+	run(t.Context(), []string{"check", "--data", filepath.Join(t.TempDir(), "data"), "--listen", "127.0.0.1:0"}, &out, &errs, environ, time.Now)
+	require.Contains(t, out.String(), "DOORSTEP_NONSENSE is no setting")
+	require.NotContains(t, out.String(), "DOORSTEP_LANG")
+	require.NotContains(t, out.String(), "DOORSTEP_REPLICA")
 }

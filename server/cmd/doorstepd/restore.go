@@ -16,11 +16,13 @@ import (
 )
 
 func restoreCommand(out, errs io.Writer, environ func() []string, now func() time.Time) *cobra.Command {
+	var unverified bool
 	cmd := &cobra.Command{
 		Use: "restore BACKUP", Short: "Put a backup of the database in place and begin a new epoch",
 		Long: `Put a backup of the database in place and begin a new epoch. The centre must not run.
 
-The present database is set aside in the data folder, not deleted. county.key stays: it is what devices prove their
+The backup is verified first, whole, by its chains, and against FILE.manifest.json if that lies beside it. The present
+database is set aside in the data folder, not deleted. county.key stays: it is what devices prove their
 copies with, and it is in no backup of the database. After the start no device is served before an administrator has
 looked at grants and revocations and confirmed them: what was revoked after the backup is not revoked in it. Then the
 devices offer again what the backup lacks.`,
@@ -35,12 +37,12 @@ devices offer again what the backup lacks.`,
 			if err != nil {
 				return err
 			}
-			r, aside, err := restore(c, newLog(errs, c, now), args[0], now())
+			r, aside, err := restore(c, newLog(errs, c, now), args[0], unverified, now())
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "已恢复到 seq %d，新纪元 %d；请启动中心，核对授权与停用后确认（POST /v1/restore/confirm）。\n", r.Head, r.Epoch)
-			fmt.Fprintf(out, "restored to seq %d, epoch %d begins; start the centre, check grants and revocations, then confirm (POST /v1/restore/confirm).\n", r.Head, r.Epoch)
+			fmt.Fprintf(out, "已恢复到 seq %d，新纪元 %d；请启动中心，核对授权与停用后确认（doorstep restore confirm）。\n", r.Head, r.Epoch)
+			fmt.Fprintf(out, "restored to seq %d, epoch %d begins; start the centre, check grants and revocations, then confirm (doorstep restore confirm).\n", r.Head, r.Epoch)
 			if aside != "" {
 				fmt.Fprintf(out, "原数据库 the database before: %s\n", aside)
 			}
@@ -48,11 +50,12 @@ devices offer again what the backup lacks.`,
 		},
 	}
 	addFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&unverified, "unverified", false, "take a backup that is found damaged, for want of a better one")
 	return cmd
 }
 
 // restore puts the backup in place. Whatever goes wrong before the last rename leaves the data folder as it was.
-func restore(c config, log zerolog.Logger, backup string, now time.Time) (r syncengine.Restore, aside string, err error) {
+func restore(c config, log zerolog.Logger, backup string, unverified bool, now time.Time) (r syncengine.Restore, aside string, err error) {
 	declared, err := loadSchema(c.Schema)
 	if err != nil {
 		return r, "", err
@@ -81,6 +84,11 @@ func restore(c config, log zerolog.Logger, backup string, now time.Time) (r sync
 	if err := copyBackup(backup, fresh); err != nil {
 		return r, "", err
 	}
+	if !unverified {
+		if err := verified(backup, fresh, c.County); err != nil {
+			return r, "", errors.Join(fmt.Errorf("%s is not in order, nothing was changed; take another backup, or this one with --unverified: %w", backup, err), os.Remove(fresh))
+		}
+	}
 	s, err := open(fresh)
 	if err != nil {
 		return r, "", errors.Join(fmt.Errorf("%s cannot be used as a backup; nothing was changed: %w", backup, err), os.Remove(fresh))
@@ -92,21 +100,41 @@ func restore(c config, log zerolog.Logger, backup string, now time.Time) (r sync
 	if err := mark.remember(r.Epoch); err != nil {
 		return r, "", err
 	}
-	stamp := now.UTC().Format("20060102T150405")
+	before := asideName(db, now)
 	for _, end := range []string{"-wal", "-shm", ""} {
 		if _, err := os.Stat(db + end); err != nil {
 			continue
 		}
-		if err := os.Rename(db+end, db+".before-"+stamp+end); err != nil {
+		if err := os.Rename(db+end, before+end); err != nil {
 			return r, "", fmt.Errorf("set the present database aside: %w", err)
 		}
-		aside = db + ".before-" + stamp
+		aside = before
 	}
 	if err := os.Rename(fresh, db); err != nil {
 		return r, aside, fmt.Errorf("put the backup in place: %w", err)
 	}
 	log.Warn().Int64("epoch", r.Epoch).Int64("head", r.Head).Msg("a backup was put in place")
 	return r, aside, syncFolder(filepath.Dir(db))
+}
+
+// verified checks the copy of a backup as a drill does: whole, by its chains, and against its manifest.
+func verified(backup, fresh string, county int64) error {
+	copied, err := store.CheckCopy(fresh, county)
+	if err != nil {
+		return err
+	}
+	return compare(backup, copied)
+}
+
+// asideName is a name that no database was set aside under yet: who restores twice in a second keeps both.
+func asideName(db string, now time.Time) string {
+	name := db + ".before-" + now.UTC().Format("20060102T150405")
+	for n, free := 2, name; ; n++ {
+		if _, err := os.Lstat(free); errors.Is(err, os.ErrNotExist) {
+			return free
+		}
+		free = fmt.Sprintf("%s-%d", name, n)
+	}
 }
 
 // copyBackup copies a file and has it on the disk when it returns.
