@@ -144,6 +144,7 @@ var resultTexts = map[string]schema.Label{
 	"level.county":    {ZH: "县", EN: "county"},
 
 	"enrolled":       {ZH: "已登记。副本：%s\n密钥：%s（请与副本一起妥善保管）", EN: "Enrolled. Replica: %s\nKey: %s (keep it safe, beside the replica)"},
+	"sync_ended":     {ZH: "你在 %s 的任命已结束；那里写的内容已交给中心，相应记录从本机移除。", EN: "Your assignment in %s has ended; what you wrote there was handed over, and its records leave this device."},
 	"synced":         {ZH: "已同步：发送 %d 个变更集%s，收到 %d 行，位置 %s。", EN: "In step: %d {changeset|changesets} sent%s, %d {row|rows} in, at %s."},
 	"verdict_count":  {ZH: "，%s %d", EN: ", %s %d"},
 	"sync_conflicts": {ZH: "有 %d 处冲突等主管裁定；详见 doorstep conflicts。", EN: "%d {conflict waits|conflicts wait} for a supervisor; see doorstep conflicts."},

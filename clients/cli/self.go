@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
@@ -29,19 +31,38 @@ func (a *app) locksAt(s *device.Status) int64 {
 	return a.Now().UnixMilli() + s.Lease
 }
 
-// counted counts the rows of each record type; of a locked replica nothing is told.
-func counted(ctx context.Context, r *device.Replica, d *statusDoc) error {
+// counted counts the rows of each record type; of a locked or retired replica nothing is told but why.
+func (a *app) counted(ctx context.Context, r *device.Replica, d *statusDoc) error {
 	if d.Locked {
 		return nil
 	}
 	for _, t := range r.Schema().Tables {
-		var n int
-		if err := r.QueryRow(ctx, `SELECT count(*) FROM "`+t.Name+`"`).Scan(&n); err != nil {
+		n, err := count(ctx, r, t.Name)
+		switch code := device.CodeOf(err); {
+		case code == device.CodeRevoked || code == device.CodeLocked:
+			if !slices.ContainsFunc(d.Notices, func(n noticeDoc) bool { return n.Code == string(code) }) {
+				d.Notices = append(d.Notices, noticeDoc{string(code), a.explain(err).text})
+			}
+			return nil
+		case err != nil:
 			return err
 		}
 		d.Rows[t.Name] = n
 	}
 	return nil
+}
+
+// count asks with Query, for QueryRow could not say why there is nothing to be read.
+func count(ctx context.Context, r *device.Replica, table string) (n int, err error) {
+	rows, err := r.Query(ctx, `SELECT count(*) FROM "`+table+`"`)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	if rows.Next() {
+		err = rows.Scan(&n)
+	}
+	return n, errors.Join(err, rows.Err())
 }
 
 func (a *app) checkedText(c *device.Checked) string {

@@ -78,7 +78,7 @@ func (a *app) statusCommand() *cobra.Command {
 			return err
 		}
 		doc.Decided = len(list) - s.Open
-		if err := counted(cmd.Context(), r, &doc); err != nil {
+		if err := a.counted(cmd.Context(), r, &doc); err != nil {
 			return err
 		}
 		if a.json {

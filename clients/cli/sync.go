@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -319,6 +320,18 @@ func (a *app) printDecided(ctx context.Context, list []conflictDoc) error {
 	return nil
 }
 
+// ended lists the units that a person had before and has no more.
+func ended(before, now []se.Grant) []grantDoc {
+	out := []grantDoc{}
+	for _, g := range before {
+		in := func(x se.Grant) bool { return x.Scope == g.Scope }
+		if !slices.ContainsFunc(now, in) && !slices.ContainsFunc(out, func(x grantDoc) bool { return x.Scope == g.Scope }) {
+			out = append(out, grantDoc{g.Scope, g.Name, g.Role})
+		}
+	}
+	return out
+}
+
 func (a *app) syncCommand() *cobra.Command {
 	var all, fresh bool
 	c := a.command("sync", "sync [--all|--fresh]", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
@@ -335,9 +348,15 @@ func (a *app) syncCommand() *cobra.Command {
 			}
 		}
 		var news conflictNews
-		if r, err := a.open(); err != nil {
+		r, err := a.open()
+		if err != nil {
 			return err
-		} else if _, err := news.next(cmd.Context(), r); err != nil {
+		}
+		if _, err := news.next(cmd.Context(), r); err != nil {
+			return err
+		}
+		before, err := r.Status(cmd.Context())
+		if err != nil {
 			return err
 		}
 		report, err := a.round(cmd.Context())
@@ -354,9 +373,10 @@ func (a *app) syncCommand() *cobra.Command {
 		}
 		doc := struct {
 			syncDoc
-			Refused   int `json:"refused"`
-			Conflicts int `json:"conflicts"`
-		}{a.syncDoc(report), status.Refused, status.Open}
+			Refused   int        `json:"refused"`
+			Conflicts int        `json:"conflicts"`
+			Ended     []grantDoc `json:"ended"` // assignments that this round took away
+		}{a.syncDoc(report), status.Refused, status.Open, ended(before.Grants, status.Grants)}
 		doc.Decided = over
 		if a.json {
 			if err := a.emit(doc); err != nil {
@@ -364,6 +384,9 @@ func (a *app) syncCommand() *cobra.Command {
 			}
 		} else {
 			a.printRound(doc.syncDoc)
+			for _, g := range doc.Ended {
+				a.print("sync_ended", strings.TrimSpace(g.Scope+" "+clean(g.Name)))
+			}
 			if err := a.printDecided(cmd.Context(), over); err != nil {
 				return err
 			}

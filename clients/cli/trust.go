@@ -20,7 +20,7 @@ var trustTexts = map[string]schema.Label{
 	"flag.fingerprint": {ZH: "中心的指纹（20 个字符），登记码里没有时使用", EN: "the centre's fingerprint (20 characters), where no code carries it"},
 	"flag.plain_text":  {ZH: "允许在任何网络上明文传输；任何人都能看到内容", EN: "allow plain text over any network; everybody on it can read along"},
 	"fingerprint_form": {ZH: "“%s”不是中心的指纹；请写 20 个字符，如 doorstepd 启动时所示。", EN: "%q is no fingerprint of a centre; write 20 characters, as doorstepd shows them when it starts."},
-	"foreign_centre":   {ZH: "对方不是本机所知的那个中心，没有发送任何内容；请检查网络和地址，需要时用 --fingerprint 给出管理员核对过的指纹。", EN: "Who answered is not the centre that this machine knows; nothing was sent. Check network and address, or give a fingerprint that the administrator has confirmed with --fingerprint."},
+	"foreign_centre":   {ZH: "对方不是本机所知的那个中心，没有发送任何内容；请检查网络、地址和代码（是否完整、有无抄错），需要时用 --fingerprint 给出管理员核对过的指纹。", EN: "Who answered is not the centre that this machine knows; nothing was sent. Check network, address and code (is it whole, and typed right?), or give a fingerprint that the administrator has confirmed with --fingerprint."},
 	"plain_text":       {ZH: "这个地址会明文传输，没有发送任何内容；请使用 https 地址，或确认后加 --insecure-plain-text。", EN: "This address would send everything in plain text, so nothing was sent; use an https address, or --insecure-plain-text if you mean it."},
 	"trusted":          {ZH: "本机今后只信任指纹为 %s 的中心。", EN: "This device now takes only the centre with fingerprint %s."},
 	"help.trust":       {ZH: "改为信任另一个中心指纹（须先与管理员核对）", EN: "Take a centre with another fingerprint (compare it with the administrator first)"},

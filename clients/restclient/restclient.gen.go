@@ -951,7 +951,7 @@ type Device struct {
 	// Schema Version of the declarations that its replica has.
 	Schema *int64 `json:"schema,omitempty"`
 
-	// Waiting Changesets that it had not sent or heard of, as it said at that contact.
+	// Waiting Changesets that it had not sent or heard of, as it said at that contact; 0 once the centre has them.
 	Waiting int64 `json:"waiting"`
 }
 

@@ -21,7 +21,7 @@ type Device struct {
 	LastContact   *time.Time `json:"last_contact,omitempty"`
 	ClockOffsetMS int64      `json:"clock_offset_ms" doc:"The device's clock minus the centre's at that contact."`
 	RevokedAt     *time.Time `json:"revoked_at,omitempty"`
-	Waiting       int64      `json:"waiting" doc:"Changesets that it had not sent or heard of, as it said at that contact."`
+	Waiting       int64      `json:"waiting" doc:"Changesets that it had not sent or heard of, as it said at that contact; 0 once the centre has them."`
 	Oldest        *time.Time `json:"oldest_waiting,omitempty" doc:"When the oldest of them was written, by its own clock."`
 	FreeBytes     int64      `json:"free_bytes,omitempty" doc:"Free on its disk, as it said at that contact."`
 	Behind        int64      `json:"behind" doc:"Commits of the county since the last that the centre heard it has; not all of them concern it."`

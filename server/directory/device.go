@@ -27,7 +27,7 @@ type Device struct {
 	Offset      int64 // the device's clock minus the centre's at that contact, ms
 	App         string
 	Schema      int   // version of its replica; 0 = not told yet
-	Waiting     int64 // changesets without a verdict, as it said at that contact
+	Waiting     int64 // changesets without a verdict, as it said at that contact; 0 once it sent them all
 	Oldest      int64 // when the oldest of them was sealed, by its own clock, ms; 0 = none
 	FreeBytes   int64 // on the disk of its replica; 0 = not told
 	Snapshots   int64 // how often it was told to take everything anew
@@ -168,6 +168,14 @@ func (d *Directory) Hear(ctx context.Context, id string, r Heard) error {
 	return d.db.WithTx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE device SET last_contact = $1, last_offset_ms = $2, app = $3, schema = $4, waiting = $5, oldest = $6, free_bytes = $7
 			WHERE county = $8 AND id = $9`, d.millis(), r.Offset, r.App, r.Schema, r.Waiting, r.Oldest, r.FreeBytes, d.county, id)
+		return err
+	})
+}
+
+// Sent records that the centre has everything that a device said at its contact it had not sent.
+func (d *Directory) Sent(ctx context.Context, id string) error {
+	return d.db.WithTx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE device SET waiting = 0, oldest = 0 WHERE county = $1 AND id = $2`, d.county, id)
 		return err
 	})
 }

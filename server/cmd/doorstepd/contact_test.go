@@ -66,6 +66,21 @@ func TestDeviceListTellsOfContacts(t *testing.T) {
 	require.NoError(t, r.end())
 }
 
+// What a device had announced counts as waiting until all of it is at the centre, whatever else it sends.
+func TestUnsentCountsDown(t *testing.T) {
+	u := unsent{left: map[string]int64{}}
+	require.False(t, u.took("a", 1), "nothing was announced")
+	u.said("a", 3)
+	u.said("b", 1)
+	require.False(t, u.took("a", 2))
+	require.False(t, u.took("a", 0))
+	require.True(t, u.took("a", 2), "it wrote one more meanwhile")
+	require.False(t, u.took("a", 1))
+	u.said("b", 0)
+	require.False(t, u.took("b", 1))
+	require.Empty(t, u.left)
+}
+
 // A port that is taken is found out before anything is made.
 func TestBusyPortLeavesNothingBehind(t *testing.T) {
 	r := start(t, filepath.Join(t.TempDir(), "data"))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -29,7 +30,7 @@ type sockets interface {
 
 func openSockets(a *app, bell feed.County, now func() time.Time) (sockets, error) {
 	g, err := gateway.New(gateway.Options{
-		Auth: authenticator{a.auth}, Centre: contacts{a.centre, a.directory, a.log}, Bell: bell, Now: now, Log: a.log, Checked: a.checked, Observer: socketMetrics{a.metrics},
+		Auth: authenticator{a.auth}, Centre: contacts{a.centre, a.directory, a.log, &unsent{left: map[string]int64{}}}, Bell: bell, Now: now, Log: a.log, Checked: a.checked, Observer: socketMetrics{a.metrics},
 		Origins: a.config.Origins, MaxConnections: a.config.MaxConnections, MaxHeavy: a.config.HeavyBytes,
 	})
 	if err != nil {
@@ -38,11 +39,65 @@ func openSockets(a *app, bell feed.County, now func() time.Time) (sockets, error
 	return g, nil
 }
 
-// contacts notes when a device was last heard of, how far its clock is off and what it runs, for the device list.
+// contacts notes when a device was last heard of, how far its clock is off, what it runs and what it has not sent, for
+// the device list.
 type contacts struct {
 	*centre.Centre
 	directory *directory.Directory
 	log       zerolog.Logger
+	unsent    *unsent
+}
+
+// unsent counts down what devices said at their Hello that they had not sent. It is kept in memory, so that a device
+// that sends much costs one write more, not one for each group.
+type unsent struct {
+	mu   sync.Mutex
+	left map[string]int64 // by device
+}
+
+// said takes the number of a Hello.
+func (u *unsent) said(device string, n int64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if delete(u.left, device); n > 0 {
+		u.left[device] = n
+	}
+}
+
+// took tells whether with these n the last of what a device had announced is at the centre.
+func (u *unsent) took(device string, n int64) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	left, announced := u.left[device]
+	if !announced || n == 0 {
+		return false
+	}
+	if u.left[device] = left - n; left > n {
+		return false
+	}
+	delete(u.left, device)
+	return true
+}
+
+// Submit implements gateway.Centre. Who looks at the device list after a phone has sent everything must not be told
+// that work waits on it.
+func (c contacts) Submit(ctx context.Context, list []*syncengine.Changeset, contact syncengine.Contact) ([]syncengine.Result, error) {
+	results, err := c.Centre.Submit(ctx, list, contact)
+	judged := map[string]int64{}
+	for i := range results {
+		if results[i].Err == nil {
+			judged[list[i].Device]++
+		}
+	}
+	for device, n := range judged {
+		if !c.unsent.took(device, n) {
+			continue
+		}
+		if err := c.directory.Sent(context.WithoutCancel(ctx), device); err != nil {
+			c.log.Warn().Err(err).Str("device", device).Msg("contact not noted")
+		}
+	}
+	return results, err
 }
 
 // Welcome implements gateway.Centre. A contact that cannot be noted keeps nobody from synchronising.
@@ -53,6 +108,7 @@ func (c contacts) Welcome(h syncengine.Hello) (*syncengine.Welcome, error) {
 			Offset: h.Wall - w.Time, App: h.App, Schema: h.Schema, Waiting: h.Waiting, Oldest: h.Oldest, FreeBytes: h.FreeBytes}); err != nil {
 			c.log.Warn().Err(err).Str("device", h.Device).Msg("contact not noted")
 		}
+		c.unsent.said(h.Device, h.Waiting)
 	}
 	return w, err
 }
