@@ -58,7 +58,7 @@ func (o outcome) Error() string { return fmt.Sprintf("exit code %d", int(o)) }
 // deviceExit gives the exit code of what went wrong on the device; the rest is ExitFailed.
 var deviceExit = map[device.Code]int{
 	device.CodeMissingFile: ExitNotAllowed, device.CodeNotEnrolled: ExitNotAllowed, device.CodeUnauthorised: ExitNotAllowed,
-	device.CodeKey: ExitNotAllowed, device.CodeRevoked: ExitNotAllowed, device.CodeErased: ExitNotAllowed, device.CodeLocked: ExitNotAllowed,
+	device.CodeKey: ExitNotAllowed, device.CodeRevoked: ExitNotAllowed, device.CodeErased: ExitNotAllowed,
 	device.CodeExists: ExitUsage, device.CodeEnrolled: ExitUsage, device.CodeNotReplica: ExitUsage, device.CodeNoTable: ExitUsage, device.CodeNoColumn: ExitUsage, device.CodeNoRow: ExitUsage,
 	device.CodeBadValue: ExitUsage, device.CodeNotWritable: ExitUsage, device.CodeAppendOnly: ExitUsage,
 	device.CodeTooLarge: ExitUsage, device.CodeAhead: ExitUsage, device.CodeNoScope: ExitUsage, device.CodeSame: ExitUsage,
