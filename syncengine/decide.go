@@ -166,7 +166,9 @@ func (g *ingest) decideDelete(i int, c *Change, t *schema.Table, con *Conflict) 
 		return reject(CodeBadDecision, c, "", "forgotten") // nothing is left to restore: it must be entered anew
 	}
 	was, row := CopyRow(dead.Row), dead.Row
-	g.anew(t, row)
+	if err := g.anew(t, row); err != nil {
+		return err
+	}
 	for _, x := range edit {
 		w := x.Cell
 		w.Base = Base{g.epoch, g.head}
@@ -206,8 +208,8 @@ func (g *ingest) decideDelete(i int, c *Change, t *schema.Table, con *Conflict) 
 	return g.followers(t, row) // rows that came to refer to it while it was dead have no door yet
 }
 
-// anew makes a dead row a new incarnation of what it showed.
-func (g *ingest) anew(t *schema.Table, row *Row) {
+// anew makes a dead row a new incarnation of what it showed. What that refers to may have been merged into something.
+func (g *ingest) anew(t *schema.Table, row *Row) error {
 	row.Inserted, row.Seq = g.seq, g.seq
 	for k, def := range t.Cells {
 		cell := &row.Cells[k]
@@ -215,10 +217,19 @@ func (g *ingest) anew(t *schema.Table, row *Row) {
 			continue
 		}
 		cell.Shown = g.seq
-		if !def.Policy.Operation() {
-			g.central(row, k, cell.Values(def))
+		if def.Policy.Operation() {
+			if err := g.currentElements(t, row, def, cell); err != nil {
+				return err
+			}
+			continue
+		}
+		g.central(row, k, cell.Values(def))
+		w := &row.Cells[k].Survivors[0]
+		if _, err := g.current(t, row, def, &CellWrite{Values: w.Values}, w); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // decideWorkflow leaves late steps unnumbered, or numbers one after the case's last.

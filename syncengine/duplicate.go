@@ -284,15 +284,8 @@ func (g *ingest) comeBack(t *schema.Table, dead *Dead) error {
 		return fmt.Errorf("read what was re-pointed: %w", err)
 	}
 	was, row := CopyRow(dead.Row), dead.Row
-	g.anew(t, row)
-	for k, def := range t.Cells {
-		if w := row.Cells[k].Standing(); w != nil && !def.Policy.Operation() {
-			x, err := g.current(t, row, def, &CellWrite{Values: w.Values}, w)
-			if err != nil {
-				return err
-			}
-			w.Values = x.Values
-		}
+	if err := g.anew(t, row); err != nil {
+		return err
 	}
 	if err := errors.Join(g.revive(dead, was), g.meetLate(t, row, dead)); err != nil {
 		return err

@@ -123,47 +123,69 @@ func (e *Engine) resealed(t *schema.Table, def *schema.Cell, from, to RowID, val
 // current re-points what a write refers to, where that was merged into another row. It is kept which write named the
 // retired row, so that a split can give it back.
 func (g *ingest) current(t *schema.Table, row *Row, def *schema.Cell, w *CellWrite, in *Write) (*CellWrite, error) {
-	out := w
+	if !slices.ContainsFunc(def.Columns, func(c *schema.Column) bool { return c.Ref != "" }) {
+		return w, nil
+	}
+	out := *w
 	for j, col := range def.Columns {
 		if col.Ref == "" {
 			continue
 		}
-		now := func(id RowID) (RowID, error) {
-			last, path, err := g.last(col.Ref, id)
-			for _, hop := range path {
-				if slices.Contains(w.In, string(last)) {
-					break // it names the survivor, too: that stays
-				}
-				r := Repointed{Table: col.Ref, Retired: hop, RefTable: t.Name, Row: row.ID, Column: col.Name, Seq: in.Seq}
-				err = errors.Join(err, g.tx.PutRepointed(r))
-			}
-			return last, err
-		}
-		if !w.Operation() {
-			v, err := mapRefs(col, w.Values[j], now)
-			if err != nil {
-				return nil, err
-			}
-			if v != w.Values[j] {
-				if out == w {
-					x := *w
-					x.Values, out = slices.Clone(w.Values), &x
-				}
-				out.Values[j] = v
-			}
-			continue
-		}
-		x := *w
+		now := func(id RowID) (RowID, error) { return g.named(t, row.ID, col, id, in.Seq, w.In) }
 		var err, err2 error
-		x.In, err = mapIDs(w.In, now)
-		x.Out, err2 = mapIDs(w.Out, now)
+		if w.Operation() {
+			out.In, err = mapIDs(w.In, now)
+			out.Out, err2 = mapIDs(w.Out, now)
+		} else {
+			out.Values = slices.Clone(out.Values)
+			out.Values[j], err = mapRefs(col, w.Values[j], now)
+		}
 		if err := errors.Join(err, err2); err != nil {
 			return nil, err
 		}
-		out = &x
 	}
 	in.Values = out.Values
-	return out, nil
+	return &out, nil
+}
+
+// named gives what an id stands for now and notes that a write named it. beside are the other ids that the write names:
+// one that names the survivor, too, stays as it is.
+func (g *ingest) named(t *schema.Table, row RowID, col *schema.Column, id RowID, seq int64, beside []string) (RowID, error) {
+	last, path, err := g.last(col.Ref, id)
+	if err != nil || slices.Contains(beside, string(last)) {
+		return last, err
+	}
+	for _, hop := range path {
+		r := Repointed{Table: col.Ref, Retired: hop, RefTable: t.Name, Row: row, Column: col.Name, Seq: seq}
+		if err := g.tx.PutRepointed(r); err != nil {
+			return last, fmt.Errorf("keep what was re-pointed: %w", err)
+		}
+	}
+	return last, nil
+}
+
+// currentElements re-points what the elements of a set refer to.
+func (g *ingest) currentElements(t *schema.Table, row *Row, def *schema.Cell, cell *Cell) error {
+	col := def.Columns[0]
+	if col.Ref == "" {
+		return nil
+	}
+	for _, e := range slices.Clone(cell.Elements) {
+		last, path, err := g.last(col.Ref, RowID(e.Value))
+		if err != nil || len(path) == 0 {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		seqs := cell.repoint(schema.Reference{Table: t, Column: col}, RowID(e.Value), last, nil)
+		for _, seq := range seqs {
+			if _, err := g.named(t, row.ID, col, RowID(e.Value), seq, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // mapRefs gives a value of a reference column, or of a set of references, with its ids replaced.

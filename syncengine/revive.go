@@ -49,10 +49,12 @@ func (g *ingest) meet(t *schema.Table, row *Row, dead *Dead, x *Candidate) error
 	k := t.CellIndex(x.Cell.Cell)
 	in := x.write()
 	in.Seq, in.Epoch, in.From, in.To = g.seq, g.epoch, 0, 0
-	op, err := g.current(t, row, t.Cells[k], &x.Cell, &in)
+	named := x.write() // it keeps its seq, by which a split finds it
+	op, err := g.current(t, row, t.Cells[k], &x.Cell, &named)
 	if err != nil {
 		return err
 	}
+	in.Values = named.Values
 	if x.Cell.Operation() {
 		row.Cells[k], _ = past.Apply(row.Cells[k], in, *op, t.Cells[k])
 		row.Cells[k].retag(x)

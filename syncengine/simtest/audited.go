@@ -201,9 +201,15 @@ func (o *oracle) rowHistories(tx se.ReadTx) {
 	want := map[replica.RowKey][]int64{}
 	for _, e := range slices.Backward(log) {
 		for _, c := range e.Changeset.Changes {
-			k := replica.RowKey{Table: c.Table, Row: c.Row}
-			if list := want[k]; c.Row != "" && (len(list) == 0 || list[len(list)-1] != e.Seq) {
-				want[k] = append(list, e.Seq)
+			ids := []se.RowID{c.Row}
+			if c.Decide != nil { // rows that it merged or split
+				ids = append(append(ids, c.Decide.Survivor), c.Decide.Retired...)
+			}
+			for _, id := range ids {
+				k := replica.RowKey{Table: c.Table, Row: id}
+				if list := want[k]; id != "" && (len(list) == 0 || list[len(list)-1] != e.Seq) {
+					want[k] = append(list, e.Seq)
+				}
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/schema/seal"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
@@ -45,6 +46,7 @@ type model struct {
 	idem    map[string]se.RowID
 	cases   map[se.RowID]*mcase
 	placeAt map[se.RowID]string // scope of each place, for those that go along with it
+	ring    func() *seal.Ring
 	bad     func(promise, format string, args ...any)
 	count   func(string)
 }
@@ -99,6 +101,8 @@ func (m *model) apply(seq int64, s *set) {
 			m.write(seq, r, ch)
 		case ch.op == se.OpInsert && (!r.known || r.by.Device == s.id.Device):
 			m.insert(seq, s, r, ch)
+		case r.into != "" && ch.op == se.OpUpdate:
+			m.redirect(seq, r, ch)
 		case r.known:
 			m.toDead(seq, r, ch)
 		default:
@@ -109,10 +113,10 @@ func (m *model) apply(seq int64, s *set) {
 
 func (m *model) write(seq int64, r *mrow, ch *change) {
 	for _, w := range ch.cells {
-		c := r.cells[w.cell]
-		c.merge(w.write)
+		c, x := r.cells[w.cell], m.now(r.table.Cells[w.cell], w.write)
+		c.merge(x)
 		c.note(seq)
-		m.tally(c, w.write)
+		m.tally(c, x)
 	}
 }
 
@@ -155,6 +159,7 @@ func (m *model) insert(seq int64, s *set, r *mrow, ch *change) {
 	m.write(seq, r, ch)
 	for _, x := range r.cands { // concurrent with the new incarnation
 		m.count("own deleted row inserted again met edits that waited")
+		x.w = m.now(r.table.Cells[x.cell], x.w)
 		r.cells[x.cell].late(x, seq)
 	}
 	r.cands = nil
@@ -209,7 +214,7 @@ func (m *model) kill(seq int64, s *set, r *mrow, ch *change) {
 	if len(r.cands) > 0 {
 		m.count("delete against an unseen edit")
 	}
-	r.by = s.id
+	r.by, r.into = s.id, ""
 	r.live(seq, false)
 	if r.table.StepsBy != nil {
 		c := m.caseOf(r.key.Row, r.table.StepsBy)

@@ -34,6 +34,14 @@ func (m *model) decide(seq int64, s *set, o *oracle) {
 		case se.ConflictDelete:
 			m.decideDelete(seq, s, d, r)
 		case se.ConflictDuplicate:
+			switch d.Choice {
+			case se.ChoiceMerge:
+				m.unite(seq, s, ch, con.Key.Table)
+				continue
+			case se.ChoiceSplit:
+				m.split(seq, s, d, con.Key.Table)
+				continue
+			}
 			m.count("duplicate dismissed")
 			for _, x := range con.Candidates {
 				if slices.Contains(d.Shown, x.ID()) {
@@ -52,7 +60,7 @@ func (m *model) decideCell(seq int64, s *set, ch *change, r *mrow, cell int) {
 	d, c := ch.decide, r.cells[cell]
 	var take *write
 	for _, x := range c.surv {
-		if x.id == d.Take && !x.stands {
+		if x.id == d.Take && !x.stands && take == nil {
 			take = x.write
 		}
 	}
@@ -80,6 +88,7 @@ func (m *model) decideCell(seq int64, s *set, ch *change, r *mrow, cell int) {
 		if c.def.Policy == schema.PolicyMax || c.def.Policy == schema.PolicyMin {
 			w.saw.writes = snap.all
 		}
+		w = m.now(c.def, w)
 		c.merge(w)
 		if w.fate == "loser" {
 			m.count("decision on a stale screen joined the conflict")
@@ -100,12 +109,10 @@ func (m *model) decideDelete(seq int64, s *set, d *se.Decision, r *mrow) {
 	}
 	m.count("revived by a decision")
 	r.live(seq, true)
-	for _, c := range r.cells {
-		values := c.shows()
-		c.surv = nil
-		if values != nil {
-			c.surv = []surv{{&write{id: s.id, at: s.at, vals: values, fate: "stands"}, true}}
-		}
+	m.restored(s, r)
+	if r.into != "" {
+		r.into = ""
+		m.unnamed(r.key.Row)
 	}
 	cands := r.cands
 	r.cands = nil
@@ -121,6 +128,7 @@ func (m *model) decideDelete(seq int64, s *set, d *se.Decision, r *mrow) {
 			x.w.fate = "dismissed"
 		default:
 			m.count("revival met a candidate not on the screen")
+			x.w = m.now(r.table.Cells[x.cell], x.w)
 			r.cells[x.cell].late(x, seq)
 		}
 	}
@@ -150,7 +158,7 @@ func (m *model) revive(c *mcell, x mcand, s *set) {
 		w.op, w.in = true, x.in
 	case !w.op:
 		c.written = true
-		c.surv = []surv{{w, true}}
+		c.surv = []surv{{m.now(c.def, w), true}}
 		return
 	}
 	for _, e := range c.elems {

@@ -19,6 +19,8 @@ type desk struct {
 	hlc  hlc.Clock
 	sent *se.Changeset // without a verdict yet
 	tray tray
+
+	register register
 }
 
 func newDesk(w *World, id string) *desk {

@@ -252,6 +252,7 @@ func (o *oracle) account() {
 }
 
 func (o *oracle) fate(s *set, w *write) string {
+	w = w.end()
 	switch {
 	case s.verdict == nil:
 		return "no verdict"

@@ -25,6 +25,12 @@ type write struct {
 	// A write that had lost before its row died and stands again in the row that lives again counts as seen only by who
 	// read it since: the engine keeps one span in which a write stood, not two.
 	since int64
+
+	// Of merged rows, see unite.go.
+	row    se.RowID   // the retired row that it was written to
+	named  []se.RowID // retired rows that it named
+	was    *write     // the same write before a reference in it was re-pointed: who saw that saw this
+	became *write     // what the model keeps in its place
 }
 
 // sight is what an author saw of one cell.
@@ -35,10 +41,15 @@ type sight struct {
 
 // sees tells whether w's author had s before him: he saw it, or it is an earlier write of his own device.
 func (w *write) sees(s *write) bool {
-	if s.id.Device == w.id.Device {
+	if s.id.Device == w.id.Device && s.row == w.row {
 		return s.id.N < w.id.N
 	}
-	return slices.Contains(w.saw.writes, s) && w.pin >= s.since
+	for x := s; x != nil; x = x.was {
+		if slices.Contains(w.saw.writes, x) {
+			return w.pin >= s.since
+		}
+	}
+	return false
 }
 
 // surv is a surviving write in the model of a cell.
@@ -269,6 +280,7 @@ type mrow struct {
 	alive bool
 	known bool // was ever there
 	by    se.WriteID
+	into  se.RowID // that it was merged into
 	cells []*mcell
 	cands []mcand
 	lives []life

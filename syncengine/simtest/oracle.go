@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/schema/seal"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/hlc"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
@@ -97,7 +98,7 @@ func newOracle(w *World) *oracle {
 	}
 	o.model = &model{
 		schema: w.schema, rows: map[replica.RowKey]*mrow{}, idem: map[string]se.RowID{}, cases: map[se.RowID]*mcase{},
-		bad: o.bad, count: w.count,
+		bad: o.bad, count: w.count, ring: func() *seal.Ring { return w.seals.ring },
 	}
 	return o
 }

@@ -204,6 +204,7 @@ func (o *oracle) rowAt(tx se.ReadTx, k replica.RowKey, row *se.Row) {
 		o.bad("P5/P6", "%s %s at %d: %s%s", k.Table, k.Row, o.head.Seq, what, o.tell(k.Table, k.Row))
 		return
 	}
+	o.leads(k, row)
 	for i, c := range r.cells {
 		var want []string
 		if r.alive && (c.def.Policy == schema.PolicyReview || c.def.Queue) {

@@ -186,6 +186,8 @@ func (w *World) live() {
 	}
 	w.desk.begin()
 	w.desk.beginTray()
+	w.desk.beginRegister()
+	w.beginTwice()
 	w.lend(w.stream("lend"))
 	w.haul(w.stream("haul"))
 	w.endings(w.stream("endings"))
