@@ -102,6 +102,7 @@ func TestWordsOfTheEngine(t *testing.T) {
 		require.Contains(t, catalogue, "kind."+string(k))
 	}
 	for _, c := range []string{string(se.ChoiceKeep), string(se.ChoiceTake), string(se.ChoiceSet), string(se.ChoiceBoth), string(se.ChoiceRenumber),
+		string(se.ChoiceMerge), string(se.ChoiceSplit), "restore",
 		string(se.OutcomeSuperseded), string(se.OutcomeGone), string(se.OutcomeOpen)} {
 		require.Contains(t, catalogue, "choice."+c)
 	}

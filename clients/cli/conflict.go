@@ -175,6 +175,9 @@ func (a *app) conflictText(c *restclient.Conflict) {
 	sides := append([]restclient.Side{c.Standing}, c.Candidates...)
 	t := a.recordType(c.Record)
 	head := []string{"", a.say("standing")}
+	if string(c.Kind) == string(se.ConflictDuplicate) {
+		head[1] += " [0]"
+	}
 	for i := range c.Candidates {
 		head = append(head, fmt.Sprintf("[%d]", i+1))
 	}
@@ -184,6 +187,7 @@ func (a *app) conflictText(c *restclient.Conflict) {
 		a.sideLine("side.when", sides, a.sideWhen),
 		a.sideLine("side.received", sides, func(s restclient.Side) string { return a.moment(s.ReceivedAt) }),
 		a.sideLine("side.row", sides, func(s restclient.Side) string { return text(s.Row) }),
+		a.sideLine("side.merged", sides, func(s restclient.Side) string { return text(s.MergedInto) }),
 	}
 	if string(c.Kind) == string(se.ConflictDelete) {
 		lines = append(lines, a.sideLine("side.what", sides, func(s restclient.Side) string {
@@ -227,8 +231,10 @@ func choiceForms(list []string) []string {
 	out := slices.Clone(list)
 	for i, x := range out {
 		switch x {
-		case "take", "renumber":
+		case "take", "restore", "renumber":
 			out[i] = x + " N"
+		case "merge":
+			out[i] = "merge --into N"
 		case "set":
 			out[i] = "set column=value"
 		}
@@ -299,12 +305,17 @@ func (a *app) sideValue(t *schema.Table, s restclient.Side, column string) strin
 	return ""
 }
 
-var choices = []string{"keep", "take", "set", "both", "renumber"}
+var choices = []string{"keep", "take", "restore", "set", "both", "merge", "split", "renumber"}
 
 func (a *app) conflictDecideCommand() *cobra.Command {
 	var reason, readAt, shown string
-	c := a.command("conflict_decide", "decide ID keep|take N|set column=value …|both|renumber N [--reason TEXT]", a.between(2, -1), func(cmd *cobra.Command, args []string) error {
-		id, choice, rest := args[0], args[1], args[2:]
+	var m mergeFlags
+	c := a.command("conflict_decide", "decide ID keep|take N|restore N|set column=value …|both|merge --into N [--from column=N …]|split|renumber N [--reason TEXT]", a.between(1, -1), func(cmd *cobra.Command, args []string) error {
+		choice, rest, err := m.choice(args[1:])
+		if err != nil {
+			return err
+		}
+		id := args[0]
 		if err := errors.Join(notEmpty("ID", id, 40), tooLong("--reason", reason, 500)); err != nil {
 			return err
 		}
@@ -320,9 +331,22 @@ func (a *app) conflictDecideCommand() *cobra.Command {
 			return err
 		}
 		in := restclient.DecideInputBody{Choice: restclient.DecideInputBodyChoice(choice), Epoch: at.Epoch, ReadAt: at.ReadAt, Shown: at.Shown, Reason: given(reason)}
+		if choice == "restore" && len(rest) == 0 && len(at.Shown) == 1 {
+			rest = []string{"1"}
+		}
+		if err := m.fit(choice); err != nil {
+			return err
+		}
 		switch choice {
-		case "take", "renumber":
+		case "take", "restore", "renumber":
 			if in.Take, err = candidate(at, choice, rest); err != nil {
+				return err
+			}
+		case "merge", "split":
+			if len(rest) > 0 {
+				return misuse("args_many", clean(rest[0]))
+			}
+			if err := a.merging(cmd, client, id, &m, &in); err != nil {
 				return err
 			}
 		case "set":
@@ -351,6 +375,7 @@ func (a *app) conflictDecideCommand() *cobra.Command {
 	c.Flags().StringVar(&reason, "reason", "", a.say("flag.reason"))
 	c.Flags().StringVar(&readAt, "read-at", "", a.say("flag.read_at_conflict"))
 	c.Flags().StringVar(&shown, "shown", "", a.say("flag.shown"))
+	m.flags(a, c)
 	return c
 }
 

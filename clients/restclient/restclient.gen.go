@@ -67,8 +67,11 @@ func (e ConflictHeadKind) Valid() bool {
 const (
 	DecideInputBodyChoiceBoth     DecideInputBodyChoice = "both"
 	DecideInputBodyChoiceKeep     DecideInputBodyChoice = "keep"
+	DecideInputBodyChoiceMerge    DecideInputBodyChoice = "merge"
 	DecideInputBodyChoiceRenumber DecideInputBodyChoice = "renumber"
+	DecideInputBodyChoiceRestore  DecideInputBodyChoice = "restore"
 	DecideInputBodyChoiceSet      DecideInputBodyChoice = "set"
+	DecideInputBodyChoiceSplit    DecideInputBodyChoice = "split"
 	DecideInputBodyChoiceTake     DecideInputBodyChoice = "take"
 )
 
@@ -79,9 +82,15 @@ func (e DecideInputBodyChoice) Valid() bool {
 		return true
 	case DecideInputBodyChoiceKeep:
 		return true
+	case DecideInputBodyChoiceMerge:
+		return true
 	case DecideInputBodyChoiceRenumber:
 		return true
+	case DecideInputBodyChoiceRestore:
+		return true
 	case DecideInputBodyChoiceSet:
+		return true
+	case DecideInputBodyChoiceSplit:
 		return true
 	case DecideInputBodyChoiceTake:
 		return true
@@ -876,15 +885,24 @@ type ConflictsBodyBody struct {
 
 // DecideInputBody defines model for DecideInputBody.
 type DecideInputBody struct {
-	// Choice keep: what stands stays. take: the candidate in take replaces it (for a deleted record: restore it with this edit). set: values replace it. both: not duplicates. renumber: the step in take follows the case's last one.
+	// Choice keep: what stands stays. take: the candidate in take replaces it. restore: the deleted record lives again with the edit in take; the same as take there. set: values replace it. both: not duplicates. merge: the records become the one in into. split: a merge was wrong, the records come back. renumber: the step in take follows the case's last one.
 	Choice DecideInputBodyChoice `json:"choice"`
 
 	// Epoch As the conflict was shown.
 	Epoch int64 `json:"epoch"`
 
+	// From merge: the record whose value is kept, by column or cell. Otherwise the value of into is kept where it has one, else another's; the greatest or least where the column says so; sums and sets are those of all.
+	From *map[string]string `json:"from,omitempty"`
+
+	// Into merge: the record that stays.
+	Into *string `json:"into,omitempty"`
+
 	// ReadAt As the conflict was shown.
 	ReadAt int64   `json:"read_at"`
 	Reason *string `json:"reason,omitempty"`
+
+	// Retired merge: the records that become it; absent: all others of the conflict. split: those that come back; absent: all of the conflict that were merged.
+	Retired *[]string `json:"retired,omitempty"`
 
 	// Shown The ids of all candidates that were shown. What joined since stays open.
 	Shown []WriteID `json:"shown"`
@@ -894,7 +912,7 @@ type DecideInputBody struct {
 	Values *map[string]interface{} `json:"values,omitempty"`
 }
 
-// DecideInputBodyChoice keep: what stands stays. take: the candidate in take replaces it (for a deleted record: restore it with this edit). set: values replace it. both: not duplicates. renumber: the step in take follows the case's last one.
+// DecideInputBodyChoice keep: what stands stays. take: the candidate in take replaces it. restore: the deleted record lives again with the edit in take; the same as take there. set: values replace it. both: not duplicates. merge: the records become the one in into. split: a merge was wrong, the records come back. renumber: the step in take follows the case's last one.
 type DecideInputBodyChoice string
 
 // Decided defines model for Decided.
@@ -1599,10 +1617,13 @@ type Side struct {
 	EffectiveAt *time.Time `json:"effective_at,omitempty"`
 	Id          *WriteID   `json:"id,omitempty"`
 
+	// MergedInto Duplicate: the record that this one was merged into; values are as it was then.
+	MergedInto *string `json:"merged_into,omitempty"`
+
 	// ReceivedAt When it reached the centre.
 	ReceivedAt *time.Time `json:"received_at,omitempty"`
 
-	// Row Duplicate and workflow: the record in question.
+	// Row Duplicate and workflow: the record in question. Otherwise: the record that it was written to, which was merged into this one.
 	Row *string `json:"row,omitempty"`
 
 	// SuspectClock Do not trust effective_at much.

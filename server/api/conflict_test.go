@@ -308,7 +308,7 @@ func TestDuplicateAndWorkflow(t *testing.T) {
 	}
 	id := w.call("GET", "/v1/conflicts", "sun", nil).want(200).str("conflicts", 0, "id")
 	shown := w.call("GET", "/v1/conflicts/"+id, "sun", nil).want(200)
-	require.Equal(t, []any{"duplicate", string(rowID(60)), string(rowID(61)), []any{"both"}}, []any{shown.get("kind"), shown.get("standing", "row"), shown.get("candidates", 0, "row"), shown.get("choices")})
+	require.Equal(t, []any{"duplicate", string(rowID(60)), string(rowID(61)), []any{"both", "merge"}}, []any{shown.get("kind"), shown.get("standing", "row"), shown.get("candidates", 0, "row"), shown.get("choices")})
 	require.Equal(t, []any{"wang" + person, "wang的手机", "2026-03-02T08:00:00Z", "2026-03-02T08:00:00Z", a.id}, []any{shown.get("standing", "author_name"), shown.get("standing", "device_label"),
 		shown.get("standing", "effective_at"), shown.get("standing", "received_at"), shown.get("standing", "id", "device")}, "the standing side says who, with what and when too")
 	require.Equal(t, []any{string(rowID(50)), "王河-3"}, []any{value(shown.get("standing"), "building_id")["value"], value(shown.get("standing"), "building_id")["text"]})

@@ -18,15 +18,20 @@ import (
 
 type decideInput struct {
 	ID   string `path:"id" maxLength:"40"`
-	Body struct {
-		Choice string         `json:"choice" enum:"keep,take,set,both,renumber" doc:"keep: what stands stays. take: the candidate in take replaces it (for a deleted record: restore it with this edit). set: values replace it. both: not duplicates. renumber: the step in take follows the case's last one."`
-		Epoch  int64          `json:"epoch" minimum:"1" doc:"As the conflict was shown."`
-		ReadAt int64          `json:"read_at" minimum:"0" doc:"As the conflict was shown."`
-		Shown  []WriteID      `json:"shown" minItems:"1" maxItems:"1000" doc:"The ids of all candidates that were shown. What joined since stays open."`
-		Take   *WriteID       `json:"take,omitempty" doc:"take and renumber: the candidate chosen."`
-		Values map[string]any `json:"values,omitempty" doc:"set: a value for each column of the cell."`
-		Reason string         `json:"reason,omitempty" maxLength:"500"`
-	}
+	Body decideInputBody
+}
+
+type decideInputBody struct {
+	Choice  string            `json:"choice" enum:"keep,take,restore,set,both,merge,split,renumber" doc:"keep: what stands stays. take: the candidate in take replaces it. restore: the deleted record lives again with the edit in take; the same as take there. set: values replace it. both: not duplicates. merge: the records become the one in into. split: a merge was wrong, the records come back. renumber: the step in take follows the case's last one."`
+	Epoch   int64             `json:"epoch" minimum:"1" doc:"As the conflict was shown."`
+	ReadAt  int64             `json:"read_at" minimum:"0" doc:"As the conflict was shown."`
+	Shown   []WriteID         `json:"shown" minItems:"1" maxItems:"1000" doc:"The ids of all candidates that were shown. What joined since stays open."`
+	Take    *WriteID          `json:"take,omitempty" doc:"take, restore and renumber: the candidate chosen."`
+	Values  map[string]any    `json:"values,omitempty" doc:"set: a value for each column of the cell."`
+	Into    string            `json:"into,omitempty" maxLength:"36" doc:"merge: the record that stays."`
+	Retired []string          `json:"retired,omitempty" maxItems:"100" doc:"merge: the records that become it; absent: all others of the conflict. split: those that come back; absent: all of the conflict that were merged."`
+	From    map[string]string `json:"from,omitempty" doc:"merge: the record whose value is kept, by column or cell. Otherwise the value of into is kept where it has one, else another's; the greatest or least where the column says so; sums and sets are those of all."`
+	Reason  string            `json:"reason,omitempty" maxLength:"500"`
 }
 
 // Decided tells what became of a decision.
@@ -59,6 +64,11 @@ func (a *API) decide(ctx context.Context, in *decideInput) (*struct{ Body Decide
 		return nil, err
 	}
 	a.Log.Info().Str("conflict", s.con.ID).Str("choice", in.Body.Choice).Str("verdict", v.Kind.String()).Str("by", r.Account.ID).Msg("conflict decided")
+	if v.Reason != nil {
+		if err := refusedMerge(v.Reason, d.Choice); err != nil {
+			return nil, err
+		}
+	}
 	if err := refusedDecision(v); err != nil {
 		return nil, err
 	}
@@ -76,13 +86,14 @@ func (a *API) decide(ctx context.Context, in *decideInput) (*struct{ Body Decide
 // decision checks what was sent against the conflict.
 func (a *API) decision(s *screen, in *decideInput) (*syncengine.Decision, error) {
 	b := &in.Body
-	fit := choices[s.con.Key.Kind]
+	fit := s.choices()
+	named := b.Choice == string(syncengine.ChoiceSplit) && s.con.Key.Kind == syncengine.ConflictDuplicate && len(b.Retired) > 0
 	switch {
-	case !s.con.Open():
+	case !s.con.Open() && !named && !slices.Contains(fit, b.Choice):
 		return nil, messages.Refuse(messages.ConflictClosed)
 	case !s.readsAll():
 		return nil, messages.Refuse(messages.MaskedForYou)
-	case !slices.Contains(fit, b.Choice):
+	case !named && !slices.Contains(fit, b.Choice):
 		return nil, messages.Refuse(messages.ChoiceUnfit, b.Choice, strings.Join(fit, ", "))
 	case b.Epoch != s.head.Epoch || b.ReadAt > s.head.Seq:
 		return nil, messages.Refuse(messages.ReadElsewhere, b.Epoch, b.ReadAt)
@@ -91,7 +102,14 @@ func (a *API) decision(s *screen, in *decideInput) (*syncengine.Decision, error)
 	for _, w := range b.Shown {
 		d.Shown = append(d.Shown, syncengine.WriteID{Device: w.Device, N: w.N})
 	}
+	if b.Choice == choiceRestore {
+		d.Choice = syncengine.ChoiceTake
+	}
 	switch d.Choice {
+	case syncengine.ChoiceMerge:
+		return d, s.merge(d, b)
+	case syncengine.ChoiceSplit:
+		return d, s.split(d, b)
 	case syncengine.ChoiceTake, syncengine.ChoiceRenumber:
 		if b.Take == nil || !slices.Contains(b.Shown, *b.Take) {
 			return nil, messages.Refuse(messages.TakeNotShown)

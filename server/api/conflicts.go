@@ -54,7 +54,8 @@ type Side struct {
 	EffectiveAt  *time.Time `json:"effective_at,omitempty" doc:"When it was written or deleted, by the corrected clock of the device."`
 	ReceivedAt   *time.Time `json:"received_at,omitempty" doc:"When it reached the centre."`
 	SuspectClock bool       `json:"suspect_clock,omitempty" doc:"Do not trust effective_at much."`
-	Row          string     `json:"row,omitempty" doc:"Duplicate and workflow: the record in question."`
+	Row          string     `json:"row,omitempty" doc:"Duplicate and workflow: the record in question. Otherwise: the record that it was written to, which was merged into this one."`
+	MergedInto   string     `json:"merged_into,omitempty" doc:"Duplicate: the record that this one was merged into; values are as it was then."`
 	Deleted      bool       `json:"deleted,omitempty" doc:"This side is a deletion: author, device and times say who deleted the record and when; values are the record as it was."`
 	Values       []Value    `json:"values"`
 }
@@ -175,9 +176,10 @@ type screen struct {
 	access   *schema.Access
 	row      *syncengine.Row // nil if it is dead
 	dead     *syncengine.Dead
-	others   map[syncengine.RowID]*syncengine.Row // duplicate and workflow: the candidates' records
-	last     *syncengine.Row                      // workflow: the case's last step
-	entries  map[int64]syncengine.Entry           // of history, by seq
+	others   map[syncengine.RowID]*syncengine.Row  // duplicate and workflow: the candidates' records
+	gone     map[syncengine.RowID]*syncengine.Dead // duplicate: those of the records that are not there any more
+	last     *syncengine.Row                       // workflow: the case's last step
+	entries  map[int64]syncengine.Entry            // of history, by seq
 	rights   directory.Rights
 	steps    *schema.Table // workflow
 	stepsAcc *schema.Access
@@ -186,7 +188,7 @@ type screen struct {
 // screen reads a conflict. What is not there, not in the person's units at the centre, or not in his view of the
 // record type, is NoConflict without distinction.
 func (a *API) screen(ctx context.Context, r directory.Rights, id string) (*screen, error) {
-	s := &screen{others: map[syncengine.RowID]*syncengine.Row{}, entries: map[int64]syncengine.Entry{}, rights: r}
+	s := &screen{others: map[syncengine.RowID]*syncengine.Row{}, gone: map[syncengine.RowID]*syncengine.Dead{}, entries: map[int64]syncengine.Entry{}, rights: r}
 	err := a.State.View(func(tx syncengine.ReadTx) error { return s.read(tx, a.Schema, id) })
 	if err != nil {
 		return nil, err
@@ -259,9 +261,16 @@ func (s *screen) read(tx syncengine.ReadTx, sch *schema.Schema, id string) (err 
 			return err
 		}
 	}
+	if k.Kind == syncengine.ConflictDuplicate {
+		for _, id := range s.records() {
+			if s.gone[id], err = tx.Dead(k.Table, id); err != nil {
+				return err
+			}
+		}
+	}
 	for i := range s.con.Candidates {
 		c := &s.con.Candidates[i]
-		if c.Row != "" {
+		if c.Row != "" && (k.Kind == syncengine.ConflictDuplicate || k.Kind == syncengine.ConflictWorkflow) {
 			if s.others[c.Row], err = tx.Row(in.Name, c.Row); err != nil {
 				return err
 			}

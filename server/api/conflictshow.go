@@ -9,10 +9,13 @@ import (
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
-// choices tells what may be decided about each kind of conflict.
+// choiceRestore is what people call taking an edit of a deleted record.
+const choiceRestore = "restore"
+
+// choices tells what may be decided about each kind of conflict; about duplicates see screen.choices.
 var choices = map[syncengine.ConflictKind][]string{
 	syncengine.ConflictCell:      {string(syncengine.ChoiceKeep), string(syncengine.ChoiceTake), string(syncengine.ChoiceSet)},
-	syncengine.ConflictDelete:    {string(syncengine.ChoiceKeep), string(syncengine.ChoiceTake)},
+	syncengine.ConflictDelete:    {string(syncengine.ChoiceKeep), string(syncengine.ChoiceTake), choiceRestore},
 	syncengine.ConflictDuplicate: {string(syncengine.ChoiceBoth)},
 	syncengine.ConflictWorkflow:  {string(syncengine.ChoiceKeep), string(syncengine.ChoiceRenumber)},
 }
@@ -77,12 +80,12 @@ func (a *API) show(ctx context.Context, s *screen) (Conflict, error) {
 		return c, p.err
 	}
 	switch {
-	case !s.con.Open():
+	case !s.con.Open() && len(s.choices()) == 0:
 		c.Undecided = messages.Say(messages.ConflictClosed).In(p.lang)
 	case !s.readsAll():
 		c.Undecided = messages.Say(messages.MaskedForYou).In(p.lang)
 	default:
-		c.MayDecide, c.Choices = true, choices[s.con.Key.Kind]
+		c.MayDecide, c.Choices = true, s.choices()
 	}
 	return c, nil
 }
@@ -129,8 +132,10 @@ func (a *API) standingSide(ctx context.Context, s *screen, p *painter) (side Sid
 		}
 	case syncengine.ConflictDuplicate:
 		side.Row = string(s.con.Key.Row)
-		if s.row != nil {
-			side.Values = p.rowValues(s.table, s.access, s.row)
+		row, into := s.record(s.con.Key.Row)
+		side.MergedInto = string(into)
+		if row != nil {
+			side.Values = p.rowValues(s.table, s.access, row)
 		}
 	case syncengine.ConflictWorkflow:
 		if s.last != nil {
@@ -165,11 +170,15 @@ func (a *API) candidates(ctx context.Context, s *screen, p *painter) ([]Side, er
 			if s.steps != nil {
 				table, access = s.steps, s.stepsAcc
 			}
-			if row := s.others[c.Row]; row != nil {
-				out[at].Values = p.rowValues(table, access, row)
+			if s.con.Key.Kind == syncengine.ConflictDuplicate || s.con.Key.Kind == syncengine.ConflictWorkflow {
+				row, into := s.record(c.Row)
+				out[at].MergedInto = string(into)
+				if row != nil {
+					out[at].Values = p.rowValues(table, access, row)
+				}
 			}
 		}
-		if def := s.table.Cell(c.Cell.Cell); c.Row == "" && def != nil {
+		if def := s.table.Cell(c.Cell.Cell); def != nil {
 			out[at].Values = append(out[at].Values, p.cellValues(s.access, def, operationValues(&c.Cell))...)
 		}
 	}

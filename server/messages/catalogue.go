@@ -80,6 +80,12 @@ const (
 	ConflictClosed   Key = "conflict_closed"
 	ChoiceUnfit      Key = "choice_unfit"
 	TakeNotShown     Key = "take_not_shown"
+	MergeInto        Key = "merge_into"
+	MergeFrom        Key = "merge_from"
+	MergeGone        Key = "merge_gone"
+	MergeTooLarge    Key = "merge_too_large"
+	SplitNothing     Key = "split_nothing"
+	SplitForgotten   Key = "split_forgotten"
 	SetIncomplete    Key = "set_incomplete"
 	SetValue         Key = "set_value"
 	ReadElsewhere    Key = "read_elsewhere"
@@ -183,6 +189,12 @@ var catalogue = map[Key]entry{
 	ConflictClosed:   {Conflict, "这个冲突已经处理过了，请刷新。", "This conflict has been closed already; refresh."},
 	ChoiceUnfit:      {Invalid, "“%[1]v”不适用于这个冲突。可选：%[2]v。", "The choice %[1]q does not fit this conflict. It takes: %[2]v."},
 	TakeNotShown:     {Invalid, "请在 take 里给出所选的候选，它必须是 shown 中的一个。", "Name the candidate chosen in take; it must be one of those in shown."},
+	MergeInto:        {Invalid, "请在 into 里写明合并后保留哪一条记录，在 retired 里写其余要并入的；都必须是这个冲突里的记录。", "Name the record that stays in into, and those that become it in retired; each must be one of this conflict's records."},
+	MergeFrom:        {Invalid, "“%v”不能这样选：只能选会保留某一条记录内容的列，并写明这个冲突里的记录。", "%q cannot be picked like that: name a column of which one record's value is kept, and one of the records being merged."},
+	MergeGone:        {Conflict, "要合并的记录已经不在了，或不在同一个单位。请重新打开这个冲突再决定。", "A record to be merged is not there any more, or not in the same unit. Open the conflict again and decide then."},
+	MergeTooLarge:    {Conflict, "关联的记录太多，不能一次合并或拆开。请先把一部分关联记录改到保留的那一条。", "Too many records refer to it to be merged or split at once. Make some of them refer to the one that stays first."},
+	SplitNothing:     {Conflict, "这里没有可以拆开的记录：它没有被合并，或已经拆开。", "There is nothing to split here: the record was not merged, or has come back already."},
+	SplitForgotten:   {Conflict, "被并入的记录内容已超过保存期限，不能拆开；请重新登记。", "What the merged record held is past its retention and forgotten, so it cannot come back; enter it anew."},
 	SetIncomplete:    {Invalid, "自行填写时 values 要给出这些列：%v。", "To set a value, give these columns in values: %v."},
 	SetValue:         {Invalid, "“%[1]v”的值应为%[2]v。", "The value of %[1]q must be %[2]v."},
 	ReadElsewhere:    {Conflict, "您读到的状态（第 %[1]d 期 %[2]d 号）中心没有。请重新打开这个冲突再决定。", "The centre never had the state you read (epoch %[1]d, seq %[2]d). Open the conflict again and decide then."},
