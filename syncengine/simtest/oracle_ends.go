@@ -186,7 +186,8 @@ func (o *oracle) entitled(n *node, s *set, v *se.Verdict) {
 	for i := range s.changes {
 		k := s.changes[i].key
 		row, steady := o.place(&s.changes[i])
-		if row == nil || !steady {
+		dead := s.changes[i].op == se.OpDelete && v.Kind.Effective() && o.at(k, v.Seq-1) == nil // it had no effect
+		if row == nil || !steady || dead {
 			unclear = true
 			continue
 		}
