@@ -13,5 +13,7 @@ say "the disk dies under a stream: TestStreamLoss"
 scripts/litestream.sh --build
 DOORSTEP_LITESTREAM=$PWD/bin/litestream timeout 180 go test -tags "$TAGS,prove" -count=1 -v -run '^TestStreamLoss$' ./server/cmd/doorstepd
 
+say "damaged replicas: flipped and zeroed pages"
+DOORSTEP_TRIALS=200 go test -tags "$TAGS" -count=1 -timeout 15m -v -run '^TestBitFlipInFile$' ./clients/device
 say "go test, tag prove"
 go test -tags "$TAGS,prove" -count=1 -timeout 60m -v "$@" ./scripts/prove/...
