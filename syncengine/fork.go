@@ -1,6 +1,9 @@
 package syncengine
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Claim is what a copied replica tells of its past: the hash of its own changeset n.
 type Claim struct {
@@ -32,9 +35,13 @@ const forkSpan = 1000
 // Fork makes a device of a copy of parent's replica. The fork is the greatest claim whose hash is that of what the
 // centre has: hashes are chained, so everything before it is the same too. The copy goes on numbering where the fork
 // is, under its own name: no number of its journal changes, and nothing of either copy is lost. Asked again for the
-// same device it gives the same answer.
+// same device it gives the same answer, and ErrClone to a copy that is not the one which asked first. A parent that this
+// store does not know (it was restored from a backup of before) leaves the fork at 0.
 func (e *Engine) Fork(tx Tx, parent, device string, claims []Claim, at CopyAt) (out Forked, err error) {
 	out.Device = device
+	if err := served(tx); err != nil {
+		return out, err
+	}
 	from, err := tx.Device(parent)
 	if err != nil {
 		return out, fmt.Errorf("read device: %w", err)
@@ -84,6 +91,9 @@ func (e *Engine) Fork(tx Tx, parent, device string, claims []Claim, at CopyAt) (
 	if out.Hash, err = e.forkHash(tx, from, out.Fork); err != nil {
 		return out, err
 	}
+	if dev != nil && !claimed(claims, out.Fork, own, out.Hash) {
+		return out, ErrClone
+	}
 	for _, v := range list {
 		if v.N <= out.Fork {
 			out.Verdicts = append(out.Verdicts, v)
@@ -99,10 +109,33 @@ func (e *Engine) Fork(tx Tx, parent, device string, claims []Claim, at CopyAt) (
 			return out, err
 		}
 	}
+	if err := copyTold(tx, parent, device); err != nil {
+		return out, err
+	}
 	if err := tx.PutDevice(dev); err != nil {
 		return out, fmt.Errorf("put device: %w", err)
 	}
 	return out, nil
+}
+
+// claimed tells whether a copy's past reaches to the fork: it claims that very changeset, or the fork is where its
+// parent's own began, which is in the past of all its copies.
+func claimed(claims []Claim, fork, own int64, hash Hash) bool {
+	return fork <= own || slices.ContainsFunc(claims, func(c Claim) bool { return c.N == fork && c.Hash == hash })
+}
+
+// copyTold makes known what a copy may hold: whatever its parent was ever shown. What of it ended is taken from the copy
+// as from any device that has been away, whether or not its parent has heard of that: the copy may be older.
+func copyTold(tx Tx, parent, device string) error {
+	told, err := tx.Told(parent)
+	if err != nil || told == nil {
+		return err
+	}
+	out := &Told{Device: device, Shown: slices.Clone(told.Shown)}
+	for _, l := range told.Lost {
+		out.Shown = append(out.Shown, lost([]Grant{l.Grant}, out.Shown)...)
+	}
+	return tx.PutTold(out)
 }
 
 // rejudged gives the first n of those right before a device's changeset first that were judged in an epoch after the

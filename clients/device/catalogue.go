@@ -104,7 +104,7 @@ var catalogue = map[Code]sentence{
 	CodeRevoked:         {false, "本机已被停用；请联系管理员。未发送的内容会先交给中心，再清除本机的记录。", "This device has been revoked; call the administrator. Unsent work is handed to the centre before the records here are removed."},
 	CodeErased:          {false, "本机的记录和密钥已按中心的要求清除；如需继续使用，请向管理员索取新的登记码。", "The records and the key on this device were erased as the centre asked; to use it again, ask the administrator for a new enrolment code."},
 	CodeLocked:          {false, "本机已超过 %d 天没有联系中心，记录已锁定；请联网同步后继续，未发送的内容都在。", "This device has had no contact with the centre for %d days, so its records are locked; connect and sync to go on. Unsent work is safe."},
-	CodeClone:           {false, "副本被复制过或被恢复成旧的样子，已停止同步；请保留文件并联系管理员。", "This replica was copied or put back to an older state, so syncing stopped; keep the file and call the administrator."},
+	CodeClone:           {false, "副本被复制过或被恢复成旧的样子，中心没有同意把它作为新设备，已停止同步；请保留文件并联系管理员，未发送的记录都在里面。", "This replica was copied or put back to an older state and the centre did not take it as a device of its own, so syncing stopped; keep the file and call the administrator. Unsent work is in it."},
 	CodeGap:             {true, "中心缺少前面的记录，会自动重新发送。", "The centre is missing something sent before; it will be sent again."},
 	CodeStopping:        {true, "中心正在停机维护；稍后会自动重试。", "The centre is stopping for maintenance; it will be tried again later."},
 	CodeCentreBusy:      {true, "中心现在很忙；稍后会自动重试，记录都在本机。", "The centre is busy now; it will be tried again later. Everything is saved on this device."},

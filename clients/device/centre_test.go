@@ -87,6 +87,20 @@ func (o *office) post(path string, body any) map[string]any {
 	return out
 }
 
+func (o *office) get(path string) map[string]any {
+	o.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, o.url+path, nil)
+	require.NoError(o.t, err)
+	req.Header.Set("Authorization", "Bearer "+o.token)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(o.t, err)
+	defer resp.Body.Close()
+	out := map[string]any{}
+	require.NoError(o.t, json.NewDecoder(resp.Body).Decode(&out))
+	require.Equal(o.t, http.StatusOK, resp.StatusCode, "%s: %v", path, out)
+	return out
+}
+
 // person makes an account with a role in the grid and gives an enrolment code.
 func (o *office) person(login, role string) (code string) {
 	o.t.Helper()

@@ -27,6 +27,7 @@ type Report struct {
 	Cursor  se.Base
 	Took    time.Duration
 	Notices []session.Notice // what the centre told about the connection, such as that the clock is wrong
+	Became  *Became          // the replica was copied or put back and became a device of its own on the way; nil = it did not
 }
 
 // Events are told what Run does, one after the other, on Run's goroutine: they must not block. Nil ones are skipped.

@@ -283,7 +283,7 @@ func (r *Replica) destroy() error {
 		_ = os.WriteFile(KeyPath(path), make([]byte, info.Size()), 0o600) // deleting it is what counts
 	}
 	failed := r.ForgetKeys()
-	for _, name := range []string{KeyPath(path), path + "-wal", path + "-shm", path} {
+	for _, name := range []string{KeyPath(path), nextKeyPath(path), path + "-wal", path + "-shm", path} {
 		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			failed = errors.Join(failed, err)
 		}

@@ -24,7 +24,7 @@ type rest struct {
 // captive portal, which goes away; who enrols has most likely mistyped the address.
 var errStranger = errors.New("not the answer of a centre")
 
-const maxAnswer = 1 << 20
+const maxAnswer = 16 << 20 // a copy may hear some ten thousand verdicts
 
 func (c *rest) post(ctx context.Context, path string, in, out any) error {
 	body, err := json.Marshal(in)
@@ -70,6 +70,9 @@ func refused(path string, resp *http.Response, text []byte) error {
 	_ = json.Unmarshal(text, &problem)
 	cause := errors.New(path + ": " + resp.Status + " " + problem.Type)
 	code := CodeRefused
+	if problem.Type == "urn:doorstep:problem:fork_key_taken" {
+		cause = errors.Join(ErrKeyTaken, cause)
+	}
 	if problem.Type == "" && resp.StatusCode < 500 || resp.StatusCode == http.StatusNotFound {
 		cause = errors.Join(errStranger, cause)
 	}

@@ -144,28 +144,6 @@ func TestRunEndsWhereComingBackDoesNotHelp(t *testing.T) {
 	require.Equal(t, session.NoticeRevoked, s.Notices[0].Code)
 }
 
-// A copy of a replica is found out when both have written: the second one stops and says so, its work stays in it.
-func TestCopiedReplicaStops(t *testing.T) {
-	c, a, _ := pair(t)
-	synced(t, a, c)
-	copied := filepath.Join(t.TempDir(), "copy.db")
-	shell(t, a, "VACUUM INTO '"+copied+"';")
-	twin, err := device.Open(copied, device.Options{Clock: &hand{}})
-	require.NoError(t, err)
-	defer twin.Close()
-	household(t, a)
-	household(t, twin)
-	synced(t, a, c)
-	ctx, cancel := timeout()
-	defer cancel()
-	_, err = twin.Sync(ctx, c)
-	require.Equal(t, device.CodeClone, device.CodeOf(err))
-	var e *device.Error
-	require.ErrorAs(t, err, &e)
-	require.False(t, e.Retry)
-	require.Len(t, outbox(t, twin), 1)
-}
-
 // Frames of a step that was cut are kept, and the step goes on from them.
 func TestCutDownloadGoesOn(t *testing.T) {
 	c, a, b := pair(t)

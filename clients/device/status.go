@@ -30,6 +30,8 @@ type Status struct {
 	Outdated bool             // this app is below it: it may send what it holds, but Write refuses and nothing comes in
 	Checks   []Checked        // how the last check against the centre ended, if there was one
 	Repaired int              // rows that repairs changed: see Repairs
+	Became   []Became         // devices that this replica became, because it was copied, put back or enrolled again, the newest first
+	Asides   []Aside          // copies that were set aside when the centre was restored: see DropAsides
 	Step     Progress         // of the conversation of this program, if one runs
 }
 
@@ -69,6 +71,12 @@ func (r *Replica) Status(ctx context.Context) (Status, error) {
 	}
 	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM ds_repaired`).Scan(&s.Repaired); err != nil {
 		return s, storage(err)
+	}
+	if s.Became, err = readForks(ctx, tx); err != nil {
+		return s, storage(err)
+	}
+	if s.Asides, err = r.Asides(); err != nil {
+		return s, err
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT code, text FROM ds_notice ORDER BY code`)
 	if err != nil {

@@ -45,14 +45,32 @@ func (r *Replica) alone(ctx context.Context, fn func() error) error {
 	return fn()
 }
 
-// converse opens a connection and talks; where the centre does not take the token, once more with a new one.
+// converse opens a connection and talks; where the centre does not take the token, once more with a new one. A replica
+// that turns out to be a copy becomes a device of its own and talks as that.
 func (r *Replica) converse(ctx context.Context, remote Remote, prepare func(*conversation)) error {
-	for try := 0; ; try++ {
+	var became *Became
+	for try, forks := 0, 0; ; try++ {
+		was, err := r.Identity(ctx)
+		if err != nil {
+			return err
+		}
 		c := &conversation{r: r, ctx: ctx, start: r.opts.Clock.Read()}
+		c.report.Became = became
 		prepare(c)
-		err := classify(c.connect(remote))
+		err = classify(c.connect(remote))
 		if c.synced {
-			try = 0
+			try, forks, became = 0, 0, nil
+		}
+		if CodeOf(err) == CodeClone && forks < maxForks && ctx.Err() == nil {
+			b, e := r.apart(ctx, remote, was.Device, err)
+			if e == nil {
+				forks++
+				if b != nil {
+					became = b
+				}
+				continue
+			}
+			err = e
 		}
 		if f, ok := remote.(refresher); ok && CodeOf(err) == CodeUnauthorised && try == 0 && ctx.Err() == nil {
 			f.Refresh()

@@ -28,9 +28,18 @@ const applicationID = 0x444f4f52
 // ds_evolution  the rest of the control row that is about versions: see replica.Control
 // ds_settled    how refused changesets ended at the centre: released, dismissed
 // ds_notice     what the centre said about the connection last time, such as that the clock is wrong
+// ds_became     which devices this replica became, because it was copied, put back or enrolled again, with their public keys
 // ds_check      how checks against the centre ended, the newest fifty
 // ds_repaired   rows that a repair changed, as they were and as they are: what somebody wrote past the triggers is here
 const engineTables = `
+CREATE TABLE IF NOT EXISTS ds_became(
+  k INTEGER PRIMARY KEY AUTOINCREMENT,
+  wall INTEGER NOT NULL,
+  device TEXT NOT NULL,
+  parent TEXT NOT NULL,
+  fork INTEGER NOT NULL,
+  public BLOB NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS ds_check(
   k INTEGER PRIMARY KEY AUTOINCREMENT,
   wall INTEGER NOT NULL,

@@ -36,8 +36,7 @@ func (r *Replica) KeyTokens(ctx context.Context, client *http.Client) (Tokens, e
 	if err != nil {
 		return nil, err
 	}
-	key, err := readKey(KeyPath(r.path))
-	if err != nil {
+	if _, _, err := r.own(ctx); err != nil {
 		return nil, err
 	}
 	known, err := r.Trust(ctx)
@@ -49,7 +48,7 @@ func (r *Replica) KeyTokens(ctx context.Context, client *http.Client) (Tokens, e
 		client = centre.Client(dialFor)
 	}
 	return &keyTokens{
-		device: id.Device, key: key, clock: r.opts.Clock, rest: rest{base: strings.TrimSuffix(u.String(), "/"), client: client},
+		own: r.own, clock: r.opts.Clock, rest: rest{base: strings.TrimSuffix(u.String(), "/"), client: client},
 		centre: centre, announced: func(ctx context.Context, pins []string) { r.announced(ctx, centre, pins) },
 	}, nil
 }
@@ -59,18 +58,18 @@ func (r *Replica) KeyTokens(ctx context.Context, client *http.Client) (Tokens, e
 const tokenFor = 10 * time.Minute
 
 type keyTokens struct {
-	device string
-	key    ed25519.PrivateKey
+	own    func(context.Context) (device string, key ed25519.PrivateKey, err error) // as they are now: a copy becomes another device
 	clock  Clock
 	rest   rest
 	centre *trust.Centre
 	// announced hears the pins that came with a token.
 	announced func(context.Context, []string)
 
-	mu    sync.Mutex
-	token string
-	boot  string
-	until int64 // mono, ms
+	mu     sync.Mutex
+	device string // that the token is for
+	token  string
+	boot   string
+	until  int64 // mono, ms
 }
 
 // Token gives the one it has, or a new one.
@@ -78,27 +77,51 @@ func (k *keyTokens) Token(ctx context.Context) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.clock.Read()
-	if k.token != "" && k.boot == now.Boot && now.Mono < k.until {
-		return k.token, nil
-	}
-	var challenge struct {
-		Challenge string `json:"challenge"`
-	}
-	if err := k.rest.post(ctx, "/v1/token/challenge", map[string]string{"device": k.device}, &challenge); err != nil {
+	device, key, err := k.own(ctx)
+	if err != nil {
 		return "", err
 	}
-	sig := ed25519.Sign(k.key, []byte("doorstep-token-v1\n"+k.device+"\n"+challenge.Challenge+"\n"))
+	if k.token != "" && k.device == device && k.boot == now.Boot && now.Mono < k.until {
+		return k.token, nil
+	}
+	challenge, err := k.challenge(ctx, device)
+	if err != nil {
+		return "", err
+	}
+	sig := ed25519.Sign(key, []byte("doorstep-token-v1\n"+device+"\n"+challenge+"\n"))
 	var token struct {
 		Token string   `json:"token"`
 		Pins  []string `json:"pins"`
 	}
-	in := map[string]string{"device": k.device, "challenge": challenge.Challenge, "signature": base64url(sig)}
+	in := map[string]string{"device": device, "challenge": challenge, "signature": base64url(sig)}
 	if err := k.rest.post(ctx, "/v1/token", in, &token); err != nil {
 		return "", err
 	}
 	k.announced(ctx, token.Pins)
-	k.token, k.boot, k.until = token.Token, now.Boot, now.Mono+tokenFor.Milliseconds()
+	k.device, k.token, k.boot, k.until = device, token.Token, now.Boot, now.Mono+tokenFor.Milliseconds()
 	return k.token, nil
+}
+
+// challenge gets something to sign.
+func (k *keyTokens) challenge(ctx context.Context, device string) (string, error) {
+	var out struct {
+		Challenge string `json:"challenge"`
+	}
+	err := k.rest.post(ctx, "/v1/token/challenge", map[string]string{"device": device}, &out)
+	return out.Challenge, err
+}
+
+// own gives the device that this replica is now, and its key.
+func (r *Replica) own(ctx context.Context) (string, ed25519.PrivateKey, error) {
+	if err := r.swapKey(ctx); err != nil {
+		return "", nil, err
+	}
+	id, err := r.Identity(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	key, err := readKey(KeyPath(r.path))
+	return id.Device, key, err
 }
 
 // Refresh forgets the token.

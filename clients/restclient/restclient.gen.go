@@ -679,6 +679,14 @@ type AccountsBodyBody struct {
 	Next *string `json:"next,omitempty"`
 }
 
+// Again defines model for Again.
+type Again struct {
+	// Account A code for anybody else is refused and stays unused.
+	Account string `json:"account"`
+	Device  string `json:"device"`
+	Past    Past   `json:"past"`
+}
+
 // AssignInputBody defines model for AssignInputBody.
 type AssignInputBody struct {
 	Account string    `json:"account"`
@@ -883,6 +891,21 @@ type ConflictsBodyBody struct {
 	Next *string `json:"next,omitempty"`
 }
 
+// Copy defines model for Copy.
+type Copy struct {
+	Account string `json:"account"`
+
+	// Device Its id from now on.
+	Device string `json:"device"`
+	Fork   Forked `json:"fork"`
+
+	// Pins As in a session.
+	Pins *[]string `json:"pins,omitempty"`
+
+	// Schema Version of the centre's declarations.
+	Schema int64 `json:"schema"`
+}
+
 // DecideInputBody defines model for DecideInputBody.
 type DecideInputBody struct {
 	// Choice keep: what stands stays. take: the candidate in take replaces it. restore: the deleted record lives again with the edit in take; the same as take there. set: values replace it. both: not duplicates. merge: the records become the one in into. split: a merge was wrong, the records come back. renumber: the step in take follows the case's last one.
@@ -947,6 +970,9 @@ type Device struct {
 	// ErasedAt When it was asked to leave nothing of itself.
 	ErasedAt *time.Time `json:"erased_at,omitempty"`
 
+	// Fork Number of the parent's last changeset that is its own past too.
+	Fork *int64 `json:"fork,omitempty"`
+
 	// FreeBytes Free on its disk, as it said at that contact.
 	FreeBytes   *int64     `json:"free_bytes,omitempty"`
 	Id          string     `json:"id"`
@@ -958,6 +984,9 @@ type Device struct {
 
 	// OldestWaiting When the oldest of them was written, by its own clock.
 	OldestWaiting *time.Time `json:"oldest_waiting,omitempty"`
+
+	// Parent The device that its replica was before: it was copied, put back to an older state, or enrolled again.
+	Parent *string `json:"parent,omitempty"`
 
 	// PurgedAt When it said that nothing is left on it: its receipt.
 	PurgedAt *time.Time `json:"purged_at,omitempty"`
@@ -989,6 +1018,8 @@ type DoorsInputBody struct {
 
 // EnrolInputBody defines model for EnrolInputBody.
 type EnrolInputBody struct {
+	Again *Again `json:"again,omitempty"`
+
 	// App Name and version of the program.
 	App *string `json:"app,omitempty"`
 
@@ -1011,7 +1042,8 @@ type Enrolled struct {
 	AccountName string `json:"account_name"`
 
 	// Device The device's id: it names its changesets.
-	Device string `json:"device"`
+	Device string  `json:"device"`
+	Fork   *Forked `json:"fork,omitempty"`
 
 	// Pins As in a session.
 	Pins *[]string `json:"pins,omitempty"`
@@ -1152,6 +1184,40 @@ type Finding struct {
 	// Message What is wrong and what to do.
 	Message string  `json:"message"`
 	Value   *string `json:"value,omitempty"`
+}
+
+// ForkInputBody defines model for ForkInputBody.
+type ForkInputBody struct {
+	App       *string `json:"app,omitempty"`
+	Challenge string  `json:"challenge"`
+
+	// Device The device that the replica was until now.
+	Device string `json:"device"`
+	Past   Past   `json:"past"`
+
+	// Proof Signature with the new key over the same text.
+	Proof string `json:"proof"`
+
+	// PublicKey A new Ed25519 public key, 32 bytes in base64url without padding.
+	PublicKey string `json:"public_key"`
+
+	// Signature Signature (base64url) with that device's key over the UTF-8 text 'doorstep-fork-v1\n' + device + '\n' + challenge + '\n' + public_key + '\n'.
+	Signature string `json:"signature"`
+}
+
+// Forked defines model for Forked.
+type Forked struct {
+	// Fork n up to which the changesets of the device before are its own past. It goes on numbering after it, and chains what it has beyond it anew under its new id.
+	Fork int64 `json:"fork"`
+
+	// From Not 0: nothing was done yet; ask again with hashes from this n on.
+	From *int64 `json:"from,omitempty"`
+
+	// Hash Hash (base64url) of that changeset; absent for none.
+	Hash string `json:"hash"`
+
+	// Verdicts Verdicts on the hashes up to the fork: the message Verdicts of doorstep.v1 in Protobuf, base64url.
+	Verdicts *string `json:"verdicts,omitempty"`
 }
 
 // HistoryBodyBody defines model for HistoryBodyBody.
@@ -1318,6 +1384,21 @@ type PasswordInputBody struct {
 
 	// Password 10 to 128 characters.
 	Password string `json:"password"`
+}
+
+// Past defines model for Past.
+type Past struct {
+	// Epoch Of its cursor.
+	Epoch int64 `json:"epoch"`
+
+	// From n of the first hash; 0 for none.
+	From int64 `json:"from"`
+
+	// Hashes Hashes of its changesets from there to its newest one, 32 bytes each, in base64url without padding: from the newest one with a verdict on.
+	Hashes string `json:"hashes"`
+
+	// Inbox Number of the last message of the inbox that it has.
+	Inbox int64 `json:"inbox"`
 }
 
 // PlanPerson defines model for PlanPerson.
@@ -1973,6 +2054,9 @@ type CodeCreateJSONRequestBody = CodeCreateRequest
 // ConflictDecideJSONRequestBody defines body for ConflictDecide for application/json ContentType.
 type ConflictDecideJSONRequestBody = DecideInputBody
 
+// DeviceForkJSONRequestBody defines body for DeviceFork for application/json ContentType.
+type DeviceForkJSONRequestBody = ForkInputBody
+
 // EnrolJSONRequestBody defines body for Enrol for application/json ContentType.
 type EnrolJSONRequestBody = EnrolInputBody
 
@@ -2215,6 +2299,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/devices (the `DeviceList` operationId).
 	DeviceList(ctx context.Context, params *DeviceListParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeviceForkWithBody Make a copied replica a device of its own; the same new key gets the same device again
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/devices/fork (the `DeviceFork` operationId).
+	DeviceForkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeviceFork Make a copied replica a device of its own; the same new key gets the same device again
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/devices/fork (the `DeviceFork` operationId).
+	DeviceFork(ctx context.Context, body DeviceForkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeviceShow Show a device
 	//
@@ -2801,6 +2899,40 @@ func (c *Client) ConflictDecide(ctx context.Context, id string, body ConflictDec
 // Corresponds with GET /v1/devices (the `DeviceList` operationId).
 func (c *Client) DeviceList(ctx context.Context, params *DeviceListParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeviceListRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeviceForkWithBody Make a copied replica a device of its own; the same new key gets the same device again
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/devices/fork (the `DeviceFork` operationId).
+func (c *Client) DeviceForkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeviceForkRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeviceFork Make a copied replica a device of its own; the same new key gets the same device again
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/devices/fork (the `DeviceFork` operationId).
+func (c *Client) DeviceFork(ctx context.Context, body DeviceForkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeviceForkRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4225,6 +4357,46 @@ func NewDeviceListRequest(server string, params *DeviceListParams) (*http.Reques
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewDeviceForkRequest calls the generic DeviceFork builder with application/json body
+func NewDeviceForkRequest(server string, body DeviceForkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDeviceForkRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewDeviceForkRequestWithBody constructs an http.Request for the DeviceFork method, with any body, and a specified content type
+func NewDeviceForkRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/devices/fork")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -5744,6 +5916,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/devices (the `DeviceList` operationId).
 	DeviceListWithResponse(ctx context.Context, params *DeviceListParams, reqEditors ...RequestEditorFn) (*DeviceListResponse, error)
 
+	// DeviceForkWithBodyWithResponse Make a copied replica a device of its own; the same new key gets the same device again
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/devices/fork (the `DeviceFork` operationId).
+	DeviceForkWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DeviceForkResponse, error)
+
+	// DeviceForkWithResponse Make a copied replica a device of its own; the same new key gets the same device again
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/devices/fork (the `DeviceFork` operationId).
+	DeviceForkWithResponse(ctx context.Context, body DeviceForkJSONRequestBody, reqEditors ...RequestEditorFn) (*DeviceForkResponse, error)
+
 	// DeviceShowWithResponse Show a device
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -6766,6 +6952,54 @@ func (r DeviceListResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r DeviceListResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeviceForkResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Copy
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *ErrorModel
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r DeviceForkResponse) GetJSON201() *Copy {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeviceForkResponse) GetApplicationproblemJSONDefault() *ErrorModel {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeviceForkResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeviceForkResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeviceForkResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeviceForkResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -8456,6 +8690,32 @@ func (c *ClientWithResponses) DeviceListWithResponse(ctx context.Context, params
 	return ParseDeviceListResponse(rsp)
 }
 
+// DeviceForkWithBodyWithResponse Make a copied replica a device of its own; the same new key gets the same device again
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/devices/fork (the `DeviceFork` operationId).
+func (c *ClientWithResponses) DeviceForkWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DeviceForkResponse, error) {
+	rsp, err := c.DeviceForkWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeviceForkResponse(rsp)
+}
+
+// DeviceForkWithResponse Make a copied replica a device of its own; the same new key gets the same device again
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/devices/fork (the `DeviceFork` operationId).
+func (c *ClientWithResponses) DeviceForkWithResponse(ctx context.Context, body DeviceForkJSONRequestBody, reqEditors ...RequestEditorFn) (*DeviceForkResponse, error) {
+	rsp, err := c.DeviceFork(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeviceForkResponse(rsp)
+}
+
 // DeviceShowWithResponse Show a device
 //
 // Returns a wrapper object for the known response body format(s).
@@ -9455,6 +9715,39 @@ func ParseDeviceListResponse(rsp *http.Response) (*DeviceListResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ErrorModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeviceForkResponse parses an HTTP response from a DeviceForkWithResponse call
+func ParseDeviceForkResponse(rsp *http.Response) (*DeviceForkResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeviceForkResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Copy
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest ErrorModel

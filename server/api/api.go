@@ -59,6 +59,7 @@ type Config struct {
 	State      State
 	Restorer   Restorer
 	Territory  *territory.Service
+	Forker     Forker
 	Queue      Queue
 	Households directory.Households
 	Revoked    func(device string) // closes a device's connections; nil = nobody to tell
@@ -115,6 +116,7 @@ func New(c Config) *API {
 	a.territoryRoutes()
 	a.peopleRoutes()
 	a.deviceRoutes()
+	a.forkRoutes()
 	a.restoreRoutes()
 	a.minimumRoutes()
 	a.schemaRoutes()

@@ -27,6 +27,8 @@ type Device struct {
 	Behind        int64      `json:"behind" doc:"Commits of the county since the last that the centre heard it has; not all of them concern it."`
 	LastN         int64      `json:"last_n" doc:"Number of its last changeset that the centre has."`
 	Resnapshots   int64      `json:"resnapshots,omitempty" doc:"How often it was told to take everything anew."`
+	Parent        string     `json:"parent,omitempty" doc:"The device that its replica was before: it was copied, put back to an older state, or enrolled again."`
+	Fork          int64      `json:"fork,omitempty" doc:"Number of the parent's last changeset that is its own past too."`
 	ErasedAt      *time.Time `json:"erased_at,omitempty" doc:"When it was asked to leave nothing of itself."`
 	PurgedAt      *time.Time `json:"purged_at,omitempty" doc:"When it said that nothing is left on it: its receipt."`
 }
@@ -35,7 +37,7 @@ func toDevice(v directory.Device, names map[string]string) Device {
 	return Device{
 		ID: v.ID, Account: v.Account, AccountName: names[v.Account], Label: v.Label, Console: v.Console, App: v.App, Schema: v.Schema,
 		EnrolledAt: at(v.EnrolledAt), LastContact: maybe(v.LastContact), ClockOffsetMS: v.Offset, RevokedAt: maybe(v.RevokedAt),
-		Waiting: v.Waiting, Oldest: maybe(v.Oldest), FreeBytes: v.FreeBytes, Resnapshots: v.Snapshots, ErasedAt: maybe(v.ErasedAt), PurgedAt: maybe(v.PurgedAt),
+		Waiting: v.Waiting, Oldest: maybe(v.Oldest), FreeBytes: v.FreeBytes, Resnapshots: v.Snapshots, Parent: v.Parent, ErasedAt: maybe(v.ErasedAt), PurgedAt: maybe(v.PurgedAt),
 	}
 }
 
@@ -52,7 +54,7 @@ func (a *API) reached(list []Device) error {
 				return err
 			}
 			if list[i].Behind = head.Seq; d != nil {
-				list[i].Behind, list[i].LastN = max(head.Seq-d.Acked, 0), d.LastN
+				list[i].Behind, list[i].LastN, list[i].Fork = max(head.Seq-d.Acked, 0), d.LastN, d.Fork
 			}
 			if list[i].Console {
 				list[i].Behind = 0 // takes nothing down

@@ -43,7 +43,7 @@ func TestOpenAPIVersions(t *testing.T) {
 		}
 		require.NoError(t, json.Unmarshal(doc, &d))
 		require.Equal(t, want, d.OpenAPI)
-		require.Len(t, d.Paths, 40)
+		require.Len(t, d.Paths, 41)
 		for path, methods := range d.Paths {
 			for method, op := range methods {
 				require.NotEmpty(t, op.OperationID, "%s %s", method, path)

@@ -4,8 +4,12 @@ import (
 	"context"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/doorstep-sync/doorstep/server/auth"
+	"github.com/doorstep-sync/doorstep/server/directory"
 	"github.com/doorstep-sync/doorstep/server/messages"
+	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
 // Session is a token for a person or a device.
@@ -48,7 +52,15 @@ type enrolInput struct {
 		Proof     string `json:"proof" maxLength:"128" doc:"Signature (base64url) over the UTF-8 text 'doorstep-enrol-v1\\n' + code + '\\n' + public_key + '\\n'; code in its one form: upper case, without separators, O as 0, I and L as 1."`
 		Label     string `json:"label" maxLength:"100" doc:"What people call the device."`
 		App       string `json:"app,omitempty" maxLength:"100" doc:"Name and version of the program."`
+		Again     *Again `json:"again,omitempty" doc:"Of a replica that was a device before, and whose key is lost, or which the centre does not know (any more)."`
 	}
+}
+
+// Again is what a replica was before it is enrolled once more. It keeps its unsent work.
+type Again struct {
+	Device  string `json:"device" maxLength:"36"`
+	Account string `json:"account" maxLength:"36" doc:"A code for anybody else is refused and stays unused."`
+	Past    Past   `json:"past"`
 }
 
 // Enrolled tells a device who it is.
@@ -59,6 +71,7 @@ type Enrolled struct {
 	Schema      int    `json:"schema" doc:"Version of the centre's declarations."`
 
 	Pins []string `json:"pins,omitempty" doc:"As in a session."`
+	Fork *Forked  `json:"fork,omitempty" doc:"Where it parts from the device that it was; with again."`
 }
 
 type challengeInput struct {
@@ -93,7 +106,7 @@ type empty struct{}
 func (a *API) sessionRoutes() {
 	route(a, "bootstrap", "POST", "/v1/bootstrap", anybody, "Make the first administrator", a.bootstrap, made)
 	route(a, "login", "POST", "/v1/login", anybody, "Sign a person in", a.login)
-	route(a, "enrol", "POST", "/v1/enrol", anybody, "Enrol a device; the same code and key get the same answer until the code expires", a.enrol, made)
+	route(a, "enrol", "POST", "/v1/enrol", anybody, "Enrol a device; the same code and key get the same answer until the code expires", a.enrol, made, func(op *huma.Operation) { op.MaxBodyBytes = maxPast })
 	route(a, "challenge", "POST", "/v1/token/challenge", anybody, "Get something to sign", a.challenge)
 	route(a, "token", "POST", "/v1/token", anybody, "Get a device's token", a.token)
 	route(a, "me", "GET", "/v1/me", either, "Who am I", func(ctx context.Context, _ *empty) (*struct{ Body Me }, error) {
@@ -149,7 +162,22 @@ func (a *API) changePassword(ctx context.Context, in *passwordInput) (*empty, er
 
 func (a *API) enrol(ctx context.Context, in *enrolInput) (*struct{ Body Enrolled }, error) {
 	b := &in.Body
-	v, err := a.Auth.Enrol(ctx, address(ctx), auth.Enrolment{Code: b.Code, PublicKey: b.PublicKey, Proof: b.Proof, Label: b.Label, App: b.App})
+	e := auth.Enrolment{Code: b.Code, PublicKey: b.PublicKey, Proof: b.Proof, Label: b.Label, App: b.App}
+	var claims []syncengine.Claim
+	if b.Again != nil {
+		r, err := a.Restorer.Restored()
+		if err != nil {
+			return nil, err
+		}
+		if r != nil {
+			return nil, messages.Refuse(messages.Unconfirmed) // before the code is used up
+		}
+		if claims, err = b.Again.Past.claims(); err != nil {
+			return nil, err
+		}
+		e.Before = directory.Before{Device: b.Again.Device, Account: b.Again.Account}
+	}
+	v, err := a.Auth.Enrol(ctx, address(ctx), e)
 	if err != nil {
 		return nil, err
 	}
@@ -157,8 +185,14 @@ func (a *API) enrol(ctx context.Context, in *enrolInput) (*struct{ Body Enrolled
 	if err != nil {
 		return nil, err
 	}
-	a.Log.Info().Str("device", v.ID).Str("account", v.Account).Msg("device enrolled")
-	return &struct{ Body Enrolled }{Enrolled{v.ID, v.Account, account.Name, a.Schema.Version, a.pins()}}, nil
+	var f *Forked
+	if b.Again != nil {
+		if f, err = a.parted(b.Again.Device, v.ID, claims, &b.Again.Past); err != nil {
+			return nil, err
+		}
+	}
+	a.Log.Info().Str("device", v.ID).Str("account", v.Account).Str("before", v.Parent).Msg("device enrolled")
+	return &struct{ Body Enrolled }{Enrolled{v.ID, v.Account, account.Name, a.Schema.Version, a.pins(), f}}, nil
 }
 
 func (a *API) challenge(_ context.Context, in *challengeInput) (*struct{ Body Challenge }, error) {

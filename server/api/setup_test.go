@@ -103,7 +103,7 @@ func newWorld(t testing.TB, change ...func(*api.Config)) *world {
 	}
 	config := api.Config{
 		Territory: territory.New(territory.Config{DB: w.store, County: 1, Directory: w.dir, Schema: w.schema, State: w.store, Queue: api.SQLQueue{DB: w.store.Reader(), County: 1}, Household: "household", Now: w.Now}),
-		Auth:      w.auth, Directory: w.dir, Schema: w.schema, Decider: w.centre, State: w.store, Queue: api.SQLQueue{DB: w.store.Reader(), County: 1},
+		Auth:      w.auth, Directory: w.dir, Schema: w.schema, Decider: w.centre, State: w.store, Restorer: w.centre, Forker: w.centre, Queue: api.SQLQueue{DB: w.store.Reader(), County: 1},
 		Households: households, Revoked: func(d string) { w.cut = append(w.cut, d) }, Log: zerolog.New(&lockedWriter{w: &w.log}).Level(zerolog.DebugLevel),
 		Now: w.Now, Boot: "boot", Version: "test",
 	}

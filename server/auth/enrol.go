@@ -96,6 +96,7 @@ type Enrolment struct {
 	Proof     string // base64url of the signature over ProofText
 	Label     string // what people call the device
 	App       string // name and version of the program
+	Before    directory.Before
 }
 
 // ProofText is what a device signs with its new key to enrol.
@@ -117,12 +118,15 @@ func (s *Service) Enrol(ctx context.Context, from string, e Enrolment) (director
 	if code == "" {
 		return directory.Device{}, messages.Refuse(messages.CodeWrong)
 	}
+	if e.Before.Device != "" && !directory.ValidUUID(e.Before.Device) {
+		return directory.Device{}, messages.Refuse(messages.BadField, "again.device", messages.Say(messages.NoDevice))
+	}
 	proof, err := decode64(e.Proof, ed25519.SignatureSize)
 	if err != nil || !ed25519.Verify(key, ProofText(code, e.PublicKey), proof) {
 		return directory.Device{}, messages.Refuse(messages.BadProof)
 	}
 	for _, hash := range s.keys.macs("enrolment-code", code, s.now()) {
-		v, err := s.dir.Enrol(ctx, hash, key, e.Label, e.App)
+		v, err := s.dir.EnrolAgain(ctx, hash, key, e.Label, e.App, e.Before)
 		if !messages.Is(err, messages.CodeWrong) {
 			return v, err
 		}

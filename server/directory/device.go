@@ -26,21 +26,22 @@ type Device struct {
 	LastContact int64 // 0 = never
 	Offset      int64 // the device's clock minus the centre's at that contact, ms
 	App         string
-	Schema      int   // version of its replica; 0 = not told yet
-	Waiting     int64 // changesets without a verdict, as it said at that contact; 0 once it sent them all
-	Oldest      int64 // when the oldest of them was sealed, by its own clock, ms; 0 = none
-	FreeBytes   int64 // on the disk of its replica; 0 = not told
-	Snapshots   int64 // how often it was told to take everything anew
+	Schema      int    // version of its replica; 0 = not told yet
+	Waiting     int64  // changesets without a verdict, as it said at that contact; 0 once it sent them all
+	Oldest      int64  // when the oldest of them was sealed, by its own clock, ms; 0 = none
+	FreeBytes   int64  // on the disk of its replica; 0 = not told
+	Snapshots   int64  // how often it was told to take everything anew
+	Parent      string // device that its replica was before: it was copied, or enrolled again; "" = none
 }
 
 const deviceColumns = `id, account, coalesce(label, ''), public_key, console, enrolled_at, coalesce(revoked_at, 0),
 	coalesce(last_contact, 0), coalesce(last_offset_ms, 0), coalesce(app, ''), coalesce(schema, 0),
-	coalesce(waiting, 0), coalesce(oldest, 0), coalesce(free_bytes, 0), coalesce(snapshots, 0), coalesce(erased_at, 0),
+	coalesce(waiting, 0), coalesce(oldest, 0), coalesce(free_bytes, 0), coalesce(snapshots, 0), coalesce(erased_at, 0), parent,
 	coalesce((SELECT t.retired FROM device_told t WHERE t.county = device.county AND t.device = device.id), 0)`
 
 func scanDevice(r interface{ Scan(...any) error }) (v Device, err error) {
 	err = r.Scan(&v.ID, &v.Account, &v.Label, &v.PublicKey, &v.Console, &v.EnrolledAt, &v.RevokedAt, &v.LastContact, &v.Offset, &v.App, &v.Schema,
-		&v.Waiting, &v.Oldest, &v.FreeBytes, &v.Snapshots, &v.ErasedAt, &v.PurgedAt)
+		&v.Waiting, &v.Oldest, &v.FreeBytes, &v.Snapshots, &v.ErasedAt, &v.Parent, &v.PurgedAt)
 	return v, err
 }
 
@@ -75,12 +76,16 @@ func (d *Directory) insertDevice(ctx context.Context, q querier, v *Device) (err
 		return err
 	}
 	v.EnrolledAt = d.millis()
-	_, err = q.ExecContext(ctx, `INSERT INTO device (county, id, account, label, public_key, console, enrolled_at, app)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, d.county, v.ID, v.Account, v.Label, v.PublicKey, v.Console, v.EnrolledAt, v.App)
+	_, err = q.ExecContext(ctx, `INSERT INTO device (county, id, account, label, public_key, console, enrolled_at, app, parent)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, d.county, v.ID, v.Account, v.Label, v.PublicKey, v.Console, v.EnrolledAt, v.App, v.Parent)
 	if err != nil {
 		return fmt.Errorf("insert device: %w", err)
 	}
-	return d.note(ctx, q, auditDevice, facts{"device": v.ID, "account": v.Account, "console": v.Console})
+	what := facts{"device": v.ID, "account": v.Account, "console": v.Console}
+	if v.Parent != "" {
+		what["parent"] = v.Parent
+	}
+	return d.note(ctx, q, auditDevice, what)
 }
 
 // RevokeDevice ends a device: its tokens and changesets are refused from now on.

@@ -43,6 +43,17 @@ func (d *Directory) PutCode(ctx context.Context, hash []byte, account, by string
 // succeeds, the others are refused. The same key with the same code gets the same device again until the code expires,
 // so that an answer that was lost can be asked for once more. label and app are checked here.
 func (d *Directory) Enrol(ctx context.Context, hash, publicKey []byte, label, app string) (Device, error) {
+	return d.EnrolAgain(ctx, hash, publicKey, label, app, Before{})
+}
+
+// Before is what a replica was that is enrolled once more: its key is lost, or the centre does not know the device.
+type Before struct {
+	Device  string // "" = nothing: it is new
+	Account string // it belongs to this person, and a code for another one is refused and stays unused
+}
+
+// EnrolAgain is Enrol of a replica that was another device before.
+func (d *Directory) EnrolAgain(ctx context.Context, hash, publicKey []byte, label, app string, before Before) (Device, error) {
 	label, err := cleanText("label", label, maxLabel)
 	if err != nil {
 		return Device{}, err
@@ -56,11 +67,14 @@ func (d *Directory) Enrol(ctx context.Context, hash, publicKey []byte, label, ap
 		if err != nil {
 			return err
 		}
+		if before.Device != "" && before.Account != account {
+			return messages.Refuse(messages.CodeOther)
+		}
 		if device != "" {
 			v, err = d.enrolledBefore(ctx, tx, device, publicKey)
 			return err
 		}
-		v = Device{Account: account, Label: label, PublicKey: publicKey, App: app}
+		v = Device{Account: account, Label: label, PublicKey: publicKey, App: app, Parent: before.Device}
 		if err := d.insertDevice(ctx, tx, &v); err != nil {
 			return err
 		}

@@ -27,6 +27,9 @@ const (
 	BadProof        Key = "proof_invalid"
 	ChallengeWrong  Key = "challenge_invalid"
 	SignatureWrong  Key = "signature_invalid"
+	ForkKeyTaken    Key = "fork_key_taken"
+	CodeOther       Key = "code_of_another"
+	Unconfirmed     Key = "restore_unconfirmed"
 
 	BadText        Key = "text_invalid"
 	LoginShape     Key = "login_shape"
@@ -108,6 +111,7 @@ const (
 	Yes              Key = "yes"
 	No               Key = "no"
 	DefaultRowsLabel Key = "whole_row"
+	HashesForm       Key = "hashes_form"
 )
 
 var catalogue = map[Key]entry{
@@ -136,6 +140,9 @@ var catalogue = map[Key]entry{
 	BadProof:        {Invalid, "设备没有证明持有私钥：签名与登记码、公钥不符。", "The device did not prove that it holds the private key: the signature does not fit the code and public key."},
 	ChallengeWrong:  {Unauthenticated, "质询无效、已用过或已过期，请重新获取。", "The challenge is invalid, used or expired; ask for a new one."},
 	SignatureWrong:  {Unauthenticated, "设备签名不对，或设备未登记。", "The device's signature is wrong, or the device is not enrolled."},
+	ForkKeyTaken:    {Conflict, "这把密钥已属于另一台设备；请生成新的密钥再试。", "This key belongs to another device already; make a new one and try again."},
+	CodeOther:       {Conflict, "这个登记码是给另一个人的，没有使用；请向管理员索取本人的登记码。", "This code is for somebody else and was not used; ask the administrator for one for the person of this replica."},
+	Unconfirmed:     {Unavailable, "中心刚从备份恢复，管理员正在核对权限；请在核对后再试。", "The centre was restored from a backup and an administrator is checking who may do what; try again after that."},
 
 	BadText:        {Invalid, "“%[1]v”应为 1 到 %[2]d 个字符，且不含控制字符。", "%[1]q must be 1 to %[2]d characters without control characters."},
 	LoginShape:     {Invalid, "登录名“%v”不合要求：2 到 64 个字符，只用字母、数字、汉字和 . _ - @。", "The login %q is not acceptable: 2 to 64 characters, only letters, digits and . _ - @."},
@@ -216,5 +223,6 @@ var catalogue = map[Key]entry{
 	DeletedRow:       {KindText, "（已删除）", "(deleted)"},
 	Yes:              {KindText, "是", "yes"},
 	No:               {KindText, "否", "no"},
+	HashesForm:       {KindText, "应为每个 32 字节的散列，base64url 不带填充；没有散列时 from 为 0", "must be hashes of 32 bytes each, in base64url without padding; from is 0 where there are none"},
 	DefaultRowsLabel: {KindText, "整条记录", "the whole record"},
 }

@@ -123,8 +123,10 @@ func Reidentify(tx Tx, s *schema.Schema, clock Clock, f *se.Forked) error {
 	if err != nil {
 		return err
 	}
-	if f.Fork > ctl.LastN {
-		return fmt.Errorf("replica: the centre's fork %d is beyond the newest changeset %d", f.Fork, ctl.LastN)
+	if h, err := tx.HashOf(f.Fork); err != nil {
+		return err
+	} else if f.Fork > ctl.LastN || f.Fork > 0 && h != f.Hash {
+		return fmt.Errorf("replica: the centre's fork %d is not in the past of this copy, which has %d", f.Fork, ctl.LastN)
 	}
 	prev := f.Hash
 	for n := f.Fork + 1; n <= ctl.LastN; n++ {

@@ -117,7 +117,7 @@ func (a *app) wire(now func() time.Time) (err error) {
 	})
 	rest := api.New(api.Config{
 		Territory: grids,
-		Auth:      a.auth, Directory: a.directory, Schema: a.schema, Decider: a.centre, State: a.store, Restorer: a.centre, Queue: queue, Households: households,
+		Auth:      a.auth, Directory: a.directory, Schema: a.schema, Decider: a.centre, State: a.store, Restorer: a.centre, Forker: a.centre, Queue: queue, Households: households,
 		Revoked: a.sockets.Revoked, Regranted: bell.Ring, Log: log, Now: now, Boot: randomHex(8), Version: version, Pins: a.pins, Seals: a.seals.Ring,
 	})
 	a.server = newServer(a.routes(rest), log)
