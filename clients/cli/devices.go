@@ -96,6 +96,9 @@ func (a *app) deviceNote(x restclient.Device) string {
 	if x.Waiting > 0 && x.RevokedAt == nil {
 		note += a.say("comma") + a.say("device_waiting", x.Waiting, a.moment(x.OldestWaiting))
 	}
+	if x.Parent != nil {
+		note += a.say("comma") + a.say("device_copy", *x.Parent)
+	}
 	if off := time.Duration(x.ClockOffsetMs) * time.Millisecond; off.Abs() > clockOff {
 		note += a.say("comma") + a.say("device_clock", off.Round(time.Second).String())
 	}
@@ -144,8 +147,17 @@ func (a *app) deviceText(x *restclient.Device) {
 		{a.say("device.label"), clean(x.Label)},
 		{a.say("device.state"), a.deviceNote(*x)},
 		{a.say("device.enrolled"), a.moment(&x.EnrolledAt)},
-		{a.say("device.program"), clean(text(x.App))},
 	}
+	if x.Parent != nil {
+		fork := int64(0)
+		if x.Fork != nil {
+			fork = *x.Fork
+		}
+		lines = append(lines, []string{a.say("device.parent"), a.say("device_parent", *x.Parent, fork)})
+	}
+	lines = append(lines, [][]string{
+		{a.say("device.program"), clean(text(x.App))},
+	}...)
 	if x.Schema != nil {
 		lines = append(lines, []string{a.say("device.schema"), strconv.FormatInt(*x.Schema, 10)})
 	}

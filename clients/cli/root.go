@@ -84,7 +84,7 @@ func (a *app) between(low, high int) cobra.PositionalArgs {
 
 func (a *app) root() *cobra.Command {
 	root := a.group("root", "doorstep",
-		a.enrolCommand(), a.trustCommand(), a.useCommand(), a.statusCommand(), a.syncCommand(), a.watchCommand(), a.checkCommand(), a.repairsCommand(), a.recoverCommand(),
+		a.enrolCommand(), a.trustCommand(), a.useCommand(), a.statusCommand(), a.asidesCommand(), a.syncCommand(), a.watchCommand(), a.checkCommand(), a.repairsCommand(), a.recoverCommand(),
 		a.completed(a.newCommand(), tableAndValues(1)), a.completed(a.setCommand(), tableAndValues(2)), a.completed(a.deleteCommand(), tableAndRow),
 		a.completed(a.listCommand(), tableAndValues(1)), a.completed(a.showCommand(), tableAndRow),
 		a.completed(a.historyCommand(), tableRowColumn), a.conflictsCommand(), a.rejectedCommand(), a.inboxCommand(), a.completed(a.tablesCommand(), tableNames),

@@ -111,6 +111,15 @@ func (s *script) direct(words []string) {
 		s.advance(d(words[1]))
 	case "skew":
 		s.machine(words[1]).skew = d(words[2])
+	case "copy": // one machine's files to another
+		from, to := s.machine(words[1]).file(), s.machine(words[2]).file()
+		list, err := filepath.Glob(from + "*")
+		require.NoError(s.t, err)
+		for _, f := range list {
+			text, err := os.ReadFile(f)
+			require.NoError(s.t, err)
+			require.NoError(s.t, os.WriteFile(to+strings.TrimPrefix(f, from), text, 0o600))
+		}
 	case "down":
 		s.down.Store(true)
 	case "up":

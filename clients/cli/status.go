@@ -30,10 +30,12 @@ type statusDoc struct {
 	Grants    []grantDoc     `json:"grants"`
 	Rows      map[string]int `json:"rows"` // by record type
 	Notices   []noticeDoc    `json:"notices"`
-	Check     *checkDoc      `json:"check"`    // how the last comparison with the centre ended; null = none yet
-	Repaired  int            `json:"repaired"` // rows that checks mended: see repairs
-	Locked    bool           `json:"locked"`   // for want of contact
-	LocksAt   *string        `json:"locks_at"` // when the records lock without contact; null = they do not
+	Check     *checkDoc      `json:"check"`            // how the last comparison with the centre ended; null = none yet
+	Repaired  int            `json:"repaired"`         // rows that checks mended: see repairs
+	Locked    bool           `json:"locked"`           // for want of contact
+	LocksAt   *string        `json:"locks_at"`         // when the records lock without contact; null = they do not
+	Became    []becameDoc    `json:"became,omitempty"` // devices that this replica became, the newest first
+	Asides    []asideDoc     `json:"asides,omitempty"` // copies that were set aside when the centre was restored
 }
 
 type grantDoc struct {
@@ -68,6 +70,7 @@ func (a *app) statusCommand() *cobra.Command {
 			Replica: absolute(r.Path()), Device: s.Identity.Device, Account: s.Identity.Account, Centre: s.Identity.Centre,
 			Cursor: base(s.Cursor), Snapshot: s.View != "", Outbox: s.Outbox, Unsealed: s.Unsealed, Oldest: optional(s.Oldest),
 			LastSync: optional(s.LastSync), Refused: s.Refused, Conflicts: s.Open, Grants: []grantDoc{}, Rows: map[string]int{}, Notices: a.notices(s.Notices),
+			Became: becameDocs(s.Became), Asides: asideDocs(s.Asides),
 		}
 		for _, g := range s.Grants {
 			doc.Grants = append(doc.Grants, grantDoc{g.Scope, g.Name, g.Role})
@@ -109,9 +112,14 @@ func (a *app) statusText(r *device.Replica, s device.Status, d statusDoc) {
 		{a.say("status.replica"), d.Replica},
 		{a.say("status.device"), d.Device},
 		{a.say("status.centre"), d.Centre},
+	}
+	for i, b := range d.Became {
+		lines = append(lines, []string{a.say("status.became"), a.say("became_at", b.Parent, a.when(s.Became[i].At))})
+	}
+	lines = append(lines, [][]string{
 		{a.say("status.last_sync"), last},
 		{a.say("status.cursor"), d.Cursor},
-	}
+	}...)
 	if len(s.Checks) > 0 && s.Checks[0].Scopes > 0 {
 		lines = append(lines, []string{a.say("status.checked"), a.checkedText(&s.Checks[0])})
 	}
@@ -150,6 +158,7 @@ func (a *app) statusText(r *device.Replica, s device.Status, d statusDoc) {
 		a.print("status.over", d.Decided)
 	}
 	a.selfText(&s, &d)
+	a.statusAsides(d)
 	for _, n := range d.Notices {
 		fmt.Fprintln(a.Out, n.Text)
 	}

@@ -113,6 +113,10 @@ func (a *app) enrol(ctx context.Context, e device.Enrolment) error {
 	}
 	_, noKey := os.Stat(device.KeyPath(path))
 	e.Client, e.Lang = a.Client, a.lang
+	before, err := a.replica.Identity(ctx)
+	if err != nil {
+		return err
+	}
 	id, err := a.replica.Enrol(ctx, e)
 	if err != nil {
 		if missing != nil {
@@ -133,6 +137,9 @@ func (a *app) enrol(ctx context.Context, e device.Enrolment) error {
 	doc := enrolled{id.Device, id.Account, id.Centre, absolute(path), absolute(device.KeyPath(path)), nil}
 	if !a.json {
 		a.print("enrolled", doc.Replica, doc.Key)
+		if before.Device != "" {
+			a.print("became", id.Device)
+		}
 	}
 	report, err := a.round(ctx)
 	if err == nil {
@@ -231,7 +238,8 @@ type syncDoc struct {
 	Out      int64          `json:"bytes_out"`
 	TookMS   int64          `json:"took_ms"`
 	Notices  []noticeDoc    `json:"notices"`
-	Decided  []conflictDoc  `json:"decided"` // conflicts that were decided or ended since the round before
+	Decided  []conflictDoc  `json:"decided"`          // conflicts that were decided or ended since the round before
+	Became   string         `json:"became,omitempty"` // the device that this replica became, because it was copied or put back
 }
 
 type noticeDoc struct {
@@ -240,7 +248,10 @@ type noticeDoc struct {
 }
 
 func (a *app) syncDoc(r device.Report) syncDoc {
-	d := syncDoc{r.Sent, map[string]int{}, r.Rows, base(r.Cursor), r.In, r.Out, r.Took.Milliseconds(), nil, []conflictDoc{}}
+	d := syncDoc{r.Sent, map[string]int{}, r.Rows, base(r.Cursor), r.In, r.Out, r.Took.Milliseconds(), nil, []conflictDoc{}, ""}
+	if r.Became != nil {
+		d.Became = r.Became.Device
+	}
 	for k, n := range r.Kinds {
 		d.Verdicts[k.String()] = n
 	}
@@ -272,6 +283,9 @@ func (a *app) printRound(d syncDoc) {
 		}
 	}
 	a.print("synced", d.Sent, text, d.Rows, d.Cursor)
+	if d.Became != "" {
+		a.print("became", d.Became)
+	}
 	for _, n := range d.Notices {
 		fmt.Fprintln(a.Err, n.Text)
 	}
@@ -335,6 +349,9 @@ func ended(before, now []se.Grant) []grantDoc {
 func (a *app) syncCommand() *cobra.Command {
 	var all, fresh bool
 	c := a.command("sync", "sync [--all|--fresh]", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
+		if all && fresh {
+			return misuse("fresh_all")
+		}
 		if all {
 			return a.drain(cmd)
 		}

@@ -169,7 +169,7 @@ func newWorldOver(t testing.TB, identity transport.Identity) *world {
 	require.NoError(t, err)
 	rest := api.New(api.Config{
 		Territory: territory.New(territory.Config{DB: db, County: 1, Directory: people, Schema: s, State: db, Queue: api.SQLQueue{DB: db.Reader(), County: 1}, Household: "household", Now: w.Now}),
-		Auth:      who, Directory: people, Schema: s, Decider: c, Restorer: c, State: db, Queue: api.SQLQueue{DB: db.Reader(), County: 1},
+		Auth:      who, Directory: people, Schema: s, Decider: c, Restorer: c, Forker: c, State: db, Queue: api.SQLQueue{DB: db.Reader(), County: 1},
 		Households: households(db.Reader(), s), Revoked: sockets.Revoked, Log: logger, Now: w.Now, Boot: "boot", Version: "test", Seals: w.seals.Ring,
 		Pins: func() []string {
 			if identity == nil {
