@@ -1,6 +1,8 @@
 package simtest
 
 import (
+	"slices"
+
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
 
@@ -15,7 +17,7 @@ func (w *World) probe() {
 	slow.slowUntil = neverConnect
 	w.centre.stuck = stuck
 	before := w.oracle.head.Seq
-	for _, n := range []*node{stuck, w.nodes[0]} {
+	for _, n := range []*node{stuck, w.writer(slow, stuck)} {
 		for range 3 {
 			j := &job{}
 			n.tokens(j)
@@ -57,4 +59,14 @@ func (w *World) probe() {
 	for _, c := range append([]*conn(nil), slow.conns...) {
 		c.awake()
 	}
+}
+
+// writer gives somebody who still may write somewhere, the first worker if he may.
+func (w *World) writer(but ...*node) *node {
+	for _, n := range w.nodes {
+		if !slices.Contains(but, n) && len(n.rights()) > 0 {
+			return n
+		}
+	}
+	return w.nodes[0]
 }
