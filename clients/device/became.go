@@ -84,7 +84,7 @@ func (r *Replica) Forks(ctx context.Context) ([]Became, error) {
 }
 
 func readForks(ctx context.Context, q querier) ([]Became, error) {
-	rows, err := q.QueryContext(ctx, `SELECT device, parent, fork, wall FROM ds_became ORDER BY k DESC`) //nolint:sqlclosecheck // collect closes them
+	rows, err := q.QueryContext(ctx, `SELECT device, parent, fork, wall FROM ds_became ORDER BY k DESC`)
 	if err != nil {
 		return nil, err
 	}

@@ -51,9 +51,8 @@ func Recover(path string, opts Options) (*Recovery, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer r.Close()
 		out := &Recovery{Aside: aside}
-		return out, r.tell(out)
+		return out, errors.Join(r.tell(out), r.Close())
 	}
 	if _, err := os.Stat(path); err != nil {
 		if errors.Is(err, os.ErrNotExist) {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"time"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
 )
@@ -33,7 +34,7 @@ func main() {
 	flag.StringVar(&g.note, "note", "", "what they said / 意见建议")
 	flag.StringVar(&g.lang, "lang", "zh-CN", "zh-CN or en")
 	flag.Parse()
-	err := run(ctx, g, os.Stdout)
+	err := run(ctx, g, time.Now, os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, explain(err, g.lang))
@@ -42,7 +43,7 @@ func main() {
 }
 
 // run is the whole program.
-func run(ctx context.Context, g given, out io.Writer) (err error) {
+func run(ctx context.Context, g given, now func() time.Time, out io.Writer) (err error) {
 	to := speaker{g.lang, out}
 	r, err := replica(ctx, g)
 	if err != nil {
@@ -54,7 +55,7 @@ func run(ctx context.Context, g given, out io.Writer) (err error) {
 		}
 	}()
 	if g.door != "" {
-		id, err := write(ctx, r, g.door, g.note)
+		id, err := write(ctx, r, now(), g.door, g.note)
 		if err != nil {
 			return err
 		}

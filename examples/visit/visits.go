@@ -14,14 +14,14 @@ import (
 var errNoDoor = errors.New("no such door")
 
 // write puts a visit down. Everything that tx does is one changeset: the centre takes it whole or not at all.
-func write(ctx context.Context, r *device.Replica, door, note string) (id syncengine.RowID, err error) {
+func write(ctx context.Context, r *device.Replica, at time.Time, door, note string) (id syncengine.RowID, err error) {
 	household, scope, err := atDoor(ctx, r, door)
 	if err != nil {
 		return "", err
 	}
 	_, err = r.Write(ctx, func(tx *device.Tx) error {
 		id, err = tx.Insert("visit", map[string]any{
-			"scope": scope, "household_id": household, "outcome": "met", "started_at": time.Now().UnixMilli(), "opinions": note,
+			"scope": scope, "household_id": household, "outcome": "met", "started_at": at.UnixMilli(), "opinions": note,
 		})
 		return err
 	})
