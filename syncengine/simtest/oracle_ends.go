@@ -246,6 +246,7 @@ func (o *oracle) lay(k replica.RowKey) (row *se.Row, steady bool) {
 	steady = true
 	for _, x := range o.versions[k] {
 		if x.row == nil {
+			steady = false // it may have been moved and deleted in one group: where it lay at last is not on record
 			continue
 		}
 		if row != nil && (row.Scope != x.row.Scope || row.Door != x.row.Door || row.Author != x.row.Author) {
