@@ -273,7 +273,13 @@ func (r *Replica) wiped(ctx context.Context, why error) error {
 	return r.destroy()
 }
 
-// destroy deletes the replica's files and its key. The key goes first: it is what the device was.
+// globbed makes a path one that a pattern matches literally.
+func globbed(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// destroy deletes the replica's files and its key, and what was ever set aside of it. The key goes first: it is what the
+// device was.
 func (r *Replica) destroy() error {
 	path := r.path
 	if err := r.Close(); err != nil {
@@ -283,7 +289,12 @@ func (r *Replica) destroy() error {
 		_ = os.WriteFile(KeyPath(path), make([]byte, info.Size()), 0o600) // deleting it is what counts
 	}
 	failed := r.ForgetKeys()
-	for _, name := range []string{KeyPath(path), nextKeyPath(path), path + "-wal", path + "-shm", path} {
+	names := []string{KeyPath(path), nextKeyPath(path), path + "-wal", path + "-shm", path}
+	for _, aside := range []string{".epoch", ".damaged"} { // what a restore or a recovery set aside
+		list, err := filepath.Glob(globbed(path) + aside + "*")
+		failed, names = errors.Join(failed, err), append(names, list...)
+	}
+	for _, name := range names {
 		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			failed = errors.Join(failed, err)
 		}

@@ -204,6 +204,7 @@ func TestRetireDrainsThenWipes(t *testing.T) {
 			canaries(t, a, 2)
 			n := control(t, a).LastN
 			require.NoError(t, os.WriteFile(device.KeyPath(a.Path()), []byte("the key"), 0o600))
+			require.NoError(t, os.WriteFile(a.Path()+".damaged1", []byte("set aside"), 0o600))
 			c.store.SetPrincipal(deviceA, &se.Principal{Account: "acc-" + deviceA, Device: deviceA, Grants: grants(), Revoked: true, Erase: wipe})
 			lost := true // the first connection breaks before the receipt arrives
 			c.cutting(func(m session.Message) bool {
@@ -233,6 +234,7 @@ func TestRetireDrainsThenWipes(t *testing.T) {
 			require.Equal(t, wipe, len(found(t, a.Path(), "the key")) == 0)
 			if wipe {
 				require.NoFileExists(t, a.Path())
+				require.NoFileExists(t, a.Path()+".damaged1")
 				return
 			}
 			_, err = a.Query(bg, `SELECT 1`) //nolint:sqlclosecheck // there are none
