@@ -313,7 +313,7 @@ func (a *app) doors(ids []string, file string) ([]string, error) {
 }
 
 // doorHeads are what the first column of a CSV file of doors may be called.
-var doorHeads = []string{"id", "door", "dwelling", "编号", "房屋编号", "房屋"}
+var doorHeads = []string{"id", "door", "编号", "房屋编号"}
 
 // doorsUpTo is doors with a bound of its own. The file may be CSV: its first column counts.
 func (a *app) doorsUpTo(most int, ids []string, file string) ([]string, error) {
