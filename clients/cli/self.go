@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -39,7 +38,7 @@ func (a *app) counted(ctx context.Context, r *device.Replica, d *statusDoc) erro
 	for _, t := range r.Schema().Tables {
 		n, err := count(ctx, r, t.Name)
 		switch code := device.CodeOf(err); {
-		case code == device.CodeRevoked || code == device.CodeLocked:
+		case shut(err):
 			if !slices.ContainsFunc(d.Notices, func(n noticeDoc) bool { return n.Code == string(code) }) {
 				d.Notices = append(d.Notices, noticeDoc{string(code), a.explain(err).text})
 			}
@@ -52,17 +51,15 @@ func (a *app) counted(ctx context.Context, r *device.Replica, d *statusDoc) erro
 	return nil
 }
 
-// count asks with Query, for QueryRow could not say why there is nothing to be read.
 func count(ctx context.Context, r *device.Replica, table string) (n int, err error) {
-	rows, err := r.Query(ctx, `SELECT count(*) FROM "`+table+`"`)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	if rows.Next() {
-		err = rows.Scan(&n)
-	}
-	return n, errors.Join(err, rows.Err())
+	err = r.QueryRow(ctx, `SELECT count(*) FROM "`+table+`"`).Scan(&n)
+	return n, err
+}
+
+// shut tells whether an error says that the records are locked or are not the person's any more.
+func shut(err error) bool {
+	code := device.CodeOf(err)
+	return code == device.CodeLocked || code == device.CodeRevoked
 }
 
 func (a *app) checkedText(c *device.Checked) string {

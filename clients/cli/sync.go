@@ -297,6 +297,9 @@ type conflictNews struct{ closed map[string]bool }
 // next lists those that ended since the last look; the first look lists none.
 func (n *conflictNews) next(ctx context.Context, r *device.Replica) ([]conflictDoc, error) {
 	list, err := r.Conflicts(ctx)
+	if shut(err) {
+		return nil, nil // it is what this conversation may open again
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -452,6 +455,7 @@ type watcher struct {
 	ctx     context.Context
 	over    conflictNews
 	since   int64 // greatest time at the centre that the replica showed
+	blind   bool  // that could not be told: the replica is locked
 	percent int
 }
 
@@ -465,14 +469,18 @@ type watchDoc struct {
 	RetryMS int64     `json:"retry_ms,omitempty"`
 }
 
-// mark notes how new the newest row is.
+// mark notes how new the newest row is. A locked replica tells that after the first contact.
 func (w *watcher) mark() error {
 	if _, err := w.over.next(w.ctx, w.replica); err != nil {
 		return err
 	}
+	w.blind = false
 	for _, t := range w.replica.Schema().Tables {
 		var at int64
-		if err := w.replica.QueryRow(w.ctx, `SELECT coalesce(max(received_at), 0) FROM "`+t.Name+`"`).Scan(&at); err != nil {
+		if err := w.replica.QueryRow(w.ctx, `SELECT coalesce(max(received_at), 0) FROM "`+t.Name+`"`).Scan(&at); shut(err) {
+			w.blind = true
+			return nil
+		} else if err != nil {
 			return err
 		}
 		w.since = max(w.since, at)
@@ -497,8 +505,12 @@ func (w *watcher) progress(p device.Progress) {
 const shownRows = 20
 
 func (w *watcher) synced(r device.Report) {
-	if r.Rows > 0 {
-		if err := w.news(); err != nil {
+	look := w.news
+	if w.blind {
+		look = w.mark
+	}
+	if r.Rows > 0 || w.blind {
+		if err := look(); err != nil {
 			w.warn("failed", err.Error())
 		}
 	}

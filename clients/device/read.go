@@ -31,12 +31,21 @@ func (r *Replica) Query(ctx context.Context, query string, args ...any) (*sql.Ro
 // QueryRow reads one row with plain SQL, on a connection that cannot write.
 func (r *Replica) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
 	if err := r.usable(ctx); err != nil {
-		over, cancel := context.WithCancelCause(ctx)
-		cancel(err)
-		ctx = over // the row's Scan tells that there is nothing to read; Query tells why
+		ctx = denied{ctx, err}
 	}
 	return r.read.QueryRowContext(ctx, query, args...)
 }
+
+// denied is a context that is over for a reason of ours: the Scan of a row that was asked for under it gives that reason.
+type denied struct {
+	context.Context
+	why error
+}
+
+func (denied) Done() <-chan struct{} { return atOnce }
+func (d denied) Err() error          { return d.why }
+
+var atOnce = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // Get reads a row. An unknown id is CodeNoRow.
 func (r *Replica) Get(ctx context.Context, table string, id se.RowID) (*Row, error) {
@@ -143,6 +152,9 @@ const (
 // Mark tells how far a row has come; deleted rows have a mark too. An id that nothing here knows is CodeNoRow.
 func (r *Replica) Mark(ctx context.Context, table string, id se.RowID) (Mark, error) {
 	t, err := r.table(table)
+	if err == nil {
+		err = r.usable(ctx)
+	}
 	if err != nil {
 		return "", err
 	}

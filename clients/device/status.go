@@ -35,7 +35,8 @@ type Status struct {
 	Step     Progress         // of the conversation of this program, if one runs
 }
 
-// Status tells it. All but Step comes from one moment of the file.
+// Status tells it. All but Step comes from one moment of the file. It tells no record: a locked replica says as well
+// where it stands.
 func (r *Replica) Status(ctx context.Context) (Status, error) {
 	var s Status
 	tx, err := r.read.BeginTx(ctx, nil)
@@ -101,6 +102,9 @@ type Conflict struct {
 
 // Conflicts lists them, the newest first.
 func (r *Replica) Conflicts(ctx context.Context) ([]Conflict, error) {
+	if err := r.usable(ctx); err != nil {
+		return nil, err
+	}
 	list, err := readConflicts(ctx, r.read)
 	return list, storage(err)
 }
@@ -157,6 +161,9 @@ func readConflicts(ctx context.Context, q querier) ([]Conflict, error) {
 // Wrote gives the values that this device last wrote into a cell and that the centre took, whatever became of them
 // since; nil if there are none, or if what it wrote was a difference. It reads through the journal: for a list of a few.
 func (r *Replica) Wrote(ctx context.Context, key se.ConflictKey) ([]schema.Value, error) {
+	if err := r.usable(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := r.read.QueryContext(ctx, `SELECT n, hash, body FROM ds_journal
 		WHERE length(body) > 0 AND instr(CAST(body AS BLOB), CAST(? AS BLOB)) > 0 ORDER BY n DESC`, string(key.Row))
 	if err != nil {
@@ -205,6 +212,9 @@ func (x *Rejection) In(lang string) string { return x.Label.In(lang) }
 
 // Rejected lists what the centre refused, the newest first; with handled, also what was dealt with.
 func (r *Replica) Rejected(ctx context.Context, handled bool) ([]Rejection, error) {
+	if err := r.usable(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := r.read.QueryContext(ctx, `SELECT q.n, q.body, q.filed, q.handled, j.kind, coalesce(j.code, ''), j.tbl, j.row, j.col, j.rule, j.current, j.hash,
 		coalesce(s.outcome, ''), coalesce(s.reason, '')
 		FROM ds_quarantine q JOIN ds_journal j ON j.n = q.n LEFT JOIN ds_settled s ON s.n = q.n WHERE q.handled = 0 OR ? ORDER BY q.n DESC`, handled)
@@ -241,6 +251,9 @@ func (r *Replica) Rejected(ctx context.Context, handled bool) ([]Rejection, erro
 // Handled takes a refused changeset out of view: the person has dealt with it. It stays in the file. An n that was
 // not refused is CodeNoRow.
 func (r *Replica) Handled(ctx context.Context, n int64) error {
+	if err := r.usable(ctx); err != nil {
+		return err
+	}
 	return r.update(ctx, func(p *port) error {
 		res, err := p.conn.ExecContext(p.ctx, `UPDATE ds_quarantine SET handled = 1 WHERE n = ?`, n)
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/schema/seal"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
@@ -215,6 +216,10 @@ func TestMessageVectors(t *testing.T) {
 		{"welcome of a device that a copy spoke for in a new epoch", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Reset: true, Limits: se.DefaultLimits,
 			LastN: 19, Hash: se.Hash{1, 2, 3}, Anew: 6}}},
 		{"welcome with a floor", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Limits: se.DefaultLimits, Floor: 90}}},
+		{"welcome with keys of sealed columns", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Limits: se.DefaultLimits, Keys: []seal.Key{
+			{Table: "resident", Column: "id_no", ID: 1, Secret: [32]byte(hash)}, {Table: "resident", Column: "id_no", ID: 4_294_967_295, Secret: [32]byte{31: 1}},
+			{Table: "resident", Column: "id_no_hash", ID: 1, Match: true, Secret: [32]byte{1}},
+		}}}},
 		{"manifest", &session.Manifest{Manifest: se.Manifest{ID: "5f1d", Scope: "g", Seq: 88, Rows: 3, Bytes: 90, Chunks: []se.ChunkSum{
 			{Hash: hash, Bytes: 50, Size: 400, Rows: 2}, {Hash: sets[2].Hash(), Bytes: 40, Size: 300, Rows: 1},
 		}}}},
