@@ -111,3 +111,18 @@ func TestWorkOnAMovedRowThatNobodyHeardWasSeen(t *testing.T) {
 	require.True(t, bea.push(upd("door", rid(1), set("room", base, "held"))).Kind.Effective())
 	carl.refused(se.Parked, se.CodeAwaits, upd("door", rid(1), set("room", base-1, "guessed")))
 }
+
+// A row that changes its scope and its door in one commit left one place: who sees the doors that it passed in between
+// was never shown it, and is not told that it left.
+func TestOneMoveInACommit(t *testing.T) {
+	w := newWorld(t)
+	both := w.dev("both", "worker", se.Grant{Scope: "g1", Role: "worker"}, se.Grant{Scope: "g2", Role: "worker"})
+	there := w.dev("there", "steward", se.Grant{Scope: "g2", Role: "steward", Doors: []string{string(rid(1))}})
+	to := ins("door", rid(5))
+	to.Cells[0] = set("scope", 0, "g2")
+	head := both.ok(ins("door", rid(1)), to, ins("home", rid(2), set("door_id", 0, string(rid(1)))))
+	moved := both.ok(upd("home", rid(2), set("scope", head, "g2"), set("door_id", head, string(rid(5)))))
+	moves := view(w, func(tx se.ReadTx) ([]se.Move, error) { return tx.Moves("home", rid(2), 0) })
+	require.Equal(t, []se.Move{{Table: "home", ID: rid(2), Seq: moved, Scope: "g1", Door: string(rid(1)), Author: "both"}}, moves)
+	require.Empty(t, w.next(there, head, false))
+}

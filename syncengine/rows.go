@@ -308,10 +308,18 @@ func (g *ingest) central(row *Row, i int, values []schema.Value) {
 	row.Cells[i] = Cell{Shown: g.seq, Survivors: []Write{w}}
 }
 
-// move notes that a row leaves its scope or door, for replicas that showed it there.
+// move notes that a row leaves its scope or door, for replicas that showed it there. Of several moves in one commit the
+// first counts: nobody was shown the row where it was in between, and nobody's rights there may count.
 func (g *ingest) move(row *Row) error {
 	row.Seq = g.seq
 	g.arrived = append(g.arrived, row.ID)
+	noted, err := g.tx.Moves(row.Table, row.ID, g.seq-1)
+	if err != nil {
+		return fmt.Errorf("read moves: %w", err)
+	}
+	if len(noted) > 0 {
+		return nil
+	}
 	m := Move{Table: row.Table, ID: row.ID, Seq: g.seq, Scope: row.Scope, Door: row.Door, Author: row.Author}
 	if err := g.tx.PutMove(m); err != nil {
 		return fmt.Errorf("put move: %w", err)

@@ -63,6 +63,9 @@ type ReadTx interface {
 	Changed(scope string, after Position, limit int) ([]Item, error)
 	// Moves lists the moves of a row after a seq, oldest first.
 	Moves(table string, id RowID, after int64) ([]Move, error)
+	// Places lists all moves of a row, those that PruneMoves took included, oldest first. None with a seq above from is
+	// missing.
+	Places(table string, id RowID) (moves []Move, from int64, err error)
 	// Inbox lists messages to a device after a number, oldest first.
 	Inbox(device string, after int64, limit int) ([]Message, error)
 	// Devices lists devices with id > after, in order of id, at most limit.
@@ -116,7 +119,8 @@ type Tx interface {
 	// StripDead forgets what a dead row held, and what was re-pointed from it: see Dead.Strip. The id stays dead, and
 	// what it was merged into is known.
 	StripDead(table string, id RowID) error
-	// PruneMoves forgets moves at or below a seq, the oldest first, at most limit, and tells how many.
+	// PruneMoves takes moves at or below a seq out of the streams of scopes and out of Moves, the oldest first, at most
+	// limit, and tells how many. Places has them still.
 	PruneMoves(upTo int64, limit int) (int, error)
 	// PruneInbox forgets messages to a device up to a number, the oldest first, at most limit, and tells how many.
 	PruneInbox(device string, upTo int64, limit int) (int, error)

@@ -8,6 +8,7 @@ var peopleTexts = map[string]schema.Label{
 	"flag.reason_read":       {ZH: "为什么查看；若显示敏感内容，会记入中心的审计日志", EN: "why you read it; kept in the centre's audit log if it shows anything sensitive"},
 	"id_whole":               {ZH: "“%s”不是完整的编号，而本机没有副本可供查找；请写全 36 位编号。", EN: "%q is not a whole id, and there is no replica here to look it up in; write all 36 characters."},
 	"history_nothing":        {ZH: "没有您能看到的历史。", EN: "There is no history that you may see."},
+	"history_unplaced":       {ZH: "另有 %d 次提交未列出：这条记录当时在哪里已无从查考，不能判断您是否可以看。", EN: "%d more commits are left out: where the record was then is not known any more, so nobody can tell whether you may see them."},
 	"history_received":       {ZH: "收到 %s", EN: "received %s"},
 	"history_device_clock":   {ZH: "（时钟可疑，设备上是 %s）", EN: " (suspect clock; the device said %s)"},
 	"history_base":           {ZH: "依据 %s", EN: "base %s"},

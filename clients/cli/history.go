@@ -78,14 +78,21 @@ func (a *app) historyCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		list, more, err := a.historyPages(cmd.Context(), client, t.Name, string(row), given(column), limit)
+		list, more, unplaced, err := a.historyPages(cmd.Context(), client, t.Name, string(row), given(column), limit)
 		if err != nil {
 			return err
 		}
 		if a.json {
-			return a.emit(map[string]any{"writes": list, "more": more})
+			out := map[string]any{"writes": list, "more": more}
+			if unplaced > 0 {
+				out["unplaced"] = unplaced
+			}
+			return a.emit(out)
 		}
 		a.historyText(t, list, more)
+		if unplaced > 0 {
+			a.print("history_unplaced", unplaced)
+		}
 		return nil
 	})
 	a.limitFlag(c, &limit)
@@ -120,27 +127,32 @@ func (a *app) centreRow(ctx context.Context, t *schema.Table, typed string) (se.
 	return a.row(ctx, r, t, typed)
 }
 
-func (a *app) historyPages(ctx context.Context, client *restclient.ClientWithResponses, table, row string, column *string, limit int) ([]restclient.HistoryWrite, bool, error) {
+// historyPages reads writes, newest first. unplaced counts the commits among them that the centre leaves out, because it
+// is not known any more where the record was then.
+func (a *app) historyPages(ctx context.Context, client *restclient.ClientWithResponses, table, row string, column *string, limit int) (out []restclient.HistoryWrite, more bool, unplaced int64, err error) {
 	if limit < 1 || limit > 100_000 {
-		return nil, false, misuse("limit_range", limit)
+		return nil, false, 0, misuse("limit_range", limit)
 	}
-	out := []restclient.HistoryWrite{}
+	out = []restclient.HistoryWrite{}
 	var before *int64
 	for {
 		n := int64(min(limit, 200))
 		r, err := client.HistoryWithResponse(ctx, table, row, &restclient.HistoryParams{Column: column, Before: before, Limit: &n})
 		if err := a.answered(err, func() (bool, []byte, *http.Response) { return r.JSON200 != nil, r.Body, r.HTTPResponse }); err != nil {
-			return nil, false, err
+			return nil, false, 0, err
 		}
 		out = append(out, r.JSON200.Writes...)
+		if n := r.JSON200.Unplaced; n != nil {
+			unplaced += *n
+		}
 		next := r.JSON200.Next
 		switch {
 		case len(out) > limit:
-			return out[:limit], true, nil
+			return out[:limit], true, unplaced, nil
 		case next == nil || *next == 0 || before != nil && *next >= *before:
-			return out, false, nil
+			return out, false, unplaced, nil
 		case len(out) == limit:
-			return out, true, nil
+			return out, true, unplaced, nil
 		}
 		before = next
 	}

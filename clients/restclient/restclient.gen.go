@@ -1225,6 +1225,9 @@ type HistoryBodyBody struct {
 	// Next Give it as before to go on; absent at the end.
 	Next *int64 `json:"next,omitempty"`
 
+	// Unplaced Commits of this page that are left out, because where the record was then is not known any more.
+	Unplaced *int64 `json:"unplaced,omitempty"`
+
 	// Writes Newest first.
 	Writes []HistoryWrite `json:"writes"`
 }
@@ -1971,7 +1974,7 @@ type HistoryParams struct {
 	// Before Seq before which the list goes on; 0 = from the newest.
 	Before *int64 `form:"before,omitempty" json:"before,omitempty"`
 
-	// Limit Commits looked at, at most.
+	// Limit Commits given, at most.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 }
 

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"time"
 
@@ -41,13 +40,15 @@ type historyInput struct {
 	Row    string `path:"row" maxLength:"36"`
 	Column string `query:"column" maxLength:"64" doc:"Only writes of this column's cell."`
 	Before int64  `query:"before" minimum:"0" doc:"Seq before which the list goes on; 0 = from the newest."`
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Commits looked at, at most."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Commits given, at most."`
 }
 
 type historyBody struct {
 	Body struct {
 		Writes []HistoryWrite `json:"writes" doc:"Newest first."`
 		Next   int64          `json:"next,omitempty" doc:"Give it as before to go on; absent at the end."`
+		// Unplaced is not for what the person may not see, which leaves no trace, but for what nobody can tell about.
+		Unplaced int64 `json:"unplaced,omitempty" doc:"Commits of this page that are left out, because where the record was then is not known any more."`
 	}
 }
 
@@ -55,16 +56,17 @@ func (a *API) historyRoutes() {
 	route(a, "history", "GET", "/v1/history/{record}/{row}", either, "Show what was written to a record, newest first", a.history)
 }
 
-// past is a record's history as one person may see it, read at one head.
+// past is a record's history as one person may see it.
 type past struct {
-	table   *schema.Table
-	id      syncengine.RowID
-	row     *syncengine.Row
-	dead    *syncengine.Dead
-	moves   []syncengine.Move
-	entries []syncengine.Entry
-	cells   map[string]string // conflict → cell, of the decisions among them
-	at      map[string]*covered
+	table *schema.Table
+	id    syncengine.RowID
+	row   *syncengine.Row
+	dead  *syncengine.Dead
+	moves []syncengine.Move
+	from  int64             // seq from which on moves lists all
+	now   *schema.Access    // how the person sees the row today
+	cells map[string]string // conflict → cell, of the decisions among the entries
+	at    map[string]*covered
 }
 
 // covered is a person's roles and doors in one scope.
@@ -90,18 +92,18 @@ func (a *API) history(ctx context.Context, in *historyInput) (*historyBody, erro
 		}
 		cell = def.Name
 	}
-	if err := a.State.View(func(tx syncengine.ReadTx) error { return p.read(tx, in.Before, in.Limit) }); err != nil {
+	if err := a.State.View(p.read); err != nil {
 		return nil, err
 	}
-	now := p.now()
-	if now == nil {
+	present := p.present()
+	if present == nil {
 		return nil, messages.Refuse(messages.NoRecord)
 	}
 	// One answer for what is not there and what he may not see.
-	if seen, err := a.seen(ctx, r, p, now); err != nil || seen == nil {
+	if p.now, err = a.seen(ctx, r, p, present); err != nil || p.now == nil {
 		return nil, orElse(err, messages.Refuse(messages.NoRecord))
 	}
-	return a.pastPage(ctx, r, p, cell, in.Limit)
+	return a.pastPage(ctx, r, p, cell, in)
 }
 
 func orElse(err, otherwise error) error {
@@ -111,32 +113,47 @@ func orElse(err, otherwise error) error {
 	return otherwise
 }
 
-func (p *past) read(tx syncengine.ReadTx, before int64, limit int) (err error) {
+func (p *past) read(tx syncengine.ReadTx) (err error) {
 	if p.row, err = tx.Row(p.table.Name, p.id); err != nil {
 		return err
 	}
 	if p.dead, err = tx.Dead(p.table.Name, p.id); err != nil {
 		return err
 	}
-	if p.moves, err = tx.Moves(p.table.Name, p.id, 0); err != nil {
-		return err
-	}
-	if p.entries, err = tx.RowHistory(p.table.Name, p.id, before, limit+1); err != nil {
-		return err
-	}
-	for i := range p.entries {
-		for j := range p.entries[i].Changeset.Changes {
-			d := p.entries[i].Changeset.Changes[j].Decide
-			if d == nil {
-				continue
-			}
-			con, err := tx.Conflict(d.Conflict)
-			if err != nil {
+	p.moves, p.from, err = tx.Places(p.table.Name, p.id)
+	return err
+}
+
+// entries reads some entries before a seq, newest first. Entries never change, so that it does not matter if the row
+// moves meanwhile.
+func (a *API) entries(p *past, before int64, limit int) (out []syncengine.Entry, err error) {
+	err = a.State.View(func(tx syncengine.ReadTx) error {
+		if out, err = tx.RowHistory(p.table.Name, p.id, before, limit); err != nil {
+			return err
+		}
+		for i := range out {
+			if err := p.decided(tx, out[i].Changeset); err != nil {
 				return err
 			}
-			if con != nil {
-				p.cells[d.Conflict] = con.Key.Cell
-			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// decided notes which cells the decisions of a changeset are about.
+func (p *past) decided(tx syncengine.ReadTx, cs *syncengine.Changeset) error {
+	for j := range cs.Changes {
+		d := cs.Changes[j].Decide
+		if d == nil {
+			continue
+		}
+		con, err := tx.Conflict(d.Conflict)
+		if err != nil {
+			return err
+		}
+		if con != nil {
+			p.cells[d.Conflict] = con.Key.Cell
 		}
 	}
 	return nil
@@ -145,8 +162,8 @@ func (p *past) read(tx syncengine.ReadTx, before int64, limit int) (err error) {
 // place is where a row was: what decides who sees it.
 type place struct{ scope, door, author string }
 
-// now gives where the row is, or was when it was deleted; nil if there never was one.
-func (p *past) now() *place {
+// present gives where the row is, or was when it was deleted; nil if there never was one.
+func (p *past) present() *place {
 	row := p.row
 	if row == nil && p.dead != nil {
 		row = p.dead.Row
@@ -157,21 +174,22 @@ func (p *past) now() *place {
 	return &place{row.Scope, row.Door, row.Author}
 }
 
-// when lists where the row was just after a commit: usually one place. Moves tell what it left later.
-func (p *past) when(seq int64) []place {
-	for i, m := range p.moves {
-		if m.Seq <= seq {
-			continue
-		}
-		var out []place
-		for _, x := range p.moves[i:] {
-			if x.Seq == m.Seq {
-				out = append(out, place{x.Scope, x.Door, x.Author})
-			}
-		}
-		return out
+// when gives where the row was just after a commit: what it left by the next move, or where it is. nil says that it is
+// not known: moves were forgotten since, or an early release noted several of one commit, and not in which order.
+func (p *past) when(seq int64) *place {
+	if seq < p.from {
+		return nil
 	}
-	return []place{*p.now()}
+	for i, m := range p.moves {
+		switch {
+		case m.Seq <= seq:
+		case i+1 < len(p.moves) && p.moves[i+1].Seq == m.Seq:
+			return nil
+		default:
+			return &place{m.Scope, m.Door, m.Author}
+		}
+	}
+	return p.present()
 }
 
 // seen gives how the person sees a row at a place, nil if he does not.
@@ -197,46 +215,66 @@ func (a *API) seen(ctx context.Context, r directory.Rights, p *past, at *place) 
 	return c.access, nil
 }
 
-// pastPage paints the entries. What was written while the row was where the person sees nothing is left out.
-func (a *API) pastPage(ctx context.Context, r directory.Rights, p *past, cell string, limit int) (*historyBody, error) {
+// pastPage paints entries until there are enough. What was written while the row was where the person sees nothing
+// leaves no trace: no line, no count, no page that ends there.
+func (a *API) pastPage(ctx context.Context, r directory.Rights, p *past, cell string, in *historyInput) (*historyBody, error) {
 	out := &historyBody{}
 	out.Body.Writes = []HistoryWrite{}
 	paint := a.painter(ctx, r)
 	paint.subject(p.table.Name, p.id)
-	if len(p.entries) > limit {
-		p.entries = p.entries[:limit]
-		out.Body.Next = p.entries[limit-1].Seq
-	}
-	for i := range p.entries {
-		e := &p.entries[i]
-		access, err := a.sawThen(ctx, r, p, e.Seq)
+	commits, last, unplaced := 0, int64(0), int64(0)
+	for before := in.Before; ; {
+		entries, err := a.entries(p, before, in.Limit+1)
 		if err != nil {
 			return nil, err
 		}
-		if access == nil {
-			continue
-		}
-		who, err := a.pastHead(ctx, e)
-		if err != nil {
-			return nil, err
-		}
-		for j := range e.Changeset.Changes {
-			if c := &e.Changeset.Changes[j]; c.Table == p.table.Name && c.Row == p.id {
-				out.Body.Writes = append(out.Body.Writes, p.change(paint, access, who, e, j, cell)...)
+		for i := range entries {
+			e := &entries[i]
+			before = e.Seq
+			at := p.when(e.Seq)
+			if at == nil {
+				unplaced++
+				continue
 			}
+			if commits == in.Limit {
+				paint.seen = nil // what comes now only tells that there is more: nobody is shown it
+			}
+			lines, err := a.pastLines(ctx, r, p, paint, e, at, cell)
+			switch {
+			case err != nil:
+				return nil, err
+			case len(lines) == 0:
+				continue
+			case commits == in.Limit: // the next page tells of what is unplaced below the last commit
+				out.Body.Next = last
+				return out, paint.err
+			}
+			out.Body.Writes = append(out.Body.Writes, lines...)
+			commits, last, out.Body.Unplaced = commits+1, e.Seq, unplaced
+		}
+		if len(entries) <= in.Limit {
+			out.Body.Unplaced = unplaced
+			return out, paint.err
 		}
 	}
-	return out, paint.err
 }
 
-// sawThen gives how the person would have seen the row after a commit, with what he may see today; nil if not.
-func (a *API) sawThen(ctx context.Context, r directory.Rights, p *past, seq int64) (access *schema.Access, err error) {
-	for _, at := range p.when(seq) {
-		if access, err = a.seen(ctx, r, p, &at); err != nil || access == nil {
-			return nil, err
+// pastLines gives the lines of one entry, none if the person would not see the row where it was then, by today's rights.
+func (a *API) pastLines(ctx context.Context, r directory.Rights, p *past, paint *painter, e *syncengine.Entry, at *place, cell string) (out []HistoryWrite, err error) {
+	access, err := a.seen(ctx, r, p, at)
+	if err != nil || access == nil {
+		return nil, err
+	}
+	who, err := a.pastHead(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	for j := range e.Changeset.Changes {
+		if c := &e.Changeset.Changes[j]; c.Table == p.table.Name && c.Row == p.id {
+			out = append(out, p.change(paint, access, who, e, j, cell)...)
 		}
 	}
-	return access, nil
+	return out, nil
 }
 
 // pastHead tells who wrote an entry, with which device and when.
@@ -278,7 +316,7 @@ func (p *past) change(paint *painter, access *schema.Access, w HistoryWrite, e *
 			continue
 		}
 		w := w
-		w.Cell, w.Base, w.Fate, w.Now = x.Cell, base(x.Base), fate(e, j, x.Cell), p.since(def, w.ID)
+		w.Cell, w.Base, w.Fate, w.Now = x.Cell, base(x.Base), fate(e, j, x.Cell), p.since(access, def, w.ID)
 		if x.Operation() {
 			w.Now = ""
 			w.Added, w.Removed = paint.operation(access, def, x)
@@ -297,20 +335,16 @@ func (p *past) decision(paint *painter, access *schema.Access, w HistoryWrite, c
 	if only != "" && w.Cell != "" && w.Cell != only || def != nil && !shownAtAll(access, def) {
 		return nil
 	}
-	if def == nil || access.Reads(def) {
+	if def != nil && access.Reads(def) || def == nil && paint.api.sees(p.table, access) {
 		w.Reason = d.Reason // may quote what is masked
 	}
 	if def != nil {
-		w.Now = p.since(def, w.ID)
+		w.Now = p.since(access, def, w.ID)
 		if len(d.Values) == len(def.Columns) {
 			w.Values = paint.cellValues(access, def, d.Values)
 		}
 	}
 	return []HistoryWrite{w}
-}
-
-func shownAtAll(access *schema.Access, def *schema.Cell) bool {
-	return slices.ContainsFunc(def.Columns, func(col *schema.Column) bool { _, shown := access.Shows(col.Name); return shown })
 }
 
 func base(b syncengine.Base) string {
@@ -331,8 +365,12 @@ func fate(e *syncengine.Entry, change int, cell string) string {
 	return ""
 }
 
-// since tells what has become of a changeset's write of a cell.
-func (p *past) since(def *schema.Cell, id WriteID) string {
+// since tells what has become of a changeset's write of a cell. To whom saw the write but may not see the cell as well
+// where the row is today it says nothing: that a value stands is what the cell shows.
+func (p *past) since(access *schema.Access, def *schema.Cell, id WriteID) string {
+	if access != p.now && !p.now.Reads(def) {
+		return ""
+	}
 	k := p.table.CellIndex(def.Name)
 	if p.row == nil || k < 0 || k >= len(p.row.Cells) {
 		return "replaced"

@@ -148,6 +148,20 @@ func (t *readTx) Moves(table string, id syncengine.RowID, after int64) (out []sy
 	return out, err
 }
 
+// Places implements syncengine.ReadTx.
+func (t *readTx) Places(table string, id syncengine.RowID) (out []syncengine.Move, from int64, err error) {
+	if _, err = t.one(func(r row) error { from = r.int(0); return nil }, `SELECT places_from FROM county WHERE id = $1`, t.s.county); err != nil {
+		return nil, 0, err
+	}
+	err = t.query(func(r row) error {
+		out = append(out, syncengine.Move{Table: table, ID: id, Seq: r.int(0), Scope: r.str(1), Door: r.str(2), Author: r.str(3)})
+		return nil
+	}, `SELECT seq, scope, door, author FROM moved WHERE county = $1 AND tbl = $2 AND id = $3
+		UNION ALL SELECT seq, scope, door, author FROM move WHERE county = $4 AND tbl = $5 AND id = $6 ORDER BY seq, scope, door`,
+		t.s.county, table, string(id), t.s.county, table, string(id))
+	return out, from, err
+}
+
 // PutMove implements syncengine.Tx.
 func (t *tx) PutMove(m syncengine.Move) error {
 	return t.exec(`INSERT INTO move (county, tbl, id, seq, scope, door, author) VALUES ($1, $2, $3, $4, $5, $6, $7)

@@ -53,6 +53,10 @@ func (t *tx) StripDead(table string, id syncengine.RowID) error {
 
 // PruneMoves implements syncengine.Tx.
 func (t *tx) PruneMoves(upTo int64, limit int) (int, error) {
+	if err := t.exec(`INSERT OR REPLACE INTO moved (county, tbl, id, seq, scope, door, author) SELECT county, tbl, id, seq, scope, door, author
+		FROM move WHERE county = $1 AND seq <= $2 ORDER BY seq, tbl, id, scope, door LIMIT $3`, t.s.county, upTo, int64(max(limit, 0))); err != nil {
+		return 0, fmt.Errorf("keep where rows were: %w", err)
+	}
 	return t.remove(`DELETE FROM move WHERE (county, tbl, id, seq, scope, door) IN (SELECT county, tbl, id, seq, scope, door
 		FROM move WHERE county = $1 AND seq <= $2 ORDER BY seq, tbl, id, scope, door LIMIT $3)`, t.s.county, upTo, int64(max(limit, 0)))
 }

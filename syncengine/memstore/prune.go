@@ -69,6 +69,7 @@ func (t *tx) PruneMoves(upTo int64, limit int) (int, error) {
 	old = old[:min(len(old), max(limit, 0))]
 	for _, m := range old {
 		t.state.moves.remove(t, rowKey{m.Table, m.ID}, m)
+		t.state.moved.add(t, rowKey{m.Table, m.ID}, m)
 		t.state.streams.remove(t, m.Scope, syncengine.MoveItem(m))
 	}
 	return len(old), nil

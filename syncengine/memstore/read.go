@@ -190,6 +190,15 @@ func (t *readTx) Moves(table string, id syncengine.RowID, after int64) ([]syncen
 	return out, nil
 }
 
+func (t *readTx) Places(table string, id syncengine.RowID) (out []syncengine.Move, from int64, err error) {
+	k := rowKey{table, id}
+	for _, m := range append(slices.Clone(t.state.moved.lists[k]), t.state.moves.lists[k]...) {
+		out = append(out, *m)
+	}
+	slices.SortFunc(out, func(a, b syncengine.Move) int { return compareMove(&a, &b) })
+	return out, 0, nil
+}
+
 func (t *readTx) Inbox(device string, after int64, limit int) ([]syncengine.Message, error) {
 	list := t.state.inboxes.lists[device]
 	from := sort.Search(len(list), func(i int) bool { return list[i].Number > after })

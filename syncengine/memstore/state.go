@@ -26,6 +26,7 @@ type state struct {
 	byKey     sorted[syncengine.ConflictKey, string] // ids of conflicts
 	steps     sorted[rowKey, syncengine.Step]
 	moves     sorted[rowKey, *syncengine.Move]
+	moved     sorted[rowKey, *syncengine.Move] // those that were pruned
 	repointed sorted[rowKey, syncengine.Repointed]
 	streams   sorted[string, syncengine.Item] // by scope
 	inboxes   sorted[string, *syncengine.Message]
@@ -62,6 +63,7 @@ func newState(s *schema.Schema) *state {
 		byKey:     newSorted[syncengine.ConflictKey](strings.Compare),
 		steps:     newSorted[rowKey](func(a, b syncengine.Step) int { return cmp.Compare(a.Number, b.Number) }),
 		moves:     newSorted[rowKey](compareMove),
+		moved:     newSorted[rowKey](compareMove),
 		repointed: newSorted[rowKey](compareRepointed),
 		streams:   newSorted[string](compareItem),
 		inboxes:   newSorted[string](func(a, b *syncengine.Message) int { return cmp.Compare(a.Number, b.Number) }),

@@ -26,6 +26,7 @@ func (o *oracle) committed(r *record) {
 		o.judge(j)
 	}
 	o.audit(r)
+	o.stood = append(o.stood, r.stood...)
 	for i := range r.history {
 		o.accepted(&r.history[i])
 	}

@@ -131,6 +131,7 @@ func (o *oracle) final() {
 		o.workflows(tx)
 		o.auditLog(tx)
 		o.rowHistories(tx)
+		o.places(tx)
 		return nil
 	})
 	o.account()

@@ -86,6 +86,7 @@ var Sometimes = []string{
 	"group written in two statements",
 	"guarded step came too late",
 	"hidden maximum shown again",
+	"history of before a pruned move",
 	"idempotent insert repeated",
 	"insert of a live id",
 	"INSERT OR IGNORE that did nothing",

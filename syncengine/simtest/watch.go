@@ -24,6 +24,7 @@ type record struct {
 	quarant   []se.Quarantined
 	history   []se.Entry
 	messages  []se.Message
+	stood     []stood
 	head      se.Head
 }
 
@@ -111,5 +112,8 @@ func (t *watchedTx) AppendHistory(e se.Entry) error {
 		return errPoison
 	}
 	t.r.history = append(t.r.history, e)
+	if err := t.stand(&e); err != nil {
+		return err
+	}
 	return t.Tx.AppendHistory(e)
 }

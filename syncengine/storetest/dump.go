@@ -125,6 +125,8 @@ func dumpRow(a answers, tx syncengine.ReadTx, table string, rid syncengine.RowID
 	a.add(p, err, "re-pointed from %s %s", table, rid)
 	m, err := tx.Moves(table, rid, 0)
 	a.add(m, err, "moves %s %s", table, rid)
+	m, _, err = tx.Places(table, rid)
+	a.add(m, err, "places of %s %s", table, rid)
 	w, err := tx.AwaitedRow(table, rid)
 	a.add(w, err, "awaited %s %s", table, rid)
 	s, err := tx.LastStep(table, rid)

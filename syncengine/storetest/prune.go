@@ -70,6 +70,17 @@ func testPrune(t *testing.T, open func(t *testing.T) Opened) {
 		moves, err := tx.Moves("person", id(1), 0)
 		require.NoError(t, err)
 		require.Len(t, moves, 1)
+		// What was taken from the streams is known still, for those who read history.
+		places, from, err := tx.Places("person", id(1))
+		require.NoError(t, err)
+		require.Zero(t, from)
+		require.Equal(t, []syncengine.Move{{Table: "person", ID: id(1), Seq: 4, Scope: "g1", Door: "d1"}, {Table: "person", ID: id(1), Seq: 4, Scope: "g1", Door: "d2"}}, places)
+		places, _, err = tx.Places("person", id(2))
+		require.NoError(t, err)
+		require.Equal(t, []syncengine.Move{{Table: "person", ID: id(2), Seq: 3, Scope: "g1"}}, places)
+		places, _, err = tx.Places("place", id(1))
+		require.NoError(t, err)
+		require.Empty(t, places)
 		for device, left := range map[string]int{"a": 4, "b": 2, "c": 4} {
 			list, err := tx.Inbox(device, 0, 9)
 			require.NoError(t, err)
