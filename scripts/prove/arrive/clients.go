@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,27 +21,55 @@ import (
 
 type taken struct{ rows, bytes, chunks int }
 
-// link is a light client: the real protocol, and no replica.
+// link is a light client: the real protocol, and no replica. It is cut when its context ends.
 type link struct {
 	ws  *websocket.Conn
-	got taken
+	cut func() bool
+
+	welcome *session.Welcome
+	frames  int64 // seen
+	got     taken
 }
 
-func (k *county) dial(ctx context.Context, url string, m member) (*link, error) {
-	for wait := 100 * time.Millisecond; ; wait *= 2 {
+// dial opens a link. Whoever finds no room stays away for what the centre says and a random part of as much again, like
+// every device.
+func dial(ctx context.Context, url string, m member) (*link, error) {
+	for {
 		ws, resp, err := websocket.DefaultDialer.DialContext(ctx, strings.Replace(url, "http", "ws", 1)+"/v1/sync", http.Header{
 			"Authorization": {"Bearer " + m.token}, "Sec-Websocket-Protocol": {wire.SubprotocolBinary},
 		})
 		if err == nil {
-			return &link{ws: ws}, nil
+			return &link{ws: ws, cut: context.AfterFunc(ctx, func() { _ = ws.Close() })}, nil
 		}
-		if resp != nil {
-			_ = resp.Body.Close()
-		}
-		if resp == nil || resp.StatusCode != http.StatusServiceUnavailable || wait > 10*time.Second {
+		if resp == nil {
 			return nil, err
 		}
-		time.Sleep(wait)
+		_ = resp.Body.Close()
+		after, bad := strconv.Atoi(resp.Header.Get("Retry-After"))
+		if resp.StatusCode != http.StatusServiceUnavailable || bad != nil {
+			return nil, err
+		}
+		away := time.Duration(after) * time.Second
+		if err := pause(ctx, away+rand.N(away+1)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (l *link) close() {
+	l.cut()
+	_ = l.ws.Close()
+}
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -67,46 +97,53 @@ func (l *link) hear() (session.Message, error) {
 
 // visit takes a whole snapshot, checks every hash and counts.
 func (k *county) visit(ctx context.Context, url string, i int) (taken, error) {
-	l, err := k.dial(ctx, url, k.devices[i])
+	l, err := dial(ctx, url, k.devices[i])
 	if err != nil {
 		return taken{}, err
 	}
-	defer l.ws.Close()
-	err = l.step(k.devices[i], &l.got)
+	defer l.close()
+	err = l.step(k.devices[i])
 	return l.got, err
 }
 
 // step says Hello and takes everything up to the end of the first step.
-func (l *link) step(m member, got *taken) error {
-	hello := se.Hello{Device: m.device, App: "arrive", Schema: 1, Wall: time.Now().UnixMilli(), Unpacks: []string{se.Deflate}}
+func (l *link) step(m member) error {
+	hello := se.Hello{Device: m.Device, App: "arrive", Schema: 1, Wall: time.Now().UnixMilli(), Unpacks: []string{se.Deflate}}
 	if err := l.say(&session.Hello{Hello: hello}); err != nil {
 		return err
 	}
 	manifests := map[string]*session.Manifest{}
-	for frames := int64(0); ; {
+	for {
 		x, err := l.hear()
 		if err != nil {
 			return err
 		}
 		switch x := x.(type) {
+		case *session.Welcome:
+			l.welcome = x
 		case *session.Manifest:
 			manifests[x.ID] = x
 		case *session.Delta:
-			frames++
-			got.rows += len(x.Items)
+			l.got.rows += len(x.Items)
 			if x.Packed != nil {
 				of := manifests[x.Snapshot]
 				if of == nil || x.Chunk > len(of.Chunks) || of.Chunks[x.Chunk-1].Hash != se.Hash(sha256.Sum256(x.Packed)) {
 					return errors.New("a chunk is not what its manifest says")
 				}
-				got.chunks++
-				got.rows += of.Chunks[x.Chunk-1].Rows
+				l.got.chunks++
+				l.got.rows += of.Chunks[x.Chunk-1].Rows
 			}
-			if err := l.say(&session.Seen{Frames: frames, Epoch: x.To.Epoch, Cursor: x.To.Seq, View: x.View}); err != nil || x.Done {
+			if err := l.seen(x); err != nil || x.Done {
 				return err
 			}
 		}
 	}
+}
+
+// seen says that a frame was taken.
+func (l *link) seen(x *session.Delta) error {
+	l.frames++
+	return l.say(&session.Seen{Frames: l.frames, Epoch: x.To.Epoch, Cursor: x.To.Seq, View: x.View})
 }
 
 // replica is a device as people have it: the SDK with its file.
@@ -136,59 +173,4 @@ func (k *county) replica(ctx context.Context, url, path string, i int) (got take
 		return got, err
 	}
 	return taken{rows: rows, bytes: int(report.In)}, nil
-}
-
-type result struct {
-	times []time.Duration
-	err   error
-}
-
-// push is the bystander: a small changeset every 50 ms, and how long its verdict took.
-func (k *county) push(ctx context.Context, url string, stop <-chan struct{}) (r result) {
-	m := k.devices[len(k.devices)-1]
-	l, err := k.dial(ctx, url, m)
-	if err != nil {
-		return result{err: err}
-	}
-	defer l.ws.Close()
-	if err := l.say(&session.Hello{Hello: se.Hello{Device: m.device, App: "bystander", Schema: 1, Wall: time.Now().UnixMilli()}}); err != nil {
-		return result{err: err}
-	}
-	var prev se.Hash
-	for n := int64(1); ; n++ {
-		if n == 1 {
-			for greeted := false; !greeted; { // its own snapshot is not waited for
-				x, err := l.hear()
-				if err != nil {
-					return result{r.times, err}
-				}
-				_, greeted = x.(*session.Welcome)
-			}
-		}
-		cs := &se.Changeset{Device: m.device, N: n, Prev: prev, Author: m.account, Schema: 1, Wall: time.Now().UnixMilli()}
-		cs.Changes = []se.Change{hazard(m.grid, 0xfff, int(n))}
-		prev = cs.Hash()
-		began := time.Now()
-		if err := l.say(&session.Push{Changesets: []*se.Changeset{cs}}); err != nil {
-			return result{r.times, err}
-		}
-		for judged := false; !judged; {
-			x, err := l.hear()
-			if err != nil {
-				return result{r.times, err}
-			}
-			if v, ok := x.(*session.Verdicts); ok {
-				judged = true
-				if v.Verdicts[0].Kind != se.Accepted {
-					return result{r.times, fmt.Errorf("verdict %v", v.Verdicts[0].Kind)}
-				}
-			}
-		}
-		r.times = append(r.times, time.Since(began))
-		select {
-		case <-stop:
-			return r
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
 }

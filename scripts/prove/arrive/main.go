@@ -13,10 +13,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -24,6 +26,7 @@ type options struct {
 	devices, grids, records, replicas int
 	memory                            int // MiB
 	dir                               string
+	seedOnly                          bool
 	patience                          time.Duration // bystander's p99
 }
 
@@ -34,13 +37,16 @@ func main() {
 	flag.IntVar(&o.records, "records", 20_000, "records in each grid")
 	flag.IntVar(&o.replicas, "replicas", 3, "of the devices, how many keep a real replica")
 	flag.IntVar(&o.memory, "memory", 512, "MiB that the centre may take")
-	flag.StringVar(&o.dir, "dir", "", "folder to work in; empty = a temporary one")
+	flag.StringVar(&o.dir, "dir", "", "folder to work in, which may be seeded already; empty = a temporary one")
+	flag.BoolVar(&o.seedOnly, "seed", false, "seed the folder, and measure nothing")
 	flag.DurationVar(&o.patience, "patience", 2*time.Second, "what the bystander's p99 may be")
 	flag.Parse()
 	if o.grids == 0 {
 		o.grids = o.devices
 	}
-	if err := run(context.Background(), o); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "arrive:", err)
 		os.Exit(1)
 	}
@@ -55,18 +61,17 @@ func run(ctx context.Context, o options) error {
 		defer os.RemoveAll(dir)
 		o.dir = dir
 	}
+	if err := os.MkdirAll(o.dir, 0o700); err != nil {
+		return err
+	}
 	bin := filepath.Join(o.dir, "doorstepd")
 	if out, err := exec.CommandContext(ctx, "go", "build", "-tags", "sqlite_fts5", "-o", bin, "./server/cmd/doorstepd").CombinedOutput(); err != nil {
 		return fmt.Errorf("build the centre: %w: %s", err, out)
 	}
-	began := time.Now()
-	county, err := seed(ctx, filepath.Join(o.dir, "data"), o)
-	if err != nil {
-		return fmt.Errorf("seed: %w", err)
+	county, err := prepare(ctx, o)
+	if err != nil || o.seedOnly {
+		return err
 	}
-	took := time.Since(began)
-	fmt.Printf("seeded    %d grids × %d records = %d in %.1f s (%.0f a second)\n",
-		o.grids, o.records, o.grids*o.records, took.Seconds(), float64(o.grids*o.records)/took.Seconds())
 	c, err := start(bin, filepath.Join(o.dir, "data"), o.memory)
 	if err != nil {
 		return err
@@ -75,11 +80,46 @@ func run(ctx context.Context, o options) error {
 	return county.arrive(ctx, c, o)
 }
 
+// prepare gives who may arrive, in a folder that is seeded if it is not yet.
+func prepare(ctx context.Context, o options) (*county, error) {
+	s, err := known(o.dir, o)
+	if err != nil {
+		return nil, err
+	}
+	x, err := open(filepath.Join(o.dir, "data"))
+	if err != nil {
+		return nil, err
+	}
+	defer x.close()
+	if s == nil {
+		began := time.Now()
+		if s, err = x.seed(ctx, o); err != nil {
+			return nil, fmt.Errorf("seed: %w", err)
+		}
+		if err := s.keep(o.dir); err != nil {
+			return nil, err
+		}
+		took := time.Since(began)
+		fmt.Printf("seeded    %d grids × %d records = %d in %.1f s (%.0f a second)\n",
+			o.grids, o.records, o.grids*o.records, took.Seconds(), float64(o.grids*o.records)/took.Seconds())
+	}
+	return x.admit(ctx, s, o)
+}
+
 func (k *county) arrive(ctx context.Context, c *process, o options) error {
 	idle := c.peak()
+	replicas, err := os.MkdirTemp(o.dir, "replicas")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(replicas)
+	by, err := k.settle(ctx, c.url)
+	if err != nil {
+		return fmt.Errorf("the bystander: %w", err)
+	}
 	stop := make(chan struct{})
-	bystander := make(chan result, 1)
-	go func() { bystander <- k.push(ctx, c.url, stop) }()
+	pushed := make(chan result, 1)
+	go func() { pushed <- by.push(ctx, stop) }()
 	var wg sync.WaitGroup
 	var rows, bytes, packed atomic.Int64
 	errs := make([]error, o.devices)
@@ -87,12 +127,14 @@ func (k *county) arrive(ctx context.Context, c *process, o options) error {
 	began := time.Now()
 	for i := range o.devices {
 		wg.Go(func() {
-			time.Sleep(time.Second * time.Duration(i) / time.Duration(o.devices)) // all within a second
+			if errs[i] = pause(ctx, time.Second*time.Duration(i)/time.Duration(o.devices)); errs[i] != nil { // all within a second
+				return
+			}
 			first := time.Now()
 			var got taken
 			var err error
 			if i < o.replicas {
-				got, err = k.replica(ctx, c.url, filepath.Join(o.dir, fmt.Sprintf("replica-%d.db", i)), i)
+				got, err = k.replica(ctx, c.url, filepath.Join(replicas, fmt.Sprintf("replica-%d.db", i)), i)
 			} else {
 				got, err = k.visit(ctx, c.url, i)
 			}
@@ -109,12 +151,11 @@ func (k *county) arrive(ctx context.Context, c *process, o options) error {
 	wg.Wait()
 	wall := time.Since(began)
 	close(stop)
-	by := <-bystander
+	r := <-pushed
 	peak := c.peak()
 	slices.Sort(times)
-	slices.Sort(by.times)
-	if len(by.times) == 0 {
-		return errors.Join(errors.New("the bystander got no verdict"), by.err)
+	if len(r.waits) == 0 {
+		return errors.Join(errors.New("the bystander got no verdict"), r.err)
 	}
 	failed := 0
 	for i, err := range errs {
@@ -123,16 +164,21 @@ func (k *county) arrive(ctx context.Context, c *process, o options) error {
 			fmt.Printf("device %d: %v\n", i, err)
 		}
 	}
-	p99 := at(by.times, 99)
 	fmt.Printf("arrived   %d devices, %d failed, %d rows, %.1f MB received, %d chunks\n", o.devices, failed, rows.Load(), float64(bytes.Load())/1e6, packed.Load())
 	fmt.Printf("took      %.1f s in all; a device p50 %.1f s, p99 %.1f s\n", wall.Seconds(), at(times, 50).Seconds(), at(times, 99).Seconds())
 	fmt.Printf("memory    peak %d MiB of %d (before: %d)\n", peak, o.memory, idle)
-	fmt.Printf("bystander %d verdicts, p50 %v, p99 %v, longest %v\n", len(by.times), at(by.times, 50).Round(100*time.Microsecond), p99.Round(100*time.Microsecond), by.times[len(by.times)-1].Round(100*time.Microsecond))
+	p99 := r.print()
+	m, err := c.metrics(ctx)
+	if err != nil {
+		return err
+	}
+	m.print("commits", "doorstep_commit_seconds")
+	m.print("pushes", "doorstep_push_seconds")
 	switch {
 	case failed > 0:
 		return fmt.Errorf("%d devices did not get everything", failed)
-	case by.err != nil:
-		return fmt.Errorf("the bystander: %w", by.err)
+	case r.err != nil:
+		return fmt.Errorf("the bystander: %w", r.err)
 	case peak > o.memory || peak == 0:
 		return fmt.Errorf("the centre took %d MiB, it may take %d", peak, o.memory)
 	case p99 > o.patience:

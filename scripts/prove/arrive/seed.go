@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,29 +19,25 @@ import (
 	se "github.com/doorstep-sync/doorstep/syncengine"
 )
 
-// county is who is known to the seeded centre.
-type county struct {
-	devices []member // the last one is the bystander
-	codes   []string // of those who keep a replica
-}
-
-type member struct {
-	account, device, grid, token string
-}
-
 // seeding puts people and records straight into a centre's folder, with the centre's own packages.
 type seeding struct {
-	store *store.Store
-	dir   *directory.Directory
-	auth  *auth.Service
-	now   func() time.Time
+	store  *store.Store
+	engine *se.Engine
+	dir    *directory.Directory
+	auth   *auth.Service
+	now    func() time.Time
 }
 
-const large = 4000 // records of one changeset
+// Of seeding: records of one changeset, and changesets of one transaction.
+const (
+	large = 4000
+	group = 5
+)
 
 func grid(i int) string { return fmt.Sprintf("370115003%03d%03d", 239+i/900, 100+i%900) }
 
-func seed(ctx context.Context, folder string, o options) (*county, error) {
+// open opens a centre's folder, and makes it if there is none.
+func open(folder string) (x *seeding, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
@@ -57,41 +53,42 @@ func seed(ctx context.Context, folder string, o options) (*county, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = st.Close() }() // what was committed is durable
-	x := seeding{store: st, now: time.Now}
+	x = &seeding{store: st, engine: se.New(s, se.DefaultLimits), now: time.Now}
 	x.dir = directory.New(directory.Config{DB: st, County: 1, Roles: s.Roles, Now: x.now, Random: rand.Reader})
 	if x.auth, err = auth.New(auth.Config{Directory: x.dir, Keys: keys, County: 1, Now: x.now, Random: rand.Reader, CodeLife: 24 * time.Hour}); err != nil {
-		return nil, err
+		return nil, errors.Join(err, st.Close())
 	}
+	return x, nil
+}
+
+func (x *seeding) close() { _ = x.store.Close() } // what was committed is durable
+
+// seed makes people and records.
+func (x *seeding) seed(ctx context.Context, o options) (*seeded, error) {
 	if err := x.units(ctx, o.grids); err != nil {
 		return nil, err
 	}
-	k := &county{}
-	engine := se.New(s, se.DefaultLimits)
 	for i := range o.grids {
 		clerk, err := x.member(ctx, fmt.Sprintf("clerk%d", i), grid(i))
 		if err != nil {
 			return nil, err
 		}
-		if err := x.fill(engine, clerk, i, o.records); err != nil {
+		if err := x.fill(ctx, clerk, i, o.records); err != nil {
 			return nil, err
 		}
+		if (i+1)%25 == 0 {
+			fmt.Printf("seeding   %d of %d grids\n", i+1, o.grids)
+		}
 	}
-	for i := range o.devices + 1 {
+	s := &seeded{Grids: o.grids, Records: o.records}
+	for i := range o.devices + 1 { // the last one is the bystander
 		m, err := x.member(ctx, fmt.Sprintf("worker%d", i), grid(i%o.grids))
 		if err != nil {
 			return nil, err
 		}
-		k.devices = append(k.devices, m)
-		if i < o.replicas {
-			code, err := x.auth.NewCode(ctx, m.account, "")
-			if err != nil {
-				return nil, err
-			}
-			k.codes = append(k.codes, code.Text)
-		}
+		s.Members = append(s.Members, m)
 	}
-	return k, nil
+	return s, nil
 }
 
 func (x *seeding) units(ctx context.Context, grids int) error {
@@ -110,7 +107,7 @@ func (x *seeding) units(ctx context.Context, grids int) error {
 	return err
 }
 
-// member makes a person with a device in a grid, and a token for it.
+// member makes a person with a device in a grid.
 func (x *seeding) member(ctx context.Context, login, scope string) (m member, err error) {
 	a, err := x.dir.CreateAccount(ctx, login, login, "")
 	if err != nil {
@@ -128,31 +125,30 @@ func (x *seeding) member(ctx context.Context, login, scope string) (m member, er
 		return m, err
 	}
 	d, err := x.dir.Enrol(ctx, hash, public, login, "arrive")
-	if err != nil {
-		return m, err
-	}
-	c, err := x.auth.Challenge(d.ID)
-	if err != nil {
-		return m, err
-	}
-	signed := ed25519.Sign(private, auth.SignedText(d.ID, c.Text))
-	t, err := x.auth.DeviceToken(ctx, d.ID, c.Text, base64.RawURLEncoding.EncodeToString(signed))
-	return member{a.ID, d.ID, scope, t.Text}, err
+	return member{Account: a.ID, Device: d.ID, Grid: scope, Key: private}, err
 }
 
-// fill enters a grid's records as its clerk, in a few large changesets.
-func (x *seeding) fill(engine *se.Engine, m member, g, records int) error {
+// fill enters a grid's records as its clerk, in large changesets, several in a transaction.
+func (x *seeding) fill(ctx context.Context, m member, g, records int) error {
 	var prev se.Hash
-	for n, done := int64(1), 0; done < records; n++ {
-		cs := &se.Changeset{Device: m.device, N: n, Prev: prev, Author: m.account, Schema: engine.Schema().Version, Wall: x.now().UnixMilli()}
-		for ; done < records && len(cs.Changes) < large; done++ {
-			cs.Changes = append(cs.Changes, hazard(m.grid, g, done))
+	for n, done := int64(1), 0; done < records; {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		r := engine.Commit(x.store, []se.Submission{{Changeset: cs, Now: x.now().UnixMilli()}})
-		if r[0].Err != nil || r[0].Verdict.Kind != se.Accepted {
-			return fmt.Errorf("fill grid %d: %w %v %+v", g, r[0].Err, r[0].Verdict.Kind, r[0].Verdict.Reason)
+		var subs []se.Submission
+		for ; done < records && len(subs) < group; n++ {
+			cs := &se.Changeset{Device: m.Device, N: n, Prev: prev, Author: m.Account, Schema: x.engine.Schema().Version, Wall: x.now().UnixMilli()}
+			for ; done < records && len(cs.Changes) < large; done++ {
+				cs.Changes = append(cs.Changes, hazard(m.Grid, g, done))
+			}
+			prev = cs.Hash()
+			subs = append(subs, se.Submission{Changeset: cs, Now: x.now().UnixMilli()})
 		}
-		prev = cs.Hash()
+		for _, r := range x.engine.Commit(x.store, subs) {
+			if r.Err != nil || r.Verdict.Kind != se.Accepted {
+				return fmt.Errorf("fill grid %d: %w %v %+v", g, r.Err, r.Verdict.Kind, r.Verdict.Reason)
+			}
+		}
 	}
 	return nil
 }
