@@ -49,11 +49,13 @@ var ErrStopped = errors.New("centre: stopped")
 type Centre struct {
 	engine *syncengine.Engine
 	store  syncengine.Store
+	tells  tells
 	opts   Options
 	queue  chan *request
-	more   chan struct{} // capacity 1: commits have left something over
+	look   chan struct{} // capacity 1: commits may have left something over
+	more   chan struct{} // capacity 1: they have
 	stop   chan struct{}
-	done   chan struct{}
+	done   sync.WaitGroup
 
 	mu    sync.Mutex
 	heard map[string]syncengine.Heard // not yet written; guarded by mu
@@ -85,19 +87,20 @@ func New(engine *syncengine.Engine, store syncengine.Store, opts Options) *Centr
 		opts.MaxGroupCells = 20_000
 	}
 	c := &Centre{
-		engine: engine, store: store, opts: opts,
-		queue: make(chan *request), more: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+		engine: engine, store: store, tells: newTells(store), opts: opts,
+		queue: make(chan *request), look: make(chan struct{}, 1), more: make(chan struct{}, 1), stop: make(chan struct{}),
 		heard: map[string]syncengine.Heard{}, building: make(chan struct{}, 1),
 		memo: syncengine.NewDigestMemo(rememberedScopes), checking: make(chan struct{}, 1),
 	}
-	go c.commit()
+	c.done.Go(c.commit)
+	c.done.Go(c.leftOver)
 	return c
 }
 
 // Close finishes the group under way, answers it, and takes no more. It may be called once.
 func (c *Centre) Close() {
 	close(c.stop)
-	<-c.done
+	c.done.Wait()
 }
 
 // Now is the centre's clock in ms since 1970 UTC.
@@ -142,7 +145,7 @@ func (c *Centre) Decide(ctx context.Context, cs *syncengine.Changeset) (syncengi
 // Welcome answers a Hello, and makes durable what the device is told by it. The error is a *syncengine.Retire for a
 // device that may only drain and purge.
 func (c *Centre) Welcome(h syncengine.Hello) (*syncengine.Welcome, error) {
-	w, err := c.engine.Open(c.store, h, c.Now())
+	w, err := c.engine.Open(c.tells, h, c.Now())
 	if err == nil {
 		c.hear(h)
 	}
@@ -154,7 +157,7 @@ func (c *Centre) Welcome(h syncengine.Hello) (*syncengine.Welcome, error) {
 
 // Tell makes durable what a device answered about grants that ended.
 func (c *Centre) Tell(t syncengine.Tell) (at int64, err error) {
-	return c.engine.Record(c.store, t, c.Now())
+	return c.engine.Record(c.tells, t, c.Now())
 }
 
 // Present tells whether a view is the one that the device's person has now.
@@ -194,8 +197,7 @@ func (c *Centre) Check(ctx context.Context, req syncengine.CheckRequest) ([]sync
 // commit takes whatever waits as one group: under load one fsync serves many devices, alone a changeset waits for
 // nobody.
 func (c *Centre) commit() {
-	defer close(c.done)
-	c.leftOver() // by the process before
+	c.looked() // what the process before left over
 	var left *request
 	for {
 		group := []*request{left}
@@ -278,18 +280,33 @@ func (c *Centre) run(group []*request) {
 	if moved && c.opts.Bell != nil {
 		c.opts.Bell.Ring()
 	}
-	c.leftOver()
+	c.looked()
+}
+
+// looked asks leftOver to look, beside the commits: the next group does not wait for somebody who reads.
+func (c *Centre) looked() {
+	select {
+	case c.look <- struct{}{}:
+	default:
+	}
 }
 
 // leftOver notes whether commits have left something over, such as parked changesets that may take effect now.
 func (c *Centre) leftOver() {
-	left := false
-	if err := c.store.View(func(tx syncengine.ReadTx) (err error) { left, err = c.engine.Left(tx); return err }); err != nil || !left {
-		return // what is left waits for the next commit
-	}
-	select {
-	case c.more <- struct{}{}:
-	default:
+	for {
+		select {
+		case <-c.look:
+		case <-c.stop:
+			return
+		}
+		left := false
+		if err := c.store.View(func(tx syncengine.ReadTx) (err error) { left, err = c.engine.Left(tx); return err }); err != nil || !left {
+			continue // what is left waits for the next commit
+		}
+		select {
+		case c.more <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -301,5 +318,5 @@ func (c *Centre) tend() {
 	if c.opts.Bell != nil {
 		c.opts.Bell.Ring()
 	}
-	c.leftOver()
+	c.looked()
 }

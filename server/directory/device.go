@@ -165,15 +165,37 @@ func (d *Directory) Contact(ctx context.Context, id string, offset int64, app st
 	return d.Hear(ctx, id, Heard{Offset: offset, App: app, Schema: schema})
 }
 
-// Hear records that a device was heard, and what it said of itself.
+// Hear records that a device was heard, and what it said of itself. Those who come at once are written together.
 func (d *Directory) Hear(ctx context.Context, id string, r Heard) error {
 	if !validText(r.App, maxLabel) {
 		r.App = ""
 	}
-	return d.db.WithTx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE device SET last_contact = $1, last_offset_ms = $2, app = $3, schema = $4, waiting = $5, oldest = $6, free_bytes = $7
-			WHERE county = $8 AND id = $9`, d.millis(), r.Offset, r.App, r.Schema, r.Waiting, r.Oldest, r.FreeBytes, d.county, id)
+	if err := ctx.Err(); err != nil {
 		return err
+	}
+	return d.heard.Do(contact{id, d.millis(), r})
+}
+
+// contact is one of those that are written together.
+type contact struct {
+	device string
+	at     int64
+	Heard
+}
+
+// maxHeard bounds the contacts of one transaction.
+const maxHeard = 256
+
+func (d *Directory) noteHeard(list []contact) error {
+	ctx := context.Background() // it is everybody's
+	return d.db.WithTx(ctx, func(tx *sql.Tx) error {
+		for _, c := range list {
+			if _, err := tx.ExecContext(ctx, `UPDATE device SET last_contact = $1, last_offset_ms = $2, app = $3, schema = $4, waiting = $5, oldest = $6, free_bytes = $7
+				WHERE county = $8 AND id = $9`, c.at, c.Offset, c.App, c.Schema, c.Waiting, c.Oldest, c.FreeBytes, d.county, c.device); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

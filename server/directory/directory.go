@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/server/batch"
 	"github.com/doorstep-sync/doorstep/server/messages"
 )
 
@@ -43,6 +44,7 @@ type Directory struct {
 	county int64
 	roles  map[string]*schema.Role
 	now    func() time.Time
+	heard  *batch.Group[contact]
 
 	mu     sync.Mutex // over random
 	random io.Reader
@@ -50,7 +52,9 @@ type Directory struct {
 
 // New makes a Directory. All of Config must be set.
 func New(c Config) *Directory {
-	return &Directory{db: c.DB, county: c.County, roles: c.Roles, now: c.Now, random: c.Random}
+	d := &Directory{db: c.DB, county: c.County, roles: c.Roles, now: c.Now, random: c.Random}
+	d.heard = batch.New(maxHeard, d.noteHeard)
+	return d
 }
 
 // Roles gives the roles that assignments may name. The map belongs to the schema and must not be changed.

@@ -38,6 +38,9 @@ type options struct {
 // WithCounty opens the store for a county other than 1.
 func WithCounty(id int64) Option { return func(o *options) { o.county = id } }
 
+// plainReaders are connections beyond the views', so that these do not wait for queries of Reader's users.
+const plainReaders = 2
+
 // WithReaders bounds how many views may run at once (default 8).
 func WithReaders(n int) Option { return func(o *options) { o.readers = n } }
 
@@ -80,7 +83,8 @@ func (s *Store) open(path string, o options) (err error) {
 	if s.reader, err = sql.Open("sqlite3", dsn(path, readerParams)); err != nil {
 		return err
 	}
-	s.reader.SetMaxOpenConns(o.readers)
+	s.views = make(chan struct{}, o.readers)
+	s.reader.SetMaxOpenConns(o.readers + plainReaders)
 	s.reader.SetMaxIdleConns(o.readers)
 	if err := withRaw(s.writer, s.verify); err != nil {
 		return err
@@ -238,6 +242,10 @@ func texts(tx *sql.Tx, query string, args ...any) (out []string, err error) {
 // nil; fn's error undoes it. It waits for Update and the other way round: never call one inside the other. ctx only
 // says whether to start: a transaction that has begun is not interrupted.
 func (s *Store) WithTx(ctx context.Context, fn func(*sql.Tx) error) (err error) {
+	if err := s.line.enter(ctx, false); err != nil {
+		return fmt.Errorf("wait for the writer: %w", err)
+	}
+	defer s.line.leave()
 	sc, err := s.writer.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("get the writer: %w", err)

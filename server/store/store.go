@@ -28,6 +28,8 @@ type Store struct {
 	tables map[string]*table
 	writer *sql.DB // one connection, which makes writers wait for each other
 	reader *sql.DB
+	line   line          // before the writer
+	views  chan struct{} // capacity: views that run at once. Channels serve in order of coming, pools do not
 
 	verified *sqlite3.SQLiteConn // the writer's connection that verify has seen; used only by who holds it
 }
@@ -48,6 +50,10 @@ func (s *Store) Close() error {
 
 // Update implements syncengine.Store.
 func (s *Store) Update(fn func(syncengine.Tx) error) error {
+	if err := s.line.enter(background, true); err != nil {
+		return unavailable(err)
+	}
+	defer s.line.leave()
 	return withRaw(s.writer, func(c *conn) error {
 		if err := s.verify(c); err != nil {
 			return unavailable(err)
@@ -76,6 +82,8 @@ func unavailable(err error) error {
 
 // View implements syncengine.Store.
 func (s *Store) View(fn func(syncengine.ReadTx) error) error {
+	s.views <- struct{}{}
+	defer func() { <-s.views }()
 	return withRaw(s.reader, func(c *conn) error {
 		if err := c.exec("BEGIN"); err != nil {
 			return fmt.Errorf("begin: %w", err)

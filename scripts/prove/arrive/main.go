@@ -26,6 +26,7 @@ type options struct {
 	devices, grids, records, replicas int
 	memory                            int // MiB
 	dir                               string
+	centre                            string
 	seedOnly                          bool
 	patience                          time.Duration // bystander's p99
 }
@@ -38,6 +39,7 @@ func main() {
 	flag.IntVar(&o.replicas, "replicas", 3, "of the devices, how many keep a real replica")
 	flag.IntVar(&o.memory, "memory", 512, "MiB that the centre may take")
 	flag.StringVar(&o.dir, "dir", "", "folder to work in, which may be seeded already; empty = a temporary one")
+	flag.StringVar(&o.centre, "centre", "", "the doorstepd to measure; empty = built from these sources")
 	flag.BoolVar(&o.seedOnly, "seed", false, "seed the folder, and measure nothing")
 	flag.DurationVar(&o.patience, "patience", 2*time.Second, "what the bystander's p99 may be")
 	flag.Parse()
@@ -64,15 +66,17 @@ func run(ctx context.Context, o options) error {
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
 		return err
 	}
-	bin := filepath.Join(o.dir, "doorstepd")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-tags", "sqlite_fts5", "-o", bin, "./server/cmd/doorstepd").CombinedOutput(); err != nil {
-		return fmt.Errorf("build the centre: %w: %s", err, out)
+	if o.centre == "" {
+		o.centre = filepath.Join(o.dir, "doorstepd")
+		if out, err := exec.CommandContext(ctx, "go", "build", "-tags", "sqlite_fts5", "-o", o.centre, "./server/cmd/doorstepd").CombinedOutput(); err != nil {
+			return fmt.Errorf("build the centre: %w: %s", err, out)
+		}
 	}
 	county, err := prepare(ctx, o)
 	if err != nil || o.seedOnly {
 		return err
 	}
-	c, err := start(bin, filepath.Join(o.dir, "data"), o.memory)
+	c, err := start(o.centre, filepath.Join(o.dir, "data"), o.memory)
 	if err != nil {
 		return err
 	}
