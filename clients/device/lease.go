@@ -21,6 +21,16 @@ func (r *Replica) usable(ctx context.Context) error {
 	return err
 }
 
+// unlocked is usable that passes a device which may not synchronise any more: its person still reads what became of his
+// work, until the purge.
+func (r *Replica) unlocked(ctx context.Context) error {
+	err := r.usable(ctx)
+	if CodeOf(err) == CodeRevoked {
+		return nil
+	}
+	return err
+}
+
 func usable(ctx context.Context, q querier, now replica.Clock) error {
 	var lease, leaving string
 	if err := q.QueryRowContext(ctx, `SELECT lease, leaving FROM ds_state`).Scan(&lease, &leaving); err != nil {

@@ -153,7 +153,7 @@ const (
 func (r *Replica) Mark(ctx context.Context, table string, id se.RowID) (Mark, error) {
 	t, err := r.table(table)
 	if err == nil {
-		err = r.usable(ctx)
+		err = r.unlocked(ctx)
 	}
 	if err != nil {
 		return "", err

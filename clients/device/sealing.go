@@ -137,7 +137,7 @@ func (r *Replica) openRows(t *schema.Table, rows []Row) error {
 // Open gives what a sealed value of a row says, such as one in a conflict or a refused changeset. ok is false where this
 // device does not hold its key, or is locked.
 func (r *Replica) Open(table string, column string, id se.RowID, v schema.Value) (text string, ok bool) {
-	if r.usable(context.Background()) != nil {
+	if r.unlocked(context.Background()) != nil {
 		return "", false
 	}
 	ring, err := r.keyRing()

@@ -102,7 +102,7 @@ type Conflict struct {
 
 // Conflicts lists them, the newest first.
 func (r *Replica) Conflicts(ctx context.Context) ([]Conflict, error) {
-	if err := r.usable(ctx); err != nil {
+	if err := r.unlocked(ctx); err != nil {
 		return nil, err
 	}
 	list, err := readConflicts(ctx, r.read)
@@ -161,7 +161,7 @@ func readConflicts(ctx context.Context, q querier) ([]Conflict, error) {
 // Wrote gives the values that this device last wrote into a cell and that the centre took, whatever became of them
 // since; nil if there are none, or if what it wrote was a difference. It reads through the journal: for a list of a few.
 func (r *Replica) Wrote(ctx context.Context, key se.ConflictKey) ([]schema.Value, error) {
-	if err := r.usable(ctx); err != nil {
+	if err := r.unlocked(ctx); err != nil {
 		return nil, err
 	}
 	rows, err := r.read.QueryContext(ctx, `SELECT n, hash, body FROM ds_journal
@@ -212,7 +212,7 @@ func (x *Rejection) In(lang string) string { return x.Label.In(lang) }
 
 // Rejected lists what the centre refused, the newest first; with handled, also what was dealt with.
 func (r *Replica) Rejected(ctx context.Context, handled bool) ([]Rejection, error) {
-	if err := r.usable(ctx); err != nil {
+	if err := r.unlocked(ctx); err != nil {
 		return nil, err
 	}
 	rows, err := r.read.QueryContext(ctx, `SELECT q.n, q.body, q.filed, q.handled, j.kind, coalesce(j.code, ''), j.tbl, j.row, j.col, j.rule, j.current, j.hash,
@@ -251,7 +251,7 @@ func (r *Replica) Rejected(ctx context.Context, handled bool) ([]Rejection, erro
 // Handled takes a refused changeset out of view: the person has dealt with it. It stays in the file. An n that was
 // not refused is CodeNoRow.
 func (r *Replica) Handled(ctx context.Context, n int64) error {
-	if err := r.usable(ctx); err != nil {
+	if err := r.unlocked(ctx); err != nil {
 		return err
 	}
 	return r.update(ctx, func(p *port) error {
