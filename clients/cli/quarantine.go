@@ -145,6 +145,8 @@ func (a *app) quarantineText(q *restclient.Quarantined) {
 		a.print("quarantine_release_hint", q.Device, q.N)
 	case q.MayDismiss:
 		a.print("quarantine_dismiss_hint", q.Device, q.N)
+	case q.Undecided != nil:
+		fmt.Fprintln(a.Out, clean(*q.Undecided))
 	}
 }
 

@@ -1550,9 +1550,12 @@ type Quarantined struct {
 	Row         *string `json:"row,omitempty"`
 
 	// Rule awaits: the id waited for.
-	Rule      *string            `json:"rule,omitempty"`
-	Scope     string             `json:"scope"`
-	ScopeName string             `json:"scope_name"`
+	Rule      *string `json:"rule,omitempty"`
+	Scope     string  `json:"scope"`
+	ScopeName string  `json:"scope_name"`
+
+	// Undecided Why you may not decide about it, if it waits.
+	Undecided *string            `json:"undecided,omitempty"`
 	Verdict   QuarantinedVerdict `json:"verdict"`
 }
 

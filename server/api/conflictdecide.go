@@ -91,7 +91,7 @@ func (a *API) decision(s *screen, in *decideInput) (*syncengine.Decision, error)
 	switch {
 	case !s.con.Open() && !named && !slices.Contains(fit, b.Choice):
 		return nil, messages.Refuse(messages.ConflictClosed)
-	case !s.readsAll():
+	case !a.readsAll(s):
 		return nil, messages.Refuse(messages.MaskedForYou)
 	case !named && !slices.Contains(fit, b.Choice):
 		return nil, messages.Refuse(messages.ChoiceUnfit, b.Choice, strings.Join(fit, ", "))

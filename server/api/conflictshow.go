@@ -26,7 +26,10 @@ func (a *API) head(ctx context.Context, s *screen) (ConflictHead, error) {
 	h := ConflictHead{
 		ID: s.con.ID, Kind: string(k.Kind), Record: k.Table, RecordName: s.table.Label.In(lang), Row: string(k.Row), Cell: k.Cell,
 		CellName: messages.Say(messages.DefaultRowsLabel).In(lang), Scope: s.con.Scope, Open: s.con.Open(), Outcome: string(s.con.Outcome),
-		Reason: s.con.Reason, Opened: s.con.Opened, Changed: s.con.Changed, Candidates: len(s.ids()),
+		Opened: s.con.Opened, Changed: s.con.Changed, Candidates: len(s.ids()),
+	}
+	if a.readsAll(s) {
+		h.Reason = s.con.Reason // it may quote what others do not see
 	}
 	if c := s.table.Cell(k.Cell); c != nil {
 		var labels []string
@@ -82,7 +85,7 @@ func (a *API) show(ctx context.Context, s *screen) (Conflict, error) {
 	switch {
 	case !s.con.Open() && len(s.choices()) == 0:
 		c.Undecided = messages.Say(messages.ConflictClosed).In(p.lang)
-	case !s.readsAll():
+	case !a.readsAll(s):
 		c.Undecided = messages.Say(messages.MaskedForYou).In(p.lang)
 	default:
 		c.MayDecide, c.Choices = true, s.choices()
@@ -90,13 +93,18 @@ func (a *API) show(ctx context.Context, s *screen) (Conflict, error) {
 	return c, nil
 }
 
-// readsAll tells whether the person sees unmasked what he would decide about.
-func (s *screen) readsAll() bool {
-	if s.con.Key.Kind == syncengine.ConflictCell {
+// readsAll tells whether the person sees unmasked what he would decide about. Of whole records, which a merge puts into
+// each other or a step belongs to, he has to see as much as anybody at the centre may.
+func (a *API) readsAll(s *screen) bool {
+	switch s.con.Key.Kind {
+	case syncengine.ConflictCell:
 		c := s.table.Cell(s.con.Key.Cell)
 		return c != nil && s.access.Reads(c)
-	}
-	if s.con.Key.Kind == syncengine.ConflictDelete {
+	case syncengine.ConflictDuplicate:
+		return a.sees(s.table, s.access)
+	case syncengine.ConflictWorkflow:
+		return s.steps == nil || s.stepsAcc != nil && a.sees(s.steps, s.stepsAcc)
+	case syncengine.ConflictDelete:
 		for i := range s.con.Candidates {
 			if c := s.table.Cell(s.con.Candidates[i].Cell.Cell); c == nil || !s.access.Reads(c) {
 				return false

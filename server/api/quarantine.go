@@ -55,6 +55,7 @@ type Quarantined struct {
 	Changes    []QuarantinedChange `json:"changes"`
 	MayRelease bool                `json:"may_release"`
 	MayDismiss bool                `json:"may_dismiss"`
+	Undecided  string              `json:"undecided,omitempty" doc:"Why you may not decide about it, if it waits."`
 }
 
 type quarantineListInput struct {
@@ -130,7 +131,7 @@ func (a *API) quarantineList(ctx context.Context, in *quarantineListInput) (*qua
 		if err != nil {
 			return nil, err
 		}
-		head, err := a.quarantinedHead(ctx, q)
+		head, _, err := a.quarantinedHead(ctx, r, q)
 		if err != nil {
 			return nil, err
 		}
@@ -158,10 +159,18 @@ func (a *API) quarantined(ctx context.Context, r directory.Rights, id syncengine
 	return q, nil
 }
 
-func (a *API) quarantinedHead(ctx context.Context, q *syncengine.Quarantined) (QuarantinedHead, error) {
-	h := QuarantinedHead{
-		Device: q.Device, N: q.N, Verdict: q.Verdict.Kind.String(), Scope: q.Scope, Open: !q.Closed, Outcome: string(q.Outcome), Reason: q.Why,
+// quarantinedHead also tells whether the person sees all of it. Who does not, does not read the words with which somebody
+// ended it: they may quote what he does not see.
+func (a *API) quarantinedHead(ctx context.Context, r directory.Rights, q *syncengine.Quarantined) (h QuarantinedHead, all bool, err error) {
+	if all, err = a.readsQuarantined(ctx, r, q); err != nil {
+		return h, all, err
+	}
+	h = QuarantinedHead{
+		Device: q.Device, N: q.N, Verdict: q.Verdict.Kind.String(), Scope: q.Scope, Open: !q.Closed, Outcome: string(q.Outcome),
 		ReceivedAt: maybe(q.Received), EffectiveAt: maybe(q.At), Records: len(q.Changeset.Changes),
+	}
+	if all {
+		h.Reason = q.Why
 	}
 	if why := q.Reason(); why != nil {
 		h.Code, h.Rule, h.Record, h.Row, h.Column = string(why.Code), why.Rule, why.Table, string(why.Row), why.Column
@@ -174,20 +183,20 @@ func (a *API) quarantinedHead(ctx context.Context, q *syncengine.Quarantined) (Q
 	}
 	unit, err := a.Directory.Unit(ctx, q.Scope)
 	if err != nil && !messages.Is(err, messages.NoUnit) {
-		return h, err
+		return h, all, err
 	}
 	h.ScopeName = unit.Name
 	names, err := a.Directory.AccountNames(ctx, []string{q.Changeset.Author, q.By})
 	if err != nil {
-		return h, err
+		return h, all, err
 	}
 	h.AuthorName, h.EndedByName = names[q.Changeset.Author], names[q.By]
 	v, err := a.Directory.Device(ctx, q.Device)
 	if err != nil && !messages.Is(err, messages.NoDevice) {
-		return h, err
+		return h, all, err
 	}
 	h.DeviceLabel = v.Label
-	return h, nil
+	return h, all, nil
 }
 
 func (a *API) quarantineShow(ctx context.Context, in *quarantineInput) (*struct{ Body Quarantined }, error) {
@@ -199,13 +208,19 @@ func (a *API) quarantineShow(ctx context.Context, in *quarantineInput) (*struct{
 	if err != nil {
 		return nil, err
 	}
-	out := Quarantined{Changes: []QuarantinedChange{}, MayRelease: !q.Closed && q.Verdict.Kind == syncengine.Parked, MayDismiss: !q.Closed}
-	if out.QuarantinedHead, err = a.quarantinedHead(ctx, q); err != nil {
+	head, all, err := a.quarantinedHead(ctx, r, q)
+	if err != nil {
 		return nil, err
 	}
+	out := Quarantined{QuarantinedHead: head, Changes: []QuarantinedChange{}, MayDismiss: all && !q.Closed}
+	out.MayRelease = out.MayDismiss && q.Verdict.Kind == syncengine.Parked
 	p := a.painter(ctx, r)
+	if !all && !q.Closed {
+		out.Undecided = messages.Say(messages.MaskedForYou).In(p.lang)
+	}
 	for i := range q.Changeset.Changes {
 		c := &q.Changeset.Changes[i]
+		p.subject(c.Table, c.Row)
 		x := QuarantinedChange{Record: c.Table, Row: string(c.Row), Op: c.Op.String(), Values: []Value{}}
 		t, access, err := a.accessTo(ctx, r, q.Scope, c)
 		if err != nil {
@@ -226,43 +241,119 @@ func (a *API) quarantineShow(ctx context.Context, in *quarantineInput) (*struct{
 	return &struct{ Body Quarantined }{out}, p.err
 }
 
-// accessTo gives the record type of a change and what the person may see of it where it belongs: in the scope that it
-// names or that its row is in, else where the changeset is kept.
+// accessTo gives the record type of a change and what the person may see of it where it belongs: in the scope that its
+// row is in, or was in when it died, else in the one that it names, else where the changeset is kept.
 func (a *API) accessTo(ctx context.Context, r directory.Rights, scope string, c *syncengine.Change) (*schema.Table, *schema.Access, error) {
 	t := a.Schema.Table(c.Table)
 	if t == nil {
 		return nil, nil, nil
 	}
-	var door, author string
-	found := false
-	err := a.State.View(func(tx syncengine.ReadTx) error {
-		row, err := tx.Row(c.Table, c.Row)
-		if row != nil {
-			scope, door, author, found = row.Scope, row.Door, row.Author, true
+	row, err := a.rowOf(c)
+	if err != nil {
+		return t, nil, err
+	}
+	if row != nil {
+		access, doors, err := a.roles(ctx, r, t, row.Scope)
+		if err != nil || access == nil || !shows(access, row.Author == r.Account.ID, row.Door, doors) {
+			return t, nil, err
+		}
+		return t, access, nil
+	}
+	if named := namedScope(c); named != "" {
+		scope = named
+	}
+	access, _, err := a.roles(ctx, r, t, scope)
+	return t, access, err
+}
+
+// rowOf gives the row that a change is about, as it is or was when it died; nil if there never was one.
+func (a *API) rowOf(c *syncengine.Change) (row *syncengine.Row, err error) {
+	if a.Schema.Table(c.Table) == nil {
+		return nil, nil
+	}
+	err = a.State.View(func(tx syncengine.ReadTx) (err error) {
+		if row, err = tx.Row(c.Table, c.Row); err != nil || row != nil {
+			return err
+		}
+		dead, err := tx.Dead(c.Table, c.Row)
+		if dead != nil {
+			row = dead.Row
 		}
 		return err
 	})
-	if err != nil {
-		return t, nil, err
-	}
+	return row, err
+}
+
+// namedScope gives the scope that a change puts its row into, "" if it names none.
+func namedScope(c *syncengine.Change) string {
 	for _, w := range c.Cells {
-		if !found && w.Cell == schema.CellScope && len(w.Values) == 1 {
-			scope = w.Values[0].Str()
+		if w.Cell == schema.CellScope && len(w.Values) == 1 {
+			return w.Values[0].Str()
 		}
 	}
+	return ""
+}
+
+// roles gives what a person may see of a record type in a scope, and his doors there; nil for nothing, also if there is
+// no such scope: it may come from a device.
+func (a *API) roles(ctx context.Context, r directory.Rights, t *schema.Table, scope string) (*schema.Access, []string, error) {
 	covering, err := a.Directory.At(ctx, r, scope)
+	if messages.Is(err, messages.NoUnit) {
+		return nil, nil, nil
+	}
 	if err != nil {
-		return t, nil, err
+		return nil, nil, err
 	}
 	var roles, doors []string
 	for _, as := range covering {
 		roles, doors = append(roles, as.Role), append(doors, as.Doors...)
 	}
-	access := t.Access(roles...)
-	if access == nil || found && !shows(access, author == r.Account.ID, door, doors) {
-		return t, nil, nil
+	return t.Access(roles...), doors, nil
+}
+
+// readsChange tells whether a person sees as much of a change as anybody at the centre may. What no declaration here
+// knows is for those who see all of what is known.
+func (a *API) readsChange(ctx context.Context, r directory.Rights, scope string, c *syncengine.Change) (bool, error) {
+	row, err := a.rowOf(c)
+	if err != nil {
+		return false, err
 	}
-	return t, access, nil
+	t, access, err := a.accessTo(ctx, r, scope, c)
+	if err == nil && t != nil && access == nil && row == nil {
+		access, _, err = a.roles(ctx, r, t, scope) // it never was anywhere: for those where it is kept, though they are not shown it
+	}
+	if err != nil || t != nil && access == nil {
+		return false, err
+	}
+	if t == nil {
+		for _, t := range a.Schema.Tables {
+			access, _, err := a.roles(ctx, r, t, scope)
+			if err != nil || a.desk(t) != nil && (access == nil || !a.sees(t, access)) {
+				return false, err
+			}
+		}
+		return true, nil
+	}
+	if c.Decide != nil {
+		return a.sees(t, access), nil
+	}
+	for i := range c.Cells {
+		def := t.Cell(c.Cells[i].Cell)
+		if def != nil && !a.seesCell(t, access, def) || def == nil && !a.sees(t, access) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// readsQuarantined is readsChange for all of a refused changeset: who does not, cannot decide about it.
+func (a *API) readsQuarantined(ctx context.Context, r directory.Rights, q *syncengine.Quarantined) (bool, error) {
+	for i := range q.Changeset.Changes {
+		if ok, err := a.readsChange(ctx, r, q.Scope, &q.Changeset.Changes[i]); err != nil || !ok {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 func (a *API) quarantineDecide(ctx context.Context, in *quarantineDecideInput) (*struct{ Body Settled }, error) {
@@ -275,10 +366,16 @@ func (a *API) quarantineDecide(ctx context.Context, in *quarantineDecideInput) (
 	if err != nil {
 		return nil, err
 	}
+	all, err := a.readsQuarantined(ctx, r, q)
+	if err != nil {
+		return nil, err
+	}
 	reason := strings.TrimSpace(in.Body.Reason)
 	switch {
 	case q.Closed:
 		return nil, messages.Refuse(messages.QuarantineClosed)
+	case !all:
+		return nil, messages.Refuse(messages.MaskedForYou)
 	case in.Body.Choice == "release" && q.Verdict.Kind != syncengine.Parked:
 		return nil, messages.Refuse(messages.NotReleasable)
 	case in.Body.Choice == "dismiss" && reason == "":
@@ -365,11 +462,14 @@ func (a *API) quarantineExport(ctx context.Context, in *quarantineInput) (*struc
 	if err != nil {
 		return nil, err
 	}
-	head, err := a.quarantinedHead(ctx, q)
+	head, all, err := a.quarantinedHead(ctx, r, q)
 	if err != nil {
 		return nil, err
 	}
-	cs := q.Changeset
+	if !all {
+		return nil, messages.Refuse(messages.ExportMasked)
+	}
+	cs, p := q.Changeset, a.painter(ctx, r)
 	out := ExportedChangeset{QuarantinedHead: head, Author: cs.Author, Wall: cs.Wall, Schema: cs.Schema, Hash: cs.Hash().String(), Changes: []ExportedChange{}}
 	for i := range cs.Changes {
 		c := &cs.Changes[i]
@@ -387,12 +487,25 @@ func (a *API) quarantineExport(ctx context.Context, in *quarantineInput) (*struc
 			if def != nil && (access == nil || !access.Reads(def)) {
 				return nil, messages.Refuse(messages.ExportMasked)
 			}
+			p.exported(c, def, w)
 			x.Cells = append(x.Cells, exportCell(def, w))
 		}
 		out.Changes = append(out.Changes, x)
 	}
 	a.Log.Info().Str("device", in.Device).Int64("n", in.N).Str("by", r.Account.ID).Msg("refused changeset exported")
 	return &struct{ Body ExportedChangeset }{out}, nil
+}
+
+// exported notes what an export gives unmasked. What is sealed stays so in the file.
+func (p *painter) exported(c *syncengine.Change, def *schema.Cell, w *syncengine.CellWrite) {
+	if def == nil {
+		return
+	}
+	for i, col := range def.Columns {
+		if col.Type != schema.TypeSealed && (w.Operation() || i < len(w.Values) && !w.Values[i].IsNull()) {
+			p.seen.saw(c.Table, c.Row, col)
+		}
+	}
 }
 
 func baseText(b syncengine.Base) string { return fmt.Sprintf("%d:%d", b.Epoch, b.Seq) }

@@ -205,7 +205,7 @@ var catalogue = map[Key]entry{
 	SetIncomplete:    {Invalid, "自行填写时 values 要给出这些列：%v。", "To set a value, give these columns in values: %v."},
 	SetValue:         {Invalid, "“%[1]v”的值应为%[2]v。", "The value of %[1]q must be %[2]v."},
 	ReadElsewhere:    {Conflict, "您读到的状态（第 %[1]d 期 %[2]d 号）中心没有。请重新打开这个冲突再决定。", "The centre never had the state you read (epoch %[1]d, seq %[2]d). Open the conflict again and decide then."},
-	MaskedForYou:     {Denied, "这个冲突有您看不到的内容，不能由您决定。", "This conflict holds what you may not see, so you cannot decide it."},
+	MaskedForYou:     {Denied, "其中有您看不到的内容，不能由您决定；请交给能看到全部内容的人。", "It holds what you may not see, so you cannot decide it; leave it to somebody who sees all of it."},
 	DecisionRefused:  {Conflict, "决定没有生效（%v）。请重新打开这个冲突再决定。", "The decision had no effect (%v). Open the conflict again and decide then."},
 	DecisionParked:   {Conflict, "决定已搁置（%v），暂未生效。", "The decision is parked (%v) and has had no effect yet."},
 	QuarantineClosed: {Conflict, "这个变更集已经处理过了（重发、采纳或驳回，以先者为准）。请刷新。", "This changeset has been dealt with already: of retry, release and dismissal the first counts. Refresh."},
