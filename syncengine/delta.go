@@ -106,6 +106,8 @@ type Hello struct {
 	Waiting   int64 // changesets without a verdict
 	Oldest    int64 // when the oldest of them was sealed, by the device's clock, ms; 0 = none
 	FreeBytes int64 // on the disk of the replica; 0 = not told
+	Checked   int64 // how long ago the last check of the replica ended, ms, at least 1; 0 = there was none
+	Repaired  int64 // rows that checks of the last 30 days put right
 }
 
 // StagedScope says how far a scope of an unfinished step is staged.

@@ -96,6 +96,9 @@ func (a *app) deviceNote(x restclient.Device) string {
 	if x.Waiting > 0 && x.RevokedAt == nil {
 		note += a.say("comma") + a.say("device_waiting", x.Waiting, a.moment(x.OldestWaiting))
 	}
+	if x.Repaired != nil && *x.Repaired > 0 && x.RevokedAt == nil {
+		note += a.say("comma") + a.say("device_repaired", *x.Repaired)
+	}
 	if x.Parent != nil {
 		note += a.say("comma") + a.say("device_copy", *x.Parent)
 	}
@@ -165,7 +168,55 @@ func (a *app) deviceText(x *restclient.Device) {
 	if x.FreeBytes != nil && *x.FreeBytes > 0 {
 		lines = append(lines, []string{a.say("device.free"), strconv.FormatInt(*x.FreeBytes>>20, 10) + " MiB"})
 	}
+	if !x.Console {
+		lines = append(lines, []string{a.say("device.checked"), a.checkNote(x)})
+	}
 	columns(a.Out, lines)
+	a.heldText(x)
+}
+
+// checkNote tells when a device last compared its records with the centre's, and how that went.
+func (a *app) checkNote(x *restclient.Device) string {
+	note := a.say("device_unchecked")
+	if x.CheckedAt != nil {
+		note = a.moment(x.CheckedAt)
+	}
+	if x.Repaired != nil && *x.Repaired > 0 {
+		note += a.say("comma") + a.say("device_repaired", *x.Repaired)
+	}
+	return note
+}
+
+// heldText lists what the records on a device belong to, and what was taken from it: what somebody who finds it may read.
+func (a *app) heldText(x *restclient.Device) {
+	if x.Holds != nil {
+		a.print("device_holds")
+		var lines [][]string
+		for _, h := range *x.Holds {
+			lines = append(lines, a.heldLine(h.Scope, h.Name, h.Role, h.Doors))
+		}
+		columns(a.Out, lines)
+	}
+	if x.Taken != nil {
+		a.print("device_taken")
+		var lines [][]string
+		for _, h := range *x.Taken {
+			note := a.say("device_no_receipt", a.moment(&h.At))
+			if h.PurgedAt != nil {
+				note = a.say("device_receipt", a.moment(h.PurgedAt))
+			}
+			lines = append(lines, append(a.heldLine(h.Scope, h.Name, h.Role, h.Doors), note))
+		}
+		columns(a.Out, lines)
+	}
+}
+
+func (a *app) heldLine(scope string, name *string, role string, doors *int64) []string {
+	line := []string{"  " + scope, clean(text(name)), a.role(role)}
+	if doors != nil && *doors > 0 {
+		line[2] += " " + a.say("device_doors", *doors)
+	}
+	return line
 }
 
 func (a *app) deviceResnapshotCommand() *cobra.Command {

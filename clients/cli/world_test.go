@@ -49,15 +49,16 @@ var beijing = time.FixedZone("Asia/Shanghai", 8*3600)
 
 // world is a real centre on loopback and people at their machines, each with folder, clock and randomness.
 type world struct {
-	t      testing.TB
-	dir    string
-	url    string
-	code   string // of the first administrator
-	server *httptest.Server
-	people map[string]*machine
-	seals  *seals.Keys
-	store  *store.Store
-	down   atomic.Bool // the centre hangs up on everybody
+	t       testing.TB
+	dir     string
+	url     string
+	code    string // of the first administrator
+	server  *httptest.Server
+	people  map[string]*machine
+	seals   *seals.Keys
+	store   *store.Store
+	sockets *gateway.Gateway
+	down    atomic.Bool // the centre hangs up on everybody
 
 	mu sync.Mutex
 	at time.Time
@@ -122,7 +123,29 @@ func (m *machine) run(ctx context.Context, stdin io.Reader, out, errs io.Writer,
 			return map[string]string{"DOORSTEP_REPLICA": m.file(), "DOORSTEP_CONFIG": m.config()}[name]
 		},
 	}
-	return p.Main(ctx, args)
+	code := p.Main(ctx, args)
+	m.world.quiet()
+	return code
+}
+
+// quiet waits until the centre knows that every connection has ended, and how far each device came on it.
+func (w *world) quiet() {
+	require.Eventually(w.t, func() bool { return w.sockets == nil || w.sockets.Connections() == 0 }, 30*time.Second, time.Millisecond)
+}
+
+// contacts notes contacts as doorstepd does.
+type contacts struct {
+	*centre.Centre
+	people *directory.Directory
+}
+
+func (c contacts) Welcome(h se.Hello) (*se.Welcome, error) {
+	w, err := c.Centre.Welcome(h)
+	if err == nil {
+		err = c.people.Hear(context.Background(), h.Device, directory.Heard{
+			App: h.App, Schema: h.Schema, Epoch: h.Epoch, Reached: h.Cursor, Checked: h.Checked, Repaired: h.Repaired})
+	}
+	return w, err
 }
 
 // do runs a command that must succeed and gives what it printed.
@@ -165,12 +188,25 @@ func newWorldOver(t testing.TB, identity transport.Identity) *world {
 			return identity.Pins()[0].Fingerprint()
 		}})
 	require.NoError(t, err)
-	sockets, err := gateway.New(gateway.Options{Auth: authenticator{who}, Centre: c, Bell: bell, Now: w.Now, Log: logger})
+	sockets, err := gateway.New(gateway.Options{
+		Auth: authenticator{who}, Centre: contacts{c, people}, Bell: bell, Now: w.Now, Log: logger, Deadlines: gateway.Deadlines{Linger: 10 * time.Millisecond},
+		Ended: func(device string, at se.Base) {
+			if err := people.Reached(context.Background(), device, at.Epoch, at.Seq); err != nil {
+				logger.Error().Err(err).Msg("not noted")
+			}
+		},
+		Checked: func(device string, r se.CheckReport) {
+			if err := people.Checked(context.Background(), device, int64(r.Repaired+r.Local)); err != nil {
+				logger.Error().Err(err).Msg("not noted")
+			}
+		},
+	})
+	w.sockets = sockets
 	require.NoError(t, err)
 	rest := api.New(api.Config{
 		Territory: territory.New(territory.Config{DB: db, County: 1, Directory: people, Schema: s, State: db, Queue: api.SQLQueue{DB: db.Reader(), County: 1}, Household: "household", Now: w.Now}),
 		Auth:      who, Directory: people, Schema: s, Decider: c, Restorer: c, Forker: c, State: db, Queue: api.SQLQueue{DB: db.Reader(), County: 1},
-		Households: households(db.Reader(), s), Revoked: sockets.Revoked, Log: logger, Now: w.Now, Boot: "boot", Version: "test", Seals: w.seals.Ring,
+		Households: households(db.Reader(), s), Revoked: sockets.Revoked, Reached: sockets.Reached, Log: logger, Now: w.Now, Boot: "boot", Version: "test", Seals: w.seals.Ring,
 		Pins: func() []string {
 			if identity == nil {
 				return nil

@@ -15,7 +15,7 @@ type Checked = replica.Checked
 
 // Check brings the replica in step like Sync and then compares it with the centre, row by row where it must; what
 // differs is repaired, and Repairs lists it. The outbox is not touched. Sync and Run do the same by themselves once a
-// day, and after a file was not closed properly. After too many repairs within an hour a device stops checking for a
+// day, and after a file was not closed properly; both look at the file itself first, and end with CodeDamaged if it is. After too many repairs within an hour a device stops checking for a
 // day: then the error is CodeRepairs, unless again is given. CodeUnchecked says that no quiet moment came.
 func (r *Replica) Check(ctx context.Context, remote Remote, again bool) (se.CheckReport, error) {
 	var out *se.CheckReport
@@ -99,6 +99,11 @@ func (c *conversation) compare() (busy bool, err error) {
 		if due && !stopped {
 			if c.verify, err = c.first(); err != nil {
 				return false, err
+			}
+			if c.verify == wanted { // everything was sent by now; what the file itself cannot hold, no repair helps
+				if err := c.r.sound(c.ctx); err != nil {
+					return false, err
+				}
 			}
 		}
 	}

@@ -40,6 +40,9 @@ func (l *link) Hello() (h se.Hello, err error) {
 			FreeBytes: freeBytes(l.r.path),
 		}
 		replica.Prove(&h, &c)
+		if h.Checked, h.Repaired, err = replica.Checkup(p, clock.Wall); err != nil {
+			return err
+		}
 		h.Waiting, h.Oldest, err = p.waiting()
 		return err
 	})

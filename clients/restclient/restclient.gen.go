@@ -957,8 +957,11 @@ type Device struct {
 	AccountName string  `json:"account_name"`
 	App         *string `json:"app,omitempty"`
 
-	// Behind Commits of the county since the last that the centre heard it has; not all of them concern it.
+	// Behind Commits of the county since the last that it has, as it said last; 0 if none of them touched a unit that its person looks after.
 	Behind int64 `json:"behind"`
+
+	// CheckedAt When its last check of its records against the centre's ended. It checks once a day.
+	CheckedAt *time.Time `json:"checked_at,omitempty"`
 
 	// ClockOffsetMs The device's clock minus the centre's at that contact.
 	ClockOffsetMs int64 `json:"clock_offset_ms"`
@@ -974,7 +977,10 @@ type Device struct {
 	Fork *int64 `json:"fork,omitempty"`
 
 	// FreeBytes Free on its disk, as it said at that contact.
-	FreeBytes   *int64     `json:"free_bytes,omitempty"`
+	FreeBytes *int64 `json:"free_bytes,omitempty"`
+
+	// Holds What the records on it belong to, as it was last told. Only of one device.
+	Holds       *[]Held    `json:"holds,omitempty"`
 	Id          string     `json:"id"`
 	Label       string     `json:"label"`
 	LastContact *time.Time `json:"last_contact,omitempty"`
@@ -991,12 +997,18 @@ type Device struct {
 	// PurgedAt When it said that nothing is left on it: its receipt.
 	PurgedAt *time.Time `json:"purged_at,omitempty"`
 
+	// Repaired Rows that its checks of the last 30 days put right: where there are more and more, its storage may be failing.
+	Repaired *int64 `json:"repaired,omitempty"`
+
 	// Resnapshots How often it was told to take everything anew.
 	Resnapshots *int64     `json:"resnapshots,omitempty"`
 	RevokedAt   *time.Time `json:"revoked_at,omitempty"`
 
 	// Schema Version of the declarations that its replica has.
 	Schema *int64 `json:"schema,omitempty"`
+
+	// Taken What it was told is not its person's any more, the oldest first. Only of one device.
+	Taken *[]Taken `json:"taken,omitempty"`
 
 	// Waiting Changesets that it had not sent or heard of, as it said at that contact; 0 once the centre has them.
 	Waiting int64 `json:"waiting"`
@@ -1218,6 +1230,17 @@ type Forked struct {
 
 	// Verdicts Verdicts on the hashes up to the fork: the message Verdicts of doorstep.v1 in Protobuf, base64url.
 	Verdicts *string `json:"verdicts,omitempty"`
+}
+
+// Held defines model for Held.
+type Held struct {
+	// Doors How many doors of the unit, for roles that look after doors.
+	Doors *int64  `json:"doors,omitempty"`
+	Name  *string `json:"name,omitempty"`
+	Role  string  `json:"role"`
+
+	// Scope Code of the org unit.
+	Scope string `json:"scope"`
 }
 
 // HistoryBodyBody defines model for HistoryBodyBody.
@@ -1735,6 +1758,23 @@ type StaffingBodyBody struct {
 	Grids   []Staffing `json:"grids"`
 	Max     int64      `json:"max"`
 	Min     int64      `json:"min"`
+}
+
+// Taken defines model for Taken.
+type Taken struct {
+	// At When the device was told.
+	At time.Time `json:"at"`
+
+	// Doors How many doors of the unit, for roles that look after doors.
+	Doors *int64  `json:"doors,omitempty"`
+	Name  *string `json:"name,omitempty"`
+
+	// PurgedAt When its receipt came: nothing of it is left on the device.
+	PurgedAt *time.Time `json:"purged_at,omitempty"`
+	Role     string     `json:"role"`
+
+	// Scope Code of the org unit.
+	Scope string `json:"scope"`
 }
 
 // TerritoryInputBody defines model for TerritoryInputBody.

@@ -63,13 +63,15 @@ type Config struct {
 	Queue      Queue
 	Households directory.Households
 	Revoked    func(device string) // closes a device's connections; nil = nobody to tell
-	Regranted  func()              // tells open connections that somebody's grants changed; nil = nobody to tell
-	Log        zerolog.Logger
-	Now        func() time.Time
-	Boot       string            // id of this process, for the monotonic clock of console changesets
-	Version    string            // of the program
-	Seals      func() *seal.Ring // opens sealed columns for those who may see them; nil = nobody
-	Pins       func() []string   // what clients are to take for this centre; nil = nothing
+	// Reached tells where a device stands that is connected now; nil = that is not known.
+	Reached   func(device string) (at syncengine.Base, connected bool)
+	Regranted func() // tells open connections that somebody's grants changed; nil = nobody to tell
+	Log       zerolog.Logger
+	Now       func() time.Time
+	Boot      string            // id of this process, for the monotonic clock of console changesets
+	Version   string            // of the program
+	Seals     func() *seal.Ring // opens sealed columns for those who may see them; nil = nobody
+	Pins      func() []string   // what clients are to take for this centre; nil = nothing
 }
 
 // API serves the REST interface. Safe for use by several goroutines.

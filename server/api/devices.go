@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/doorstep-sync/doorstep/server/directory"
-	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
 // Device is an enrolled phone, or a person's console.
@@ -24,13 +23,17 @@ type Device struct {
 	Waiting       int64      `json:"waiting" doc:"Changesets that it had not sent or heard of, as it said at that contact; 0 once the centre has them."`
 	Oldest        *time.Time `json:"oldest_waiting,omitempty" doc:"When the oldest of them was written, by its own clock."`
 	FreeBytes     int64      `json:"free_bytes,omitempty" doc:"Free on its disk, as it said at that contact."`
-	Behind        int64      `json:"behind" doc:"Commits of the county since the last that the centre heard it has; not all of them concern it."`
+	Behind        int64      `json:"behind" doc:"Commits of the county since the last that it has, as it said last; 0 if none of them touched a unit that its person looks after."`
+	CheckedAt     *time.Time `json:"checked_at,omitempty" doc:"When its last check of its records against the centre's ended. It checks once a day."`
+	Repaired      int64      `json:"repaired,omitempty" doc:"Rows that its checks of the last 30 days put right: where there are more and more, its storage may be failing."`
 	LastN         int64      `json:"last_n" doc:"Number of its last changeset that the centre has."`
 	Resnapshots   int64      `json:"resnapshots,omitempty" doc:"How often it was told to take everything anew."`
 	Parent        string     `json:"parent,omitempty" doc:"The device that its replica was before: it was copied, put back to an older state, or enrolled again."`
 	Fork          int64      `json:"fork,omitempty" doc:"Number of the parent's last changeset that is its own past too."`
 	ErasedAt      *time.Time `json:"erased_at,omitempty" doc:"When it was asked to leave nothing of itself."`
 	PurgedAt      *time.Time `json:"purged_at,omitempty" doc:"When it said that nothing is left on it: its receipt."`
+	Holds         []Held     `json:"holds,omitempty" doc:"What the records on it belong to, as it was last told. Only of one device."`
+	Taken         []Taken    `json:"taken,omitempty" doc:"What it was told is not its person's any more, the oldest first. Only of one device."`
 }
 
 func toDevice(v directory.Device, names map[string]string) Device {
@@ -38,30 +41,8 @@ func toDevice(v directory.Device, names map[string]string) Device {
 		ID: v.ID, Account: v.Account, AccountName: names[v.Account], Label: v.Label, Console: v.Console, App: v.App, Schema: v.Schema,
 		EnrolledAt: at(v.EnrolledAt), LastContact: maybe(v.LastContact), ClockOffsetMS: v.Offset, RevokedAt: maybe(v.RevokedAt),
 		Waiting: v.Waiting, Oldest: maybe(v.Oldest), FreeBytes: v.FreeBytes, Resnapshots: v.Snapshots, Parent: v.Parent, ErasedAt: maybe(v.ErasedAt), PurgedAt: maybe(v.PurgedAt),
+		CheckedAt: maybe(v.Checked), Repaired: v.Repaired,
 	}
-}
-
-// reached fills in how far devices have come, from one state of the centre.
-func (a *API) reached(list []Device) error {
-	return a.State.View(func(tx syncengine.ReadTx) error {
-		head, err := tx.Head()
-		if err != nil {
-			return err
-		}
-		for i := range list {
-			d, err := tx.Device(list[i].ID)
-			if err != nil {
-				return err
-			}
-			if list[i].Behind = head.Seq; d != nil {
-				list[i].Behind, list[i].LastN, list[i].Fork = max(head.Seq-d.Acked, 0), d.LastN, d.Fork
-			}
-			if list[i].Console {
-				list[i].Behind = 0 // takes nothing down
-			}
-		}
-		return nil
-	})
 }
 
 // fits tells whether a device passes the filters.
@@ -153,7 +134,7 @@ func (a *API) shownDevices(ctx context.Context, list []directory.Device) ([]Devi
 	for i, v := range list {
 		out[i] = toDevice(v, names)
 	}
-	return out, a.reached(out)
+	return out, a.reached(out, list)
 }
 
 func (a *API) oneDevice(ctx context.Context, v directory.Device) (*struct{ Body Device }, error) {
@@ -161,7 +142,8 @@ func (a *API) oneDevice(ctx context.Context, v directory.Device) (*struct{ Body 
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body Device }{list[0]}, nil
+	err = a.holds(&list[0])
+	return &struct{ Body Device }{list[0]}, err
 }
 
 func (a *API) device(ctx context.Context, in *byID) (*struct{ Body Device }, error) {

@@ -31,17 +31,23 @@ type Device struct {
 	Oldest      int64  // when the oldest of them was sealed, by its own clock, ms; 0 = none
 	FreeBytes   int64  // on the disk of its replica; 0 = not told
 	Snapshots   int64  // how often it was told to take everything anew
+	Epoch       int64  // and Reached: where its replica stood when it was last heard, by its own word; 0 = at nothing
+	Reached     int64  // seq of that epoch
+	Checked     int64  // when its last check of the replica ended; 0 = it told of none
+	Repaired    int64  // rows that its checks of the last 30 days put right, as it said
 	Parent      string // device that its replica was before: it was copied, or enrolled again; "" = none
 }
 
 const deviceColumns = `id, account, coalesce(label, ''), public_key, console, enrolled_at, coalesce(revoked_at, 0),
 	coalesce(last_contact, 0), coalesce(last_offset_ms, 0), coalesce(app, ''), coalesce(schema, 0),
 	coalesce(waiting, 0), coalesce(oldest, 0), coalesce(free_bytes, 0), coalesce(snapshots, 0), coalesce(erased_at, 0), parent,
+	reached_epoch, reached, checked, repaired,
 	coalesce((SELECT t.retired FROM device_told t WHERE t.county = device.county AND t.device = device.id), 0)`
 
 func scanDevice(r interface{ Scan(...any) error }) (v Device, err error) {
 	err = r.Scan(&v.ID, &v.Account, &v.Label, &v.PublicKey, &v.Console, &v.EnrolledAt, &v.RevokedAt, &v.LastContact, &v.Offset, &v.App, &v.Schema,
-		&v.Waiting, &v.Oldest, &v.FreeBytes, &v.Snapshots, &v.ErasedAt, &v.Parent, &v.PurgedAt)
+		&v.Waiting, &v.Oldest, &v.FreeBytes, &v.Snapshots, &v.ErasedAt, &v.Parent,
+		&v.Epoch, &v.Reached, &v.Checked, &v.Repaired, &v.PurgedAt)
 	return v, err
 }
 
@@ -158,6 +164,10 @@ type Heard struct {
 	Waiting   int64
 	Oldest    int64
 	FreeBytes int64
+	Epoch     int64 // and Reached: where its replica stands
+	Reached   int64
+	Checked   int64 // how long ago its last check ended, ms; 0 = there was none
+	Repaired  int64 // rows that its checks put right lately
 }
 
 // Contact is Hear for a device that says no more than its clock, app and schema version.
@@ -190,8 +200,13 @@ func (d *Directory) noteHeard(list []contact) error {
 	ctx := context.Background() // it is everybody's
 	return d.db.WithTx(ctx, func(tx *sql.Tx) error {
 		for _, c := range list {
-			if _, err := tx.ExecContext(ctx, `UPDATE device SET last_contact = $1, last_offset_ms = $2, app = $3, schema = $4, waiting = $5, oldest = $6, free_bytes = $7
-				WHERE county = $8 AND id = $9`, c.at, c.Offset, c.App, c.Schema, c.Waiting, c.Oldest, c.FreeBytes, d.county, c.device); err != nil {
+			checked := int64(0)
+			if c.Checked > 0 {
+				checked = max(c.at-c.Checked, 1) // a device that says it was before 1970 says nothing
+			}
+			if _, err := tx.ExecContext(ctx, `UPDATE device SET last_contact = $1, last_offset_ms = $2, app = $3, schema = $4, waiting = $5, oldest = $6, free_bytes = $7,
+				reached_epoch = $8, reached = $9, checked = $10, repaired = $11 WHERE county = $12 AND id = $13`,
+				c.at, c.Offset, c.App, c.Schema, c.Waiting, c.Oldest, c.FreeBytes, c.Epoch, c.Reached, checked, c.Repaired, d.county, c.device); err != nil {
 				return err
 			}
 		}

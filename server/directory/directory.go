@@ -40,11 +40,12 @@ type Config struct {
 
 // Directory is safe for use by several goroutines.
 type Directory struct {
-	db     DB
-	county int64
-	roles  map[string]*schema.Role
-	now    func() time.Time
-	heard  *batch.Group[contact]
+	db      DB
+	county  int64
+	roles   map[string]*schema.Role
+	now     func() time.Time
+	heard   *batch.Group[contact]
+	reached *batch.Group[reached]
 
 	mu     sync.Mutex // over random
 	random io.Reader
@@ -54,6 +55,7 @@ type Directory struct {
 func New(c Config) *Directory {
 	d := &Directory{db: c.DB, county: c.County, roles: c.Roles, now: c.Now, random: c.Random}
 	d.heard = batch.New(maxHeard, d.noteHeard)
+	d.reached = batch.New(maxHeard, d.noteReached)
 	return d
 }
 

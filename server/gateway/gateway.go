@@ -82,7 +82,10 @@ type Options struct {
 	Now func() time.Time
 	Log zerolog.Logger // zero: nothing
 	// Checked is told how a device's check of its replica ended; nil: nobody. It is called on a goroutine of its own.
-	Checked  func(device string, r se.CheckReport)
+	Checked func(device string, r se.CheckReport)
+	// Ended is told where a device stood when a connection of it ended, if it has moved since its Hello; nil: nobody. The
+	// connection's own goroutine calls it, before Shutdown returns.
+	Ended    func(device string, reached se.Base)
 	Observer Observer // nil: nobody
 
 	// Origins are allowed besides the page's own host, such as https://console.example.org.
@@ -203,6 +206,23 @@ func (g *Gateway) Revoked(device string) {
 	for _, c := range list {
 		c.end(session.NoticeGap, "what this device may do has changed; say Hello again")
 	}
+}
+
+// Reached tells where a device stands that is connected now, by its own word: the furthest of its connections.
+func (g *Gateway) Reached(device string) (at se.Base, connected bool) {
+	g.mu.Lock()
+	list := append([]*conn(nil), g.devices[device]...)
+	g.mu.Unlock()
+	for _, c := range list {
+		c.mu.Lock()
+		here, greeted := c.session.Reached(), c.session.Device() != ""
+		c.mu.Unlock()
+		if greeted && (!connected || at.Epoch < here.Epoch || at.Epoch == here.Epoch && at.Seq < here.Seq) {
+			at = here
+		}
+		connected = connected || greeted
+	}
+	return at, connected
 }
 
 // Connections tells how many sockets are open.

@@ -216,9 +216,12 @@ func (c *conn) finish() {
 	<-c.written
 	io.Copy(io.Discard, c.ws.NetConn()) //nolint:errcheck // ends at the deadline that the writer set
 	c.ws.Close()
-	c.g.remove(c)
 	c.mu.Lock()
-	code := c.ending.code
+	code, device, from, at := c.ending.code, c.session.Device(), c.session.Began(), c.session.Reached()
 	c.mu.Unlock()
+	if c.g.opts.Ended != nil && device != "" && at != from {
+		c.g.opts.Ended(device, at)
+	}
+	c.g.remove(c)
 	c.g.opts.Observer.Closed(string(code))
 }

@@ -431,6 +431,28 @@ func EndCheck(tx Tx, r se.CheckReport, wall int64) (se.CheckReport, error) {
 	return r, tx.PutCheck(Checked{wall, r})
 }
 
+// lately is how far back Checkup counts, ms.
+const lately = 30 * 24 * 3600_000
+
+// Checkup tells, for the people at the centre, how long ago the last check of the replica ended, in ms and at least 1 (0 =
+// there was none), and how many rows the checks of the last 30 days put right. That everything came from the centre just
+// now is no check. A clock that was set back says 1.
+func Checkup(tx Tx, wall int64) (ago, repaired int64, err error) {
+	list, err := tx.Checks(rememberLast)
+	for _, c := range list {
+		if c.Scopes == 0 {
+			continue
+		}
+		if ago == 0 {
+			ago = max(wall-c.Wall, 1)
+		}
+		if apart(c.Wall, wall) < lately {
+			repaired += int64(c.Repaired + c.Local)
+		}
+	}
+	return ago, repaired, err
+}
+
 func apart(a, b int64) int64 {
 	if a > b {
 		return a - b

@@ -85,14 +85,15 @@ type Centre struct {
 	inbox    int64
 	sent     int64 // Delta frames
 	seen     int64
-	offered  int64 // seq of the last whole step sent
-	acked    int64 // seq of the last whole step sent and seen: what the device took, by the centre's own knowledge
-	inFlight int   // changesets submitted and not committed
-	reading  bool  // a Read or Open effect is out
-	want     bool  // something may have changed
-	owed     bool  // an empty delta must be sent too
-	told     int64 // the device's last n that the last whole step contains
-	judged   int64 // highest n whose verdict was sent
+	offered  int64   // seq of the last whole step sent
+	acked    int64   // seq of the last whole step sent and seen: what the device took, by the centre's own knowledge
+	reached  se.Base // where the device last said that it stands, in Hello or Seen
+	inFlight int     // changesets submitted and not committed
+	reading  bool    // a Read or Open effect is out
+	want     bool    // something may have changed
+	owed     bool    // an empty delta must be sent too
+	told     int64   // the device's last n that the last whole step contains
+	judged   int64   // highest n whose verdict was sent
 	lastSent int64
 
 	ended
@@ -133,7 +134,7 @@ func (c *Centre) hi(m *Hello, now int64) []Effect {
 	h := m.Hello
 	c.hello = &h
 	c.contact = se.Contact{Offset: now - h.Wall, Boot: h.Boot, Mono: h.Mono, At: now, Held: se.Base{Epoch: h.Epoch, Seq: h.Cursor}}
-	c.inbox, c.unpacks = h.Inbox, h.TakesPacked()
+	c.inbox, c.unpacks, c.reached = h.Inbox, h.TakesPacked(), c.contact.Held
 	c.reading = true
 	return []Effect{&Open{h}}
 }
@@ -349,7 +350,7 @@ func (c *Centre) sawn(m *Seen, now int64) []Effect {
 	if m.Frames < c.seen || m.Frames > c.sent {
 		return c.close(NoticeProtocol, "Seen counts frames that were not sent")
 	}
-	c.seen = m.Frames
+	c.seen, c.reached = m.Frames, se.Base{Epoch: m.Epoch, Seq: m.Cursor}
 	if c.seen == c.sent {
 		c.acked = c.offered
 	}
@@ -392,6 +393,13 @@ func (c *Centre) close(code NoticeCode, text string) []Effect {
 	c.closed = true
 	return []Effect{&Send{&Notice{Code: code, Text: text, Close: true}}, &Close{code, text}}
 }
+
+// Reached is where the device last said that it durably stands, in its Hello or a Seen since; zero for nothing. It is its
+// own word: for people to read, nothing is decided by it.
+func (c *Centre) Reached() se.Base { return c.reached }
+
+// Began is where the device stood when it said Hello.
+func (c *Centre) Began() se.Base { return c.contact.Held }
 
 // Device is the device that said Hello, "" before.
 func (c *Centre) Device() string {

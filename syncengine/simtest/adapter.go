@@ -46,6 +46,12 @@ func (e *end) Hello() (se.Hello, error) {
 		Wall: clock.Wall, Boot: clock.Boot, Mono: clock.Mono, HLC: c.HLC,
 	}
 	replica.Prove(&h, &c)
+	if err == nil {
+		err = e.dev.View(func(tx replica.Tx) (err error) {
+			h.Checked, h.Repaired, err = replica.Checkup(tx, clock.Wall)
+			return err
+		})
+	}
 	return h, err
 }
 

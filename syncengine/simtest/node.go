@@ -60,6 +60,7 @@ type node struct {
 	forms     []*form
 	ring      *seal.Ring // the keys that its app holds
 
+	putRight   int64                   // rows that its checks repaired or mended, as the world saw it
 	rotten     map[replica.RowKey]bool // rows that the fault "bit rot" changed
 	wrongState bool                    // it changed a derived state
 	equal      bool                    // a check found nothing since

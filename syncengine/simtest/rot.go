@@ -427,6 +427,7 @@ func (e *watchedEnd) untouched(before, after *state) {
 // Checked implements session.Replica.
 func (e *watchedEnd) Checked(r se.CheckReport) (se.CheckReport, error) {
 	n := e.n
+	n.putRight += int64(r.Repaired + r.Local)
 	out, err := e.Replica.Checked(r)
 	if err != nil {
 		return out, err

@@ -85,6 +85,7 @@ var Sometimes = []string{
 	"group of several changesets",
 	"group written in two statements",
 	"guarded step came too late",
+	"hello told of repairs",
 	"hidden maximum shown again",
 	"history of before a pruned move",
 	"idempotent insert repeated",

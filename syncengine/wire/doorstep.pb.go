@@ -559,7 +559,11 @@ type Hello struct {
 	// When the oldest of them was sealed, by the device's clock, ms; 0 for none.
 	Oldest int64 `protobuf:"varint,22,opt,name=oldest,proto3" json:"oldest,omitempty"`
 	// Bytes free on the disk of the replica; 0 where the device does not say.
-	FreeBytes     int64 `protobuf:"varint,23,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
+	FreeBytes int64 `protobuf:"varint,23,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
+	// How long ago the last check of the replica ended, ms by the device's clock, at least 1; 0 for none.
+	Checked int64 `protobuf:"varint,27,opt,name=checked,proto3" json:"checked,omitempty"`
+	// Rows that checks of the last 30 days put right.
+	Repaired      int64 `protobuf:"varint,28,opt,name=repaired,proto3" json:"repaired,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -758,6 +762,20 @@ func (x *Hello) GetOldest() int64 {
 func (x *Hello) GetFreeBytes() int64 {
 	if x != nil {
 		return x.FreeBytes
+	}
+	return 0
+}
+
+func (x *Hello) GetChecked() int64 {
+	if x != nil {
+		return x.Checked
+	}
+	return 0
+}
+
+func (x *Hello) GetRepaired() int64 {
+	if x != nil {
+		return x.Repaired
 	}
 	return 0
 }
@@ -4287,7 +4305,7 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x06retire\x18\v \x01(\v2\x13.doorstep.v1.RetireH\x00R\x06retire\x12*\n" +
 	"\x05check\x18\f \x01(\v2\x12.doorstep.v1.CheckH\x00R\x05check\x12-\n" +
 	"\x06repair\x18\r \x01(\v2\x13.doorstep.v1.RepairH\x00R\x06repairB\t\n" +
-	"\amessageJ\x04\b\x0f\x10\x15\"\xe8\x04\n" +
+	"\amessageJ\x04\b\x0f\x10\x15\"\x9e\x05\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12\x10\n" +
@@ -4315,7 +4333,9 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\awaiting\x18\x15 \x01(\x03R\awaiting\x12\x16\n" +
 	"\x06oldest\x18\x16 \x01(\x03R\x06oldest\x12\x1d\n" +
 	"\n" +
-	"free_bytes\x18\x17 \x01(\x03R\tfreeBytesJ\x04\b\x18\x10\x1aJ\x04\b\x1b\x10)\"\x80\x01\n" +
+	"free_bytes\x18\x17 \x01(\x03R\tfreeBytes\x12\x18\n" +
+	"\achecked\x18\x1b \x01(\x03R\achecked\x12\x1a\n" +
+	"\brepaired\x18\x1c \x01(\x03R\brepairedJ\x04\b\x18\x10\x1aJ\x04\b\x1d\x10)\"\x80\x01\n" +
 	"\vStagedScope\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12+\n" +
 	"\x05after\x18\x02 \x01(\v2\x15.doorstep.v1.PositionR\x05after\x12\x1a\n" +

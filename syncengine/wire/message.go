@@ -116,7 +116,7 @@ func helloToWire(h *se.Hello) *Hello {
 		LastN: h.LastN, LastHash: hashToWire(h.LastHash), Acked: h.Acked, Inbox: h.Inbox,
 		Wall: h.Wall, Boot: h.Boot, Mono: h.Mono, Hlc: uint64(h.HLC),
 		History: hashToWire(h.History), Mac: hashToWire(h.MAC),
-		Unpacks: h.Unpacks, Waiting: h.Waiting, Oldest: h.Oldest, FreeBytes: h.FreeBytes,
+		Unpacks: h.Unpacks, Waiting: h.Waiting, Oldest: h.Oldest, FreeBytes: h.FreeBytes, Checked: h.Checked, Repaired: h.Repaired,
 	}
 }
 
@@ -147,6 +147,8 @@ func helloFromWire(p *Hello) (session.Message, error) {
 		Waiting:     c.count("waiting", p.GetWaiting()),
 		Oldest:      c.count("oldest", p.GetOldest()),
 		FreeBytes:   c.count("freeBytes", p.GetFreeBytes()),
+		Checked:     c.count("checked", p.GetChecked()),
+		Repaired:    c.count("repaired", p.GetRepaired()),
 	}
 	if h.Acked > h.LastN {
 		c.fail("acked", "is above lastN; no verdict can be here for what was not made")

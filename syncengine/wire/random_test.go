@@ -180,7 +180,7 @@ var (
 				Staged: list(staged, 0, 3).Draw(t, "staged"), StagedView: maybe.Draw(t, "view"), StagedReset: rapid.Bool().Draw(t, "reset"),
 				LastN: number.Draw(t, "lastN"), LastHash: hash.Draw(t, "lastHash"), Inbox: number.Draw(t, "inbox"),
 				Wall: anyInt.Draw(t, "wall"), Boot: maybe.Draw(t, "boot"), Mono: anyInt.Draw(t, "mono"), HLC: stamp.Draw(t, "hlc"), Unpacks: list(name, 0, 2).Draw(t, "unpacks"),
-				Waiting: number.Draw(t, "waiting"), Oldest: number.Draw(t, "oldest"), FreeBytes: number.Draw(t, "free"),
+				Waiting: number.Draw(t, "waiting"), Oldest: number.Draw(t, "oldest"), FreeBytes: number.Draw(t, "free"), Checked: number.Draw(t, "checked"), Repaired: number.Draw(t, "repaired"),
 			}
 			h.Acked = h.LastN / 2
 			return &session.Hello{Hello: h}

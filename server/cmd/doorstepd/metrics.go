@@ -64,6 +64,31 @@ func newMetrics(openConflicts func(context.Context) (int, error)) *metrics {
 	return m
 }
 
+// Of checks by phones: one that was heard of within heardWithin and has not checked for overdueAfter is worth a look.
+const (
+	heardWithin  = 7 * 24 * time.Hour
+	overdueAfter = 3 * 24 * time.Hour
+)
+
+// phones watches how the checks of phones go.
+func (m *metrics) phones(now func() time.Time, checkups func(ctx context.Context, heard, checked int64) (overdue, repaired int64, err error)) {
+	gauge := func(name, help string, pick func(overdue, repaired int64) int64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+			defer cancel()
+			overdue, repaired, err := checkups(ctx, now().Add(-heardWithin).UnixMilli(), now().Add(-overdueAfter).UnixMilli())
+			if err != nil {
+				return -1
+			}
+			return float64(pick(overdue, repaired))
+		}))
+	}
+	gauge("doorstep_devices_check_overdue", "Phones heard of within 7 days whose last check of their records is older than 3 days; -1 if the store does not answer.",
+		func(overdue, _ int64) int64 { return overdue })
+	gauge("doorstep_devices_repaired", "Phones heard of within 7 days whose checks of the last 30 days put rows right; -1 if the store does not answer.",
+		func(_, repaired int64) int64 { return repaired })
+}
+
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 10 * time.Second})
 }

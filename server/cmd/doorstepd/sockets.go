@@ -24,13 +24,15 @@ type sockets interface {
 	http.Handler
 	// Revoked closes a device's connections at once.
 	Revoked(device string)
+	// Reached tells where a device stands that is connected now.
+	Reached(device string) (at syncengine.Base, connected bool)
 	// Shutdown tells every device that the centre is stopping and returns when all connections are gone.
 	Shutdown(ctx context.Context) error
 }
 
 func openSockets(a *app, bell feed.County, now func() time.Time) (sockets, error) {
 	g, err := gateway.New(gateway.Options{
-		Auth: authenticator{a.auth}, Centre: contacts{a.centre, a.directory, a.log, &unsent{left: map[string]int64{}}}, Bell: bell, Now: now, Log: a.log, Checked: a.checked, Observer: socketMetrics{a.metrics},
+		Auth: authenticator{a.auth}, Centre: contacts{a.centre, a.directory, a.log, &unsent{left: map[string]int64{}}}, Bell: bell, Now: now, Log: a.log, Checked: a.checked, Ended: a.ended, Observer: socketMetrics{a.metrics},
 		Origins: a.config.Origins, MaxConnections: a.config.MaxConnections, MaxHeavy: a.config.HeavyBytes,
 	})
 	if err != nil {
@@ -105,7 +107,8 @@ func (c contacts) Welcome(h syncengine.Hello) (*syncengine.Welcome, error) {
 	w, err := c.Centre.Welcome(h)
 	if err == nil {
 		if err := c.directory.Hear(context.Background(), h.Device, directory.Heard{
-			Offset: h.Wall - w.Time, App: h.App, Schema: h.Schema, Waiting: h.Waiting, Oldest: h.Oldest, FreeBytes: h.FreeBytes}); err != nil {
+			Offset: h.Wall - w.Time, App: h.App, Schema: h.Schema, Waiting: h.Waiting, Oldest: h.Oldest, FreeBytes: h.FreeBytes,
+			Epoch: h.Epoch, Reached: h.Cursor, Checked: h.Checked, Repaired: h.Repaired}); err != nil {
 			c.log.Warn().Err(err).Str("device", h.Device).Msg("contact not noted")
 		}
 		c.unsent.said(h.Device, h.Waiting)
@@ -158,9 +161,21 @@ func (s socketMetrics) Sent(kind string, bytes int) {
 // Committed times a push.
 func (s socketMetrics) Committed(_ int, took time.Duration) { s.m.answer.Observe(took.Seconds()) }
 
+// ended keeps how far a replica came, so that the device list tells it also when the phone is off. One write for each
+// connection that brought something, none for each Seen.
+func (a *app) ended(device string, at syncengine.Base) {
+	if err := a.directory.Reached(context.Background(), device, at.Epoch, at.Seq); err != nil {
+		a.log.Warn().Err(err).Str("device", device).Msg("how far a device came was not noted")
+	}
+}
+
 // checked tells the people who look after devices that a replica was not what it should be; what was in it is told nobody.
 func (a *app) checked(device string, r syncengine.CheckReport) {
 	a.metrics.checks.Inc()
+	found := int64(min(max(r.Repaired, 0)+max(r.Local, 0), 1_000_000)) // a device's word
+	if err := a.directory.Checked(context.Background(), device, found); err != nil {
+		a.log.Warn().Err(err).Str("device", device).Msg("a check was not noted")
+	}
 	if !r.Differed() {
 		return
 	}

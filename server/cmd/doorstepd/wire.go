@@ -101,6 +101,7 @@ func (a *app) wire(now func() time.Time) (err error) {
 	a.metrics.watch(snapshots)
 	a.centre = centre.New(engine, a.store, centre.Options{Now: now, Bell: bell, Observer: anchored{commitMetrics{a.metrics}, a}, Epochs: epochs, Snapshots: snapshots})
 	a.directory = directory.New(directory.Config{DB: a.store, County: c.County, Roles: a.schema.Roles, Now: now, Random: rand.Reader})
+	a.metrics.phones(now, a.directory.Checkups)
 	a.auth, err = auth.New(auth.Config{Directory: a.directory, Keys: a.keys, County: c.County, Now: now, Random: rand.Reader, CodeLife: c.CodeLife, Fingerprint: a.fingerprint})
 	if err != nil {
 		return err
@@ -118,7 +119,7 @@ func (a *app) wire(now func() time.Time) (err error) {
 	rest := api.New(api.Config{
 		Territory: grids,
 		Auth:      a.auth, Directory: a.directory, Schema: a.schema, Decider: a.centre, State: a.store, Restorer: a.centre, Forker: a.centre, Queue: queue, Households: households,
-		Revoked: a.sockets.Revoked, Regranted: bell.Ring, Log: log, Now: now, Boot: randomHex(8), Version: version, Pins: a.pins, Seals: a.seals.Ring,
+		Revoked: a.sockets.Revoked, Reached: a.sockets.Reached, Regranted: bell.Ring, Log: log, Now: now, Boot: randomHex(8), Version: version, Pins: a.pins, Seals: a.seals.Ring,
 	})
 	a.server = newServer(a.routes(rest), log)
 	n, err := newAnchorer(a, now)

@@ -21,7 +21,9 @@ CREATE TABLE assignment (county INTEGER NOT NULL, id TEXT NOT NULL, account TEXT
 	valid_from INTEGER, valid_to INTEGER, created_by TEXT, created_at INTEGER, PRIMARY KEY (county, id));
 CREATE TABLE device (county INTEGER NOT NULL, id TEXT NOT NULL, account TEXT, label TEXT, public_key BLOB, console INTEGER,
 	enrolled_at INTEGER, revoked_at INTEGER, last_contact INTEGER, last_offset_ms INTEGER, app TEXT, schema INTEGER,
-	waiting INTEGER, oldest INTEGER, free_bytes INTEGER, snapshots INTEGER, erased_at INTEGER, parent TEXT NOT NULL DEFAULT '', PRIMARY KEY (county, id));
+	waiting INTEGER, oldest INTEGER, free_bytes INTEGER, snapshots INTEGER, erased_at INTEGER, parent TEXT NOT NULL DEFAULT '',
+	reached_epoch INTEGER NOT NULL DEFAULT 0, reached INTEGER NOT NULL DEFAULT 0, checked INTEGER NOT NULL DEFAULT 0, repaired INTEGER NOT NULL DEFAULT 0,
+	PRIMARY KEY (county, id));
 CREATE TABLE device_told (county INTEGER NOT NULL, device TEXT NOT NULL, view TEXT, shown TEXT, lost TEXT, retired INTEGER, PRIMARY KEY (county, device));
 CREATE TABLE audit (county INTEGER NOT NULL, i INTEGER NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL, who TEXT NOT NULL, device TEXT NOT NULL,
 	what TEXT NOT NULL, prev BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (county, i));
