@@ -66,7 +66,7 @@ func TestDailyCheckFindsADamagedFile(t *testing.T) {
 	require.NoError(t, r.Identify(bg, device.Identity{Device: deviceA, Account: "acc-" + deviceA}))
 	c.join(deviceA, "acc-"+deviceA, "grid_worker")
 	synced(t, r, c)
-	page, err := strconv.Atoi(strings.TrimSpace(shell(t, r, `SELECT rootpage FROM sqlite_schema WHERE name = 'ds_repaired';`)))
+	page, err := strconv.Atoi(strings.TrimSpace(shell(t, r, `SELECT rootpage FROM sqlite_schema WHERE name = 'wish';`)))
 	require.NoError(t, err)
 	require.NoError(t, r.Close())
 	b, err := os.ReadFile(path)
