@@ -53,14 +53,11 @@ func usable(ctx context.Context, q querier, now replica.Clock) error {
 	return nil
 }
 
-// noteEvery is how much of a lease may go by before it is noted again.
-const noteEvery = 10 * time.Minute
-
 // noteLease keeps durably how much of the lease has gone by, so that a clock that is set back takes nothing back.
 func (r *Replica) noteLease(ctx context.Context) error {
 	now := r.opts.Clock.Read()
 	c, err := r.control(ctx)
-	if err != nil || c.Lease.Boot == now.Boot && c.Lease.Used(now)-c.Lease.Spent < noteEvery.Milliseconds() {
+	if err != nil || !c.Lease.Due(now) {
 		return storage(err)
 	}
 	return r.update(ctx, func(p *port) error {

@@ -244,9 +244,6 @@ func (r *Replica) resume(ctx context.Context) error {
 			r.opts.Log.Warn().Err(err).Msg("cannot purge yet")
 		}
 	}
-	if c.Lease.Length == 0 {
-		return nil
-	}
 	return r.noteLease(ctx)
 }
 

@@ -68,7 +68,8 @@ func (d *Device) Close() error {
 }
 
 // Crash implements simtest.Device.
-func (d *Device) Crash() {
+func (d *Device) Crash(clock replica.Clock) {
+	d.clock = clock
 	d.end()
 	must(d.Close())
 	d.next()
@@ -160,6 +161,9 @@ func (d *Device) sdk(x simtest.Transaction) error {
 		}
 		return nil
 	})
+	if device.CodeOf(err) == device.CodeLocked {
+		return simtest.ErrLocked
+	}
 	return err
 }
 

@@ -34,6 +34,14 @@ func (l *Lease) Note(now Clock) {
 	*l = Lease{Length: l.Length, Spent: l.Used(now), Boot: now.Boot, Mono: now.Mono, Wall: now.Wall}
 }
 
+// noteEvery is how much of a lease may go by, in ms, before a starting program notes it.
+const noteEvery = 10 * 60 * 1000
+
+// Due tells whether a starting program is to note what has gone by: the phone was started anew meanwhile, or it is much.
+func (l *Lease) Due(now Clock) bool {
+	return l.Length != 0 && (l.Boot != now.Boot || l.Used(now)-l.Spent >= noteEvery)
+}
+
 // Left is how much is left, in ms; limited is false if there is no end to it.
 func (l *Lease) Left(now Clock) (ms int64, limited bool) {
 	if l.Length == 0 {

@@ -240,12 +240,17 @@ func (w *World) night(rng *rand.Rand) {
 	})
 }
 
-// skip lets time pass without anything happening: whatever was about to happen does afterwards.
+// skip lets time pass without anything happening: whatever was about to happen does afterwards, on new connections.
 func (w *World) skip(ms int64) {
 	w.now += ms
 	w.skipped += ms
 	for i := range w.agenda {
 		w.agenda[i].at += ms
+	}
+	for _, n := range w.nodes {
+		for _, c := range slices.Clone(n.conns) {
+			n.drop(c) // no token lives that long
+		}
 	}
 }
 
@@ -352,7 +357,9 @@ func activeAt(list []se.Grant, at int64) (out []se.Grant) {
 
 // Greet implements session.Replica.
 func (e *watchedEnd) Greet(w *se.Welcome) (*se.Drain, error) {
+	greeted := e.n.greeting(w)
 	drain, err := e.Replica.Greet(w)
+	greeted(err)
 	if err == nil {
 		e.n.contacts++
 		e.n.learn()

@@ -11,6 +11,9 @@ import (
 // Exec implements Device: the statements run as SQLite would run them under the triggers of schema/ddl.
 func (m *MemDevice) Exec(x Transaction, clock replica.Clock) error {
 	return m.Update(func(tx replica.Tx) error {
+		if left, limited := m.ctl.Lease.Left(clock); limited && left == 0 && !x.Foreign && !m.unguarded {
+			return ErrLocked
+		}
 		for i := range x.Statements {
 			if err := m.statement(&x.Statements[i], x.Form, clock.Wall); err != nil {
 				return err

@@ -58,8 +58,13 @@ func NewMemDevice(s *schema.Schema, device, account string) *MemDevice {
 // SetHook implements Device.
 func (m *MemDevice) SetHook(hook func(after bool) error) { m.hook = hook }
 
-// Crash implements Device: memory is exactly what was committed.
-func (m *MemDevice) Crash() { m.rollback() }
+// Crash implements Device: memory is exactly what was committed. The next program notes how long the lease has run.
+func (m *MemDevice) Crash(clock replica.Clock) {
+	m.rollback()
+	if m.ctl.Lease.Due(clock) {
+		m.ctl.Lease.Note(clock)
+	}
+}
 
 // Touched gives the rows that the last transaction showed anew or hid, each once or more.
 func (m *MemDevice) Touched() []replica.RowKey { return m.touched }
@@ -362,6 +367,15 @@ func (m *MemDevice) ClearStaged() error {
 	return nil
 }
 
+// blanked names conflicts without their cells: what is left of them where the changeset itself is purged.
+func blanked(list []se.ConflictRef) []se.ConflictRef {
+	out := slices.Clone(list)
+	for i := range out {
+		out[i].Key.Cell = ""
+	}
+	return out
+}
+
 // Purge implements replica.Tx.
 func (m *MemDevice) Purge(keep func(table string, row se.RowID) (bool, error)) error {
 	for n, f := range m.filed {
@@ -386,6 +400,7 @@ func (m *MemDevice) Purge(keep func(table string, row se.RowID) (bool, error)) e
 			why.Current = nil
 			blank.verdict.Reason = &why
 		}
+		blank.verdict.Conflicts = blanked(f.verdict.Conflicts)
 		m.filed[n] = blank
 	}
 	mended := m.mended

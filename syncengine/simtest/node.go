@@ -43,12 +43,14 @@ type node struct {
 	post      []se.Grant // what he is when nothing happens to him
 	knows     []se.Grant // what the device knows that he may do, once it met the centre
 	met       bool
-	closed    []string // scopes in which he may not write any more
-	old       bool     // its program is from before replicas refused that
-	contacts  int      // Welcomes and the like that it took
-	left      bool     // nobody works on it any more
-	away      bool     // it stays without a network
-	over      bool     // revoked, drained, purged, and the centre knows
+	contact   []contact // the last Welcome it took; several if it ended while it took one
+	shut      bool      // its lease has locked it
+	closed    []string  // scopes in which he may not write any more
+	old       bool      // its program is from before replicas refused that
+	contacts  int       // Welcomes and the like that it took
+	left      bool      // nobody works on it any more
+	away      bool      // it stays without a network
+	over      bool      // revoked, drained, purged, and the centre knows
 	online    bool
 	awake     bool // work is done on it
 	conns     []*conn
@@ -141,16 +143,16 @@ func (n *node) run(fn func() error) (dead bool, err error) {
 func (n *node) crash() {
 	n.w.trace("crash", int64(n.i))
 	n.crashes++
-	n.dev.Crash()
+	if n.w.chance(2) {
+		n.clock.reboot(n.w.now)
+	}
+	n.dev.Crash(n.clock.read(n.w.now))
 	n.forms = nil
 	n.learn()
 	for _, c := range n.conns {
 		c.leave(true)
 	}
 	n.conns = nil
-	if n.w.chance(2) {
-		n.clock.reboot(n.w.now)
-	}
 	n.later()
 }
 

@@ -7,6 +7,8 @@
 package simtest
 
 import (
+	"errors"
+
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
@@ -19,14 +21,19 @@ type Device interface {
 	// View reads the replica as programs see it; what fn writes is lost.
 	View(fn func(replica.Tx) error) error
 	// Exec runs one transaction of a program under the capture triggers. One of the SDK is sealed in the same
-	// transaction; one of a foreign program stays captured until the next seal.
+	// transaction; one of a foreign program stays captured until the next seal. The SDK refuses with ErrLocked once the
+	// replica has been without contact for longer than its person's role allows.
 	Exec(x Transaction, clock replica.Clock) error
-	// Crash ends the process: what was not committed is gone, what was is there. The device is open again at once.
-	Crash()
+	// Crash ends the process: what was not committed is gone, what was is there. The next one opens the device at once,
+	// at this time.
+	Crash(clock replica.Clock)
 	// SetHook sets what is called at each commit, before it takes effect and after. An error before fails the commit;
 	// the hook may also panic to end the process there.
 	SetHook(func(after bool) error)
 }
+
+// ErrLocked is what a Device's Exec says of a replica that its lease has locked.
+var ErrLocked = errors.New("simtest: the replica is locked")
 
 // Sealer is a Device whose SDK seals what other programs wrote as a changeset of its own, before one of its own.
 type Sealer interface {

@@ -57,6 +57,8 @@ var Sometimes = []string{
 	"device at the floor went on",
 	"device below the floor began anew",
 	"device below the floor with an outbox",
+	"a locked replica was opened by contact",
+	"a replica without contact for too long refused to be written",
 	"device commit failed",
 	"device crashed after a commit",
 	"device crashed before a commit",

@@ -110,7 +110,7 @@ func (p *phone) part(budget int, pages se.Pages) *se.Part {
 	require.NoError(p.town.t, p.town.store.View(func(tx se.ReadTx) error {
 		w, err := p.town.engine.Welcome(tx, se.Hello{Device: p.id, View: p.ctl.View, Epoch: p.ctl.Epoch, Cursor: p.ctl.Cursor}, p.town.now)
 		require.NoError(p.town.t, err)
-		require.NoError(p.town.t, p.Update(func(tx replica.Tx) error { _, err := replica.Greet(tx, p.town.schema, replica.Clock{}, w); return err }))
+		require.NoError(p.town.t, p.Update(func(tx replica.Tx) error { _, err := replica.Greet(tx, p.town.schema, p.clock(), w); return err }))
 		part, err = p.town.engine.Next(tx, se.NextRequest{
 			Device: p.id, Cursor: p.ctl.Base(), View: p.ctl.View, Staged: p.ctl.StagedAt, Now: p.town.now, Budget: budget, Pages: pages,
 		})

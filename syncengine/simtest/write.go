@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/doorstep-sync/doorstep/schema"
@@ -82,8 +83,15 @@ func (n *node) write(j *job) {
 			o.undone(d, had)
 			d.attempts, d.steps = d.attempts[:attempts], steps
 		}()
-		return n.dev.Exec(j.Transaction, n.clock.read(n.w.now))
+		err := n.dev.Exec(j.Transaction, n.clock.read(n.w.now))
+		if !j.Foreign {
+			n.used(errors.Is(err, ErrLocked))
+		}
+		return err
 	})
+	if errors.Is(err, ErrLocked) {
+		return
+	}
 	if err != nil {
 		n.failed(err)
 	}
