@@ -144,6 +144,8 @@ type Welcome struct {
 	Floor   int64 // what a replica has staged of a snapshot begun below this seq is forgotten
 	// Lost are grants that have ended since the device was last told: it answers with Drain before it gets anything.
 	Lost []Grant
+	// Acked is what the Hello said that this answers. It is not sent: the device's end fills it in.
+	Acked int64
 	// Lease is how long the replica may be used without another Welcome, in ms; 0 = as long as one likes.
 	Lease int64
 	// Receipt is when the device was told of losses that the centre has no receipt for; 0 = there are none.

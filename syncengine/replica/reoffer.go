@@ -24,10 +24,9 @@ func reoffer(tx Tx, ctl *Control, w *se.Welcome) error {
 		if err != nil {
 			return err
 		}
-		if v == nil || n <= w.LastN && v.Epoch == w.Epoch {
-			continue
+		if v == nil || v.Epoch == w.Epoch && (n <= w.LastN || n > w.Acked) {
+			continue // what came since Hello may be younger than this Welcome
 		}
-		// Where another connection brought the verdict after this Welcome was made, it is asked for once more: harmless.
 		cs, err := bodyOf(tx, ctl.Device, n)
 		if err != nil {
 			return err

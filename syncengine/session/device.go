@@ -137,6 +137,7 @@ func (d *Device) Receive(m Message) ([]Message, error) {
 }
 
 func (d *Device) welcome(m *Welcome) ([]Message, error) {
+	m.Acked = d.hello.Acked
 	drain, err := d.replica.Greet(&m.Welcome)
 	switch {
 	case errors.Is(err, replica.ErrCopied):

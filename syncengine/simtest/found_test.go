@@ -32,10 +32,35 @@ func TestWelcomeKnowsWhatWasSealedSinceHello(t *testing.T) {
 		welcome, err = w.engine.Welcome(tx, hello, w.now)
 		return err
 	}))
-	require.NoError(t, a.Update(func(tx replica.Tx) error { _, err := replica.Greet(tx, w.schema, replica.Clock{}, welcome); return err }))
+	require.NoError(t, a.Update(func(tx replica.Tx) error { _, err := replica.Greet(tx, w.schema, a.clock(), welcome); return err }))
 	copied := *welcome
 	copied.LastN++
-	require.ErrorIs(t, a.Update(func(tx replica.Tx) error { _, err := replica.Greet(tx, w.schema, replica.Clock{}, &copied); return err }), replica.ErrCopied)
+	require.ErrorIs(t, a.Update(func(tx replica.Tx) error { _, err := replica.Greet(tx, w.schema, a.clock(), &copied); return err }), replica.ErrCopied)
+}
+
+// A Welcome of a live connection may be older than the verdicts that came before it. Nothing is offered again then: on
+// this connection it was pushed already, and it would wait in the outbox for the next one.
+func TestWelcomeOlderThanVerdictsOffersNothing(t *testing.T) {
+	w, a, _ := village(t)
+	hello := se.Hello{Device: a.id, LastN: a.ctl.LastN, LastHash: a.ctl.Hash, Acked: a.ctl.Acked, Epoch: a.ctl.Epoch, Cursor: a.ctl.Cursor, View: a.ctl.View}
+	var stale *se.Welcome
+	require.NoError(t, w.store.View(func(tx se.ReadTx) (err error) {
+		stale, err = w.engine.Welcome(tx, hello, w.now)
+		return err
+	}))
+	a.does(set1("family", at(3), "head", text("new")))
+	require.True(t, a.push()[0].Kind.Effective())
+	stale.Acked = hello.Acked
+	greet := func() int {
+		require.NoError(t, a.Update(func(tx replica.Tx) error { _, err := replica.Greet(tx, w.schema, a.clock(), stale); return err }))
+		list, err := a.Outbox(0, 10)
+		require.NoError(t, err)
+		return len(list)
+	}
+	require.Zero(t, greet())
+
+	stale.Acked = a.ctl.Acked // a centre that has lost what it had judged before Hello
+	require.Equal(t, 1, greet())
 }
 
 func TestSetsAreSealedAndShownInOneForm(t *testing.T) {
