@@ -212,7 +212,7 @@ func (e *Engine) Record(store Store, t Tell, now int64) (at int64, err error) {
 			return err // they changed again: another Welcome is on its way
 		}
 		if told.View != t.View {
-			told.tell(t.View, p, now, max(t.N, last))
+			told.tell(t.View, p, now, t.N)
 			if err := tx.PutTold(told); err != nil {
 				return err
 			}

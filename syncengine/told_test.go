@@ -82,6 +82,23 @@ func TestLateWorkIsToldNothing(t *testing.T) {
 	require.Empty(t, reason.Current)
 }
 
+// What a device made after it had heard may be judged before its answer is on record. The loss is as of the answer: the
+// receipt names that n.
+func TestReceiptNamesTheAnswer(t *testing.T) {
+	w := newWorld(t)
+	a := w.dev("a", "worker")
+	a.tell(0)
+	a.ok(ins("home", rid(1)))
+	w.moved(a)
+	n := a.n // it heard here
+	a.ok(se.Change{Table: "home", Row: rid(2), Op: se.OpInsert, Cells: []se.CellWrite{set("scope", 0, "g2")}})
+	a.tell(n)
+	require.Equal(t, n, a.told().Lost[0].N)
+	_, err := w.e.Record(w.store, se.Tell{Device: a.id, N: n, Purged: true, At: a.told().Lost[0].At}, w.now)
+	require.NoError(t, err)
+	require.NotZero(t, a.told().Lost[0].Purged)
+}
+
 func TestToldOnlyOnce(t *testing.T) {
 	w := newWorld(t)
 	a := w.dev("a", "worker")

@@ -87,15 +87,7 @@ func (o *oracle) tells(n *node, t se.Tell) {
 	if t.Purged || n.principal.Revoked || !sameGrants(p, frozen(n.principal, o.w.now)) {
 		return
 	}
-	o.knows(n, frozen(n.principal, o.w.now).Grants, max(t.N, o.judged(n.id)))
-}
-
-// judged is the device's newest changeset that has a verdict.
-func (o *oracle) judged(device string) (n int64) {
-	for o.hasVerdict(device, n+1) {
-		n++
-	}
-	return n
+	o.knows(n, frozen(n.principal, o.w.now).Grants, t.N)
 }
 
 func (o *oracle) hasVerdict(device string, n int64) bool {
