@@ -272,14 +272,27 @@ type Role struct {
 	Console bool // works at the centre (supervisor, administrator): may decide conflicts in his scopes
 	Admin   bool // manages org units, accounts, assignments and devices
 	Doors   bool // the assignment lists the doors the person looks after
-	Offline int  // days that a phone may go without contact with the centre; 0 = no limit
+	Offline int  // days that a phone may go without contact with the centre; 0 = no limit, see LateLife
 	Source  Source
 
 	ViewsSince int `json:",omitempty"` // carried: the version at which what it sees of what there was last changed; 0 = never
 }
 
-// OfflineLife is how long a role's phones may go without contact, in ms: as long their records may be read there, and
-// what was written before a grant's end is taken after it. 0 = no limit.
+// lateDays is how long after its end an assignment counts for what was written under it, where its role has no limit:
+// phones of such a role never lock, but nobody's rights of the past count for ever.
+const lateDays = 90
+
+// LateLife is how long after a grant's end what was written before it, for all its author could know, is still taken, in
+// ms. What comes later waits for a supervisor.
+func (s *Schema) LateLife(role string) int64 {
+	if life := s.OfflineLife(role); life > 0 {
+		return life
+	}
+	return lateDays * 24 * 3600 * 1000
+}
+
+// OfflineLife is how long a role's phones may go without contact, in ms: as long their records may be read there.
+// 0 = no limit.
 func (s *Schema) OfflineLife(role string) int64 {
 	r := s.Roles[role]
 	if r == nil {

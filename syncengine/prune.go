@@ -3,7 +3,6 @@ package syncengine
 import (
 	"errors"
 	"fmt"
-	"sort"
 )
 
 // Heard is what a device said of itself in a Hello.
@@ -84,8 +83,8 @@ type Pruned struct {
 // rows left, what deleted rows held, messages that were taken. Dead ids, with their place and who deleted them, stay for
 // ever (P9), and so do verdicts (P2), history, and what open conflicts are about.
 //
-// The floor never passes the cursor of a device that was heard of within Keep. Who is below it begins anew, from a
-// snapshot; his outbox is untouched. The caller stops offering snapshots below the floor first: see Snapshots.Forget.
+// The floor does not pass the cursor of a device that was heard of within Keep, as long as what the device lacks came no
+// longer ago than twice Keep. Who is below it begins anew, from a snapshot; his outbox is untouched. The caller stops offering snapshots below the floor first: see Snapshots.Forget.
 func (e *Engine) Prune(tx Tx, r Retention) (Pruned, error) {
 	if r.Portion == 0 {
 		r.Portion = 500
@@ -94,7 +93,7 @@ func (e *Engine) Prune(tx Tx, r Retention) (Pruned, error) {
 	if err != nil {
 		return Pruned{}, err
 	}
-	floor, err := e.floor(tx, &head, &r)
+	floor, more, err := e.floor(tx, &head, &r)
 	if err != nil {
 		return Pruned{}, err
 	}
@@ -106,29 +105,23 @@ func (e *Engine) Prune(tx Tx, r Retention) (Pruned, error) {
 	}
 	p := pruner{tx: tx, left: r.Portion, done: Pruned{Floor: head.Floor}}
 	err = errors.Join(p.moves(), p.dead(), p.inboxes())
-	p.done.More = p.left <= 0
+	p.done.More = p.left <= 0 || more
 	return p.done, err
 }
 
-// floor gives how far the floor may go: up to what was received before Keep, and to no device's cursor that counts.
-func (e *Engine) floor(tx ReadTx, head *Head, r *Retention) (int64, error) {
+// floor gives how far the floor may go: up to what was received before Keep, and to no device's cursor that counts. A
+// cursor counts for Keep at most: it is a device's word, and one that never moves, or is made up anew at each Hello, must
+// not keep everything for ever.
+func (e *Engine) floor(tx ReadTx, head *Head, r *Retention) (floor int64, more bool, err error) {
 	old := r.Now - r.Keep
-	var fail error
-	floor := int64(sort.Search(int(head.Seq), func(i int) bool { // of the entry with seq i+1: is it young?
-		list, err := tx.History(int64(i), 1)
-		if err != nil || len(list) == 0 {
-			fail = errors.Join(fail, err)
-			return true
-		}
-		return list[0].Received > old
-	}))
-	if fail != nil {
-		return 0, fmt.Errorf("read history: %w", fail)
+	floor, least, more, err := receivedBy(tx, head, old, old-r.Keep)
+	if err != nil {
+		return 0, false, err
 	}
-	for after := ""; floor > head.Floor; {
+	for after := ""; floor > least; {
 		list, err := tx.Devices(after, 500)
 		if err != nil {
-			return 0, fmt.Errorf("read devices: %w", err)
+			return 0, false, fmt.Errorf("read devices: %w", err)
 		}
 		for i := range list {
 			if d := &list[i]; d.Heard > old {
@@ -140,7 +133,31 @@ func (e *Engine) floor(tx ReadTx, head *Head, r *Retention) (int64, error) {
 		}
 		after = list[len(list)-1].ID
 	}
-	return max(floor, head.Floor), nil
+	floor = max(floor, least)
+	return floor, more && floor > head.Floor, nil
+}
+
+// maxAged is how many entries of history are looked at for one portion.
+const maxAged = 1000
+
+// receivedBy gives the seqs up to which everything above the floor was received by two times, of which the second is the
+// earlier one; more says that it did not look further. Entries do not come in order of their reception: a parked
+// changeset that was released lately may have been received long ago.
+func receivedBy(tx ReadTx, head *Head, at, earlier int64) (seq, least int64, more bool, err error) {
+	list, err := tx.History(head.Floor, maxAged)
+	if err != nil {
+		return 0, 0, false, fmt.Errorf("read history: %w", err)
+	}
+	seq, least = head.Floor, head.Floor
+	for i := range list {
+		if list[i].Received > at {
+			return seq, least, false, nil
+		}
+		if seq = list[i].Seq; list[i].Received <= earlier && least == seq-1 {
+			least = seq
+		}
+	}
+	return seq, least, len(list) == maxAged, nil
 }
 
 // needs gives the seq above which everything must be kept for a device to go on; otherwise is for one that needs

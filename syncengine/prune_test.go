@@ -132,3 +132,61 @@ func TestPruneKeepsDeadIds(t *testing.T) {
 	require.Equal(t, se.Conflicts, a.push(ins("home", rid(1), set("head", 0, "new"))).Kind, "it meets the edit that waits")
 	require.Equal(t, "new", w.shows("home", rid(1), "head"))
 }
+
+// A cursor that never moves, or is made up anew at each Hello, keeps what left and what was deleted for Keep more, and not
+// for ever.
+func TestForgedCursor(t *testing.T) {
+	const keep = 100_000
+	w := newWorld(t)
+	a := w.dev("a", "worker", se.Grant{Scope: "g1", Role: "worker"}, se.Grant{Scope: "g2", Role: "worker"})
+	w.homes(a, 2)
+	first := a.ok(upd("home", rid(1), set("scope", 2, "g2")))
+	w.now += keep
+	second := a.ok(upd("home", rid(2), set("scope", 2, "g2")))
+	still, creeps, back := w.dev("still", "worker"), w.dev("creeps", "worker"), w.dev("back", "worker")
+	for i := int64(0); ; i++ {
+		got := w.prune(keep, still.heard(1), creeps.heard(1+i%2), back.heard(3-i%3))
+		if w.now < 1_000_000+2*keep {
+			require.LessOrEqual(t, got.Floor, int64(1), "they are believed that long")
+		} else if w.now < 1_000_000+3*keep {
+			require.Equal(t, first, got.Floor)
+		} else {
+			require.Equal(t, second, got.Floor)
+			break
+		}
+		w.now += keep / 4
+	}
+	require.Empty(t, view(w, func(tx se.ReadTx) ([]se.Move, error) { return tx.Moves("home", rid(1), 0) }))
+}
+
+// What was parked for long and takes effect today is no sign that everything before it is old.
+func TestReleasedLongAfterItCame(t *testing.T) {
+	const keep = 100_000
+	w := newWorld(t)
+	a, b := w.dev("a", "worker"), w.dev("b", "worker")
+	w.homes(a, 2)
+	b.refused(se.Parked, se.CodeAwaits, upd("home", rid(9), set("head", 0, "of b")))
+	w.now += 2 * keep
+	a.ok(upd("home", rid(1), set("phone", 2, "x")))
+	a.ok(ins("home", rid(9)))
+	require.Equal(t, "of b", w.shows("home", rid(9), "head"))
+	for range 3 {
+		a.ok(upd("home", rid(1), set("phone", 2, "x")))
+	}
+	log := view(w, func(tx se.ReadTx) ([]se.Entry, error) { return tx.History(0, 99) })
+	require.Less(t, log[4].Received, log[3].Received)
+	require.EqualValues(t, 2, w.prune(keep).Floor)
+}
+
+// A long history is gone through in portions.
+func TestPruneGoesThroughALongHistory(t *testing.T) {
+	w := newWorld(t)
+	a := w.dev("a", "worker")
+	w.homes(a, 1)
+	last := int64(0)
+	for range 1100 {
+		last = a.ok(upd("home", rid(1), set("phone", 1, "x")))
+	}
+	w.now += 10_000
+	require.Equal(t, last, w.prune(1).Floor)
+}

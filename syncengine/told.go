@@ -1,6 +1,7 @@
 package syncengine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -23,6 +24,10 @@ type Lost struct {
 	At     int64 // centre's clock when it was told
 	Purged int64 // centre's clock when the device's receipt came; 0 = not yet
 }
+
+// MaxAhead bounds how many changesets beyond what the centre has judged a device may say that it had written when it was
+// told: no outbox holds as many.
+const MaxAhead = 1 << 20
 
 // maxLost bounds the ended grants that are kept of a device: the oldest with a receipt go first.
 const maxLost = 1000
@@ -77,6 +82,9 @@ func (e *Engine) Open(store Store, h Hello, now int64) (*Welcome, error) {
 		if w, due, err = e.open(tx, h, now); err != nil || !due {
 			return err
 		}
+		if told, err := tx.Told(h.Device); err != nil || len(w.Lost) > 0 || told != nil && told.View == w.View {
+			return errors.Join(err, e.missed(tx, h.Device, now))
+		}
 		return e.shown(tx, w, h.Device, now)
 	})
 	if err != nil {
@@ -94,7 +102,27 @@ func (e *Engine) open(tx ReadTx, h Hello, now int64) (w *Welcome, due bool, err 
 	if err != nil {
 		return nil, false, fmt.Errorf("read what the device was told: %w", err)
 	}
-	return w, len(w.Lost) == 0 && (told == nil || told.View != w.View), nil
+	if told == nil || len(w.Lost) == 0 && told.View != w.View {
+		return w, true, nil
+	}
+	p, err := tx.Principal(h.Device)
+	if err != nil {
+		return nil, false, fmt.Errorf("read principal: %w", err)
+	}
+	return w, told.missed(p, now), nil // told is a copy: what it changes is written in a transaction of its own
+}
+
+func (e *Engine) missed(tx Tx, device string, now int64) error {
+	p, err := tx.Principal(device)
+	if err != nil {
+		return err
+	}
+	told, err := tx.Told(device)
+	if err != nil || told == nil {
+		return err
+	}
+	told.missed(p, now)
+	return tx.PutTold(told)
 }
 
 func (e *Engine) shown(tx Tx, w *Welcome, device string, now int64) error {
@@ -156,7 +184,8 @@ func lost(was, is []Grant) []Grant {
 	return out
 }
 
-// ending is when a grant that is not held now really ended, by the person's own grants; now if they do not tell.
+// ending is when a grant that is not held now really ended: by the person's own grants, else when the centre first said so
+// to the device (missed); now if neither tells.
 func ending(p *Principal, g *Grant, now int64) int64 {
 	end := int64(0)
 	for i := range p.Grants {
@@ -168,10 +197,29 @@ func ending(p *Principal, g *Grant, now int64) int64 {
 			end = max(end, x.To)
 		}
 	}
-	if end == 0 {
-		return now
+	switch {
+	case end != 0:
+		return end
+	case g.To != 0 && g.To <= now:
+		return g.To
 	}
-	return end
+	return now
+}
+
+// missed notes when it was first seen that a grant is not held any more whose end the person's own grants do not tell: the
+// unit that it came from belongs somewhere else, say. A device that never answers would else have it end anew each time.
+func (t *Told) missed(p *Principal, now int64) (changed bool) {
+	active := p.Active(now)
+	for i := range t.Shown {
+		g := &t.Shown[i]
+		switch gone := len(lost([]Grant{*g}, active)) > 0; {
+		case gone && ending(p, g, now) == now && g.To != now:
+			g.To, changed = now, true
+		case !gone && g.To != 0 && g.To <= now: // it is held again, before anybody was told
+			g.To, changed = 0, true
+		}
+	}
+	return changed
 }
 
 // Record makes durable what a device answered: that it knows a view, with its last n, or that it has purged. What does
@@ -212,7 +260,7 @@ func (e *Engine) Record(store Store, t Tell, now int64) (at int64, err error) {
 			return err // they changed again: another Welcome is on its way
 		}
 		if told.View != t.View {
-			told.tell(t.View, p, now, t.N)
+			told.tell(t.View, p, now, min(t.N, last+MaxAhead))
 			if err := tx.PutTold(told); err != nil {
 				return err
 			}
@@ -258,11 +306,12 @@ func (e *Engine) Present(tx ReadTx, device, view string, now int64) (bool, error
 }
 
 // late gives the grants that have ended and that a changeset with this n was written under, for all its author could
-// know: the device had not been told yet, or was told when it had made this one. They count as long as they ended no
-// longer ago than their role may be offline; past is what counts no more.
+// know: the device had not been told yet, or was told when it had made this one. That is the device's word: one that
+// lies, or never answers, gains what one has that stays offline, and no more. They count as long as they ended no longer
+// ago than their role may be offline (schema.LateLife); past is what counts no more.
 func (e *Engine) late(t *Told, p *Principal, n, now int64) (rights, past []Grant) {
 	add := func(g Grant, end int64, knew bool) {
-		if life := e.schema.OfflineLife(g.Role); knew || life > 0 && now-end > life {
+		if knew || now-end > e.schema.LateLife(g.Role) {
 			past = append(past, g)
 		} else {
 			rights = append(rights, g)

@@ -209,3 +209,76 @@ func TestRevokedDeviceDrains(t *testing.T) {
 	require.ErrorAs(t, err, &retire)
 	require.True(t, retire.Done)
 }
+
+// A device may say that it had written anything when it was told: it gains the time that one has which stays offline, and
+// no more. Backwards it loses nothing that it had sent.
+func TestForgedDrain(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		offline int   // days; 0 = the role has no limit
+		life    int64 // days
+	}{{"role with a limit", 14, 14}, {"role without", 0, 90}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.s.Roles["worker"].Offline = c.offline
+			a := w.dev("a", "worker")
+			a.tell(0)
+			s := a.ok(ins("home", rid(1), set("phone", 0, "1")))
+			w.moved(a)
+			end := w.now
+			a.tell(1 << 62)
+			require.Equal(t, a.n+se.MaxAhead, a.told().Lost[0].N)
+			s = a.ok(upd("home", rid(1), set("phone", s, "made up since")))
+			w.now = end + c.life*day
+			s = a.ok(upd("home", rid(1), set("phone", s, "on the last day")))
+			a.refused(se.Parked, se.CodeGrantEnded, upd("home", rid(1), set("phone", s, "later")))
+			require.Equal(t, "on the last day", w.shows("home", rid(1), "phone"))
+		})
+	}
+	w := newWorld(t)
+	a := w.dev("a", "worker")
+	a.tell(0)
+	a.ok(ins("home", rid(1)))
+	a.ok(ins("home", rid(2)))
+	w.moved(a)
+	a.tell(-5)
+	require.LessOrEqual(t, a.told().Lost[0].N, int64(2))
+	require.Equal(t, "g1", w.scope("home", rid(2)))
+	a.refused(se.Parked, se.CodeGrantEnded, ins("home", rid(3)))
+}
+
+// A device that says Hello again and again and never answers what it is told gains no more either, also where nothing
+// tells when its grant ended: then it was when the centre first found it gone. A grant that comes back is whole.
+func TestNeverAnswers(t *testing.T) {
+	w := newWorld(t)
+	w.s.Roles["worker"].Offline = 14
+	a := w.dev("a", "worker")
+	a.tell(0)
+	s := a.ok(ins("home", rid(1), set("phone", 0, "1")))
+	grants := func(list ...se.Grant) {
+		w.store.SetPrincipal(a.id, &se.Principal{Account: a.who, Device: a.id, Grants: list})
+	}
+	hello := func() {
+		_, err := w.e.Open(w.store, se.Hello{Device: a.id, LastN: a.n}, w.now)
+		require.NoError(t, err)
+	}
+	grants()
+	end := w.now
+	for i := range int64(15) {
+		w.now = end + i*day
+		hello()
+		s = a.ok(upd("home", rid(1), set("phone", s, "again")))
+	}
+	hello()
+	a.refused(se.Parked, se.CodeGrantEnded, upd("home", rid(1), set("phone", s, "later")))
+
+	grants(se.Grant{Scope: "g1", Role: "worker"})
+	hello()
+	s = a.ok(upd("home", rid(1), set("phone", s, "he is back")))
+	w.now += day
+	grants()
+	hello()
+	s = a.ok(upd("home", rid(1), set("phone", s, "and gone")))
+	w.now += 14*day + 1
+	a.refused(se.Parked, se.CodeGrantEnded, upd("home", rid(1), set("phone", s, "later")))
+}

@@ -26,8 +26,6 @@ const (
 	// DrainWithin is how long a device is waited for that was told of lost grants and does not answer: programs from
 	// before there was a Drain never do. What they had sealed at Hello counts as written before they knew.
 	DrainWithin = 60_000
-	// maxAhead bounds how far beyond what the centre has seen a device may say that it had written when it was told.
-	maxAhead = 1 << 20
 )
 
 // ended is the part of Centre about grants that end.
@@ -48,7 +46,7 @@ func (c *Centre) drained(m *Drain) []Effect {
 		return c.close(NoticeProtocol, "Drain answers a Welcome that names lost grants, and there was none")
 	case !c.untold || m.View != c.view:
 		return nil // answered already, or another Welcome is on its way to be answered
-	case m.N > max(c.hello.LastN, c.pushed)+maxAhead:
+	case m.N-se.MaxAhead > max(c.hello.LastN, c.pushed):
 		return c.close(NoticeProtocol, "drain.n is far above what this device has made; give the n of its newest sealed changeset")
 	}
 	return c.tell(se.Tell{View: m.View, N: m.N})

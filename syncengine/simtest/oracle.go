@@ -29,6 +29,7 @@ type oracle struct {
 	verdicts  map[se.WriteID]se.Verdict // committed
 	entries   map[se.WriteID]int64
 	audits    []audited // what the audit log must tell, in order
+	arrivals  []arrival // when commits came
 	stood     []stood   // where rows were, for those who read their history
 	quarant   map[se.WriteID]*se.Quarantined
 	views     map[string]map[string]*se.Principal // device, view id

@@ -27,6 +27,7 @@ func (o *oracle) committed(r *record) {
 	}
 	o.audit(r)
 	o.stood = append(o.stood, r.stood...)
+	o.arrive(r.history)
 	for i := range r.history {
 		o.accepted(&r.history[i])
 	}

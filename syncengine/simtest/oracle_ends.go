@@ -105,6 +105,14 @@ func (o *oracle) knows(n *node, is []se.Grant, last int64) {
 	t.shown = is
 }
 
+// lateLife is how long after its end a grant counts for what was written before it: its role's days, or 90.
+func (o *oracle) lateLife(role string) int64 {
+	if days := o.schema.Roles[role].Offline; days > 0 {
+		return int64(days) * dayMS
+	}
+	return 90 * dayMS
+}
+
 // living gives the grants by which changeset n of a device is judged when it arrives at now: those its person has, and
 // those that he had for all he could know, unless they ended longer ago than their role may be offline.
 func (o *oracle) living(n *node, number, now int64) []se.Grant {
@@ -115,7 +123,7 @@ func (o *oracle) living(n *node, number, now int64) []se.Grant {
 	out := slices.Clone(is)
 	t := o.telling(n.id)
 	add := func(g se.Grant, end int64) {
-		if life := int64(o.schema.Roles[g.Role].Offline) * dayMS; life == 0 || now-end <= life {
+		if now-end <= o.lateLife(g.Role) {
 			out = append(out, g)
 		}
 	}
@@ -215,8 +223,7 @@ func (o *oracle) promoted(s *set) bool {
 func (o *oracle) tooLate(n *node, number, now int64) bool {
 	t := o.telling(n.id)
 	over := func(g se.Grant, end int64) bool {
-		life := int64(o.schema.Roles[g.Role].Offline) * dayMS
-		return life > 0 && now-end > life
+		return now-end > o.lateLife(g.Role)
 	}
 	return slices.ContainsFunc(minus(t.shown, activeAt(n.principal.Grants, now)), func(g se.Grant) bool { return over(g, endOf(n.principal, g, now)) }) ||
 		slices.ContainsFunc(t.lost, func(l loss) bool { return number <= l.n && over(l.grant, l.end) })

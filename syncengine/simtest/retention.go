@@ -7,7 +7,8 @@ import (
 )
 
 // retention is the office's pruning, with a retention time of seconds instead of months, and the oracle's own account
-// of what may be pruned: the floor must not pass the cursor of a device that was heard of within that time.
+// of what may be pruned: the floor must not pass the cursor of a device that was heard of within that time, unless what
+// it lacks came longer ago than twice that time. Some devices lie about their cursor.
 type retention struct {
 	w       *World
 	rng     *rand.Rand
@@ -15,6 +16,7 @@ type retention struct {
 	heard   map[string]se.Heard // not yet written
 	written map[string]se.Heard // by device
 	floor   int64
+	liar    string // device that lies about its cursor; "" = not drawn yet
 }
 
 func newRetention(w *World) *retention {
@@ -75,6 +77,7 @@ func (o *office) prune() {
 			list = append(list, h)
 		}
 	}
+	r.forge(list)
 	var done se.Pruned
 	portion := 1 + r.rng.IntN(40)
 	dead, err := o.guarded(func() error {
@@ -97,8 +100,15 @@ func (o *office) prune() {
 		r.written[h.Device] = h
 		delete(r.heard, h.Device)
 	}
+	if most := o.w.oracle.receivedBy(o.w.now - r.keep); done.Floor > max(r.floor, most) {
+		o.w.oracle.bad("retention", "the floor went to %d, though only what was received up to %d is %d ms old", done.Floor, most, r.keep)
+	}
+	least := o.w.oracle.receivedBy(o.w.now - 2*r.keep)
+	if done.Floor < least {
+		o.w.oracle.bad("retention", "the floor stays at %d, though %d was received more than twice %d ms ago", done.Floor, least, r.keep)
+	}
 	for _, n := range o.w.nodes {
-		if h, ok := r.written[n.id]; ok && done.Floor > r.floor && h.At > o.w.now-r.keep && h.Cursor.Seq > 0 && h.Cursor.Seq < done.Floor {
+		if h, ok := r.written[n.id]; ok && done.Floor > least && done.Floor > r.floor && h.At > o.w.now-r.keep && h.Cursor.Seq > 0 && h.Cursor.Seq < done.Floor {
 			o.w.oracle.bad("retention", "the floor went to %d past the cursor %d of %s, heard of %d ms ago", done.Floor, h.Cursor.Seq, n.id, o.w.now-h.At)
 		}
 	}

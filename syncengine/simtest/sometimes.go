@@ -35,6 +35,7 @@ var Sometimes = []string{
 	"conflict opened: workflow",
 	"connection cut",
 	"connection given up with messages on their way",
+	"cursor forged",
 	"cut off in the middle of a snapshot",
 	"dead rows stripped",
 	"decided cell: keep",
