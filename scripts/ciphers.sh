@@ -14,7 +14,7 @@ eae796d67d1a8236ed47b3fff858beb2d2a34f3b7ca0d8b6ea97e21729967374  sqlite3.h"
 # What the Go driver compiles its own SQLite with, and temporary tables in memory: those would not be encrypted.
 flags="-O2 -fPIC -w -DSQLITE_THREADSAFE=1 -DHAVE_USLEEP=1 -DSQLITE_ENABLE_FTS3 -DSQLITE_ENABLE_FTS3_PARENTHESIS -DSQLITE_ENABLE_FTS5
 	-DSQLITE_ENABLE_RTREE -DSQLITE_TRACE_SIZE_LIMIT=15 -DSQLITE_OMIT_DEPRECATED -DSQLITE_DEFAULT_WAL_SYNCHRONOUS=1
-	-DSQLITE_ENABLE_UPDATE_DELETE_LIMIT -DSQLITE_TEMP_STORE=2"
+	-DSQLITE_ENABLE_UPDATE_DELETE_LIMIT -DSQLITE_ENABLE_DBSTAT_VTAB -DSQLITE_TEMP_STORE=2"
 
 # The name of the folder tells Go's cache when anything of this has changed: it does not look into libraries.
 folder=$PWD/.task/ciphers/$(echo "$package $sums $flags $(uname -m)" | sha256sum | cut -c1-12)

@@ -19,6 +19,9 @@ func Anchor(ctx context.Context, path string) (at se.Base, history se.Hash, err 
 	if err != nil {
 		return at, history, err
 	}
+	if encrypted, err := Encrypted(path); err == nil && encrypted {
+		return at, history, say(CodeEncrypted, nil)
+	}
 	place := url.URL{Scheme: "file", Path: full, RawQuery: "mode=ro&_busy_timeout=10000"}
 	db, err := sql.Open("sqlite3", place.String())
 	if err != nil {

@@ -3,6 +3,7 @@ package device
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 	"math"
 	"os"
 )
@@ -11,28 +12,29 @@ import (
 // leaf page tells by itself which rows it holds. What was committed to the write-ahead log comes before the file's own
 // page. Rows may be stale: whoever takes one has to know by its hash that it is what was written.
 type carver struct {
-	file *os.File
+	file *rawFile
+	key  *pageOpener         // of an encrypted file
 	size int64               // of a page
 	n    uint32              // pages in the file
 	log  map[uint32][][]byte // committed pages of the write-ahead log, the newest first
 }
 
 // carve calls fn with the rows of all leaf pages that can be read, the newest versions of a page first.
-func carve(path string, fn func(rowid int64, cols []any)) error {
-	f, err := os.Open(path)
+func carve(path string, key []byte, fn func(rowid int64, cols []any)) error {
+	f, err := openRaw(path)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer f.release()
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
 	for _, size := range pageSizes(f) {
-		c := carver{file: f, size: size, n: uint32(info.Size() / size), log: committed(path+"-wal", size)}
+		c := carver{file: f, key: newPageOpener(key), size: size, n: uint32(info.Size() / size), log: committed(path+"-wal", size)}
 		for no, list := range c.log { // the number of a page rots like everything else: it bounds no loop
 			for _, page := range list {
-				c.leaf(no, page, fn)
+				c.leaf(no, c.text(no, page), fn)
 			}
 		}
 		for no := uint32(1); no <= c.n; no++ {
@@ -42,14 +44,35 @@ func carve(path string, fn func(rowid int64, cols []any)) error {
 	return nil
 }
 
+// text opens a page, also one whose tag does not fit: rows are judged by their hashes.
+func (c *carver) text(no uint32, page []byte) []byte {
+	if c.key == nil || page == nil {
+		return page
+	}
+	text, _ := c.key.open(no, page)
+	return text
+}
+
+// usable is how many bytes of a page hold rows.
+func (c *carver) usable() int64 {
+	if c.key == nil {
+		return c.size
+	}
+	return c.size - pageReserved
+}
+
 // looksLikeReplica tells whether a file, however damaged, holds what only replicas hold: their mark in the header, or the
 // names of their tables.
-func looksLikeReplica(path string) bool {
-	f, err := os.Open(path)
+func looksLikeReplica(path string, key []byte) bool {
+	f, err := openRaw(path)
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer f.release()
+	if key != nil {
+		info, err := f.Stat()
+		return err == nil && newPageOpener(key).fits(f, info.Size()) // nobody else has this key
+	}
 	head := make([]byte, 1<<20)
 	n, _ := f.ReadAt(head, 0)
 	head = head[:n]
@@ -61,7 +84,7 @@ func looksLikeReplica(path string) bool {
 const usualPage = 4096
 
 // pageSizes are those that the file may have: what its header says, and what SQLite takes by itself.
-func pageSizes(f *os.File) []int64 {
+func pageSizes(f io.ReaderAt) []int64 {
 	const usual = int64(usualPage)
 	var b [2]byte
 	if _, err := f.ReadAt(b[:], 16); err != nil {
@@ -86,7 +109,7 @@ func (c *carver) own(no uint32) []byte {
 	if _, err := c.file.ReadAt(page, int64(no-1)*c.size); err != nil {
 		return nil
 	}
-	return page
+	return c.text(no, page)
 }
 
 // committed reads the write-ahead log up to its last commit. Frames of an earlier use of the log have another salt. A
@@ -158,7 +181,7 @@ func (c *carver) cell(page []byte, at int) (rowid int64, record []byte) {
 	if n == 0 || m == 0 || length <= 0 || length > most {
 		return 0, nil
 	}
-	usable := c.size
+	usable := c.usable()
 	local := length
 	if length > usable-35 {
 		least := (usable-12)*32/255 - 23
@@ -191,7 +214,7 @@ func (c *carver) cell(page []byte, at int) (rowid int64, record []byte) {
 // newest is the page as of the last commit.
 func (c *carver) newest(no uint32) []byte {
 	if list := c.log[no]; len(list) > 0 {
-		return list[0]
+		return c.text(no, list[0])
 	}
 	return c.own(no)
 }

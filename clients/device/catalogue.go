@@ -57,6 +57,9 @@ const (
 	CodeProof           Code = "bad_proof"
 	CodeSealKey         Code = "seal_key"
 	CodeNoCipher        Code = "no_cipher"
+	CodeEncrypted       Code = "encrypted"
+	CodeWrongKey        Code = "wrong_key"
+	CodeInClear         Code = "in_clear"
 	CodeNoSealKey       Code = "no_seal_key"
 	CodeRepairs         Code = "many_repairs"
 	CodeUnchecked       Code = "unchecked"
@@ -111,6 +114,9 @@ var catalogue = map[Code]sentence{
 	CodeChunk:           {true, "下载的数据在路上损坏，没有采用；会自动重新下载。", "What was downloaded came damaged and was not taken; it will be downloaded again."},
 	CodeCentre:          {true, "中心暂时出错；稍后会自动重试，记录都在本机。", "The centre has a problem at the moment; it will be tried again later. Everything is saved on this device."},
 	CodeNoCipher:        {false, "这个程序不能加密副本，所以没有写入任何内容；请使用加密版本的应用，或把副本放在加密磁盘上。", "This program cannot encrypt a replica, so nothing was written; use the encrypted build of the app, or keep the replica on an encrypted disk."},
+	CodeEncrypted:       {false, "副本已加密；请给出它的密钥或 PIN，文件未作任何改动。", "This replica is encrypted; give its key or PIN. Nothing in it was changed."},
+	CodeWrongKey:        {false, "密钥或 PIN 打不开这个副本；文件没有损坏，也未作任何改动，请给出正确的密钥。", "This key or PIN does not open the replica; give the right one. The file is not damaged, and nothing in it was changed."},
+	CodeInClear:         {false, "副本没有加密，未按加密副本打开；请先加密（doorstep replica encrypt），或不带密钥打开。", "This replica is not encrypted and was not opened as one that is; encrypt it first (doorstep replica encrypt), or open it without a key."},
 	CodeSealKey:         {false, "读写不了本机的加密栏目密钥；请检查 PIN、存储空间和文件权限。", "The keys of sealed columns cannot be read or written on this device; check PIN, storage and permissions."},
 	CodeNoSealKey:       {false, "本机没有“%s”的密钥，不能填写或查找；请先同步，或向管理员确认你的岗位是否可以填写。", "This device holds no key for %q, so it cannot be filled in or searched; sync first, or ask the administrator whether your role may."},
 	CodeForeignCentre:   {true, "对方不是本机登记时的那个中心，没有发送任何内容；请检查网络，中心确实更换过证书时请向管理员核对指纹。", "Who answered is not the centre that this device was enrolled with; nothing was sent. Check the network; if the centre did change its certificate, compare the fingerprint with the administrator."},

@@ -44,8 +44,9 @@ type Options struct {
 	Log *zerolog.Logger
 	// BusyTimeout is how long a statement waits for another program's transaction; 0 = 10 s.
 	BusyTimeout time.Duration
-	// Cipher is the key of an encrypted replica, 32 bytes; nil = not encrypted. It needs a program that was linked with
-	// SQLite3MultipleCiphers (docs/security.md): with any other, Create and Open refuse with CodeNoCipher and touch nothing.
+	// Cipher is the key of an encrypted replica, 32 random bytes; nil = not encrypted. It needs a program that was linked
+	// with SQLite3MultipleCiphers (docs/security.md): with any other, Create and Open refuse with CodeNoCipher and touch
+	// nothing. A file under another key is CodeWrongKey, without a key CodeEncrypted, one in clear CodeInClear.
 	Cipher []byte
 	// Keys keeps the keys of sealed columns; nil = a file beside the replica (see SealPath).
 	Keys KeyKeeper
@@ -77,6 +78,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.BusyTimeout == 0 {
 		o.BusyTimeout = 10 * time.Second
 	}
+	if o.Cipher == nil {
+		o.Cipher = everyKey
+	}
 	if o.App == "" {
 		o.App = "doorstep"
 	}
@@ -95,6 +99,7 @@ type Replica struct {
 	turn  chan struct{}
 	gone  chan struct{} // closed by Close
 	read  *sql.DB       // read-only pool
+	raw   *rawFile      // the same file, from before SQLite opens it until after it closed it
 
 	spoiled atomic.Int32 // chunks that came damaged since the last step was applied
 
@@ -127,6 +132,7 @@ func (r *Replica) Close() error {
 				err = e
 			}
 		}
+		r.raw.release()
 	})
 	return err
 }

@@ -2,6 +2,8 @@ package device_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -62,14 +64,94 @@ func adopt(t testing.TB, r *device.Replica) {
 
 func grants() []se.Grant { return []se.Grant{{Scope: grid, Role: "grid_worker"}} }
 
-// shell runs Debian's sqlite3 on the replica's file: a program that knows nothing of Doorstep.
+// shell runs Debian's sqlite3 on the replica's file: a program that knows nothing of Doorstep. Of an encrypted one, which
+// that cannot read, a program does it that was given the key.
 func shell(t testing.TB, r *device.Replica, script string) string {
 	t.Helper()
-	cmd := exec.Command("sqlite3", "-bail", r.Path())
-	cmd.Stdin = strings.NewReader(".timeout 10000\n" + script)
-	out, err := cmd.CombinedOutput()
+	out, err := sqlite(r.Path(), ".timeout 10000\n"+script)
 	require.NoError(t, err, "%s", out)
-	return strings.TrimSpace(string(out))
+	return out
+}
+
+func sqlite(path, script string) (out string, err error) {
+	if device.EveryKey() != nil {
+		return keyedShell(path, script)
+	}
+	cmd := exec.Command("sqlite3", "-bail", path)
+	cmd.Stdin = strings.NewReader(script)
+	text, err := cmd.CombinedOutput()
+	return strings.TrimSpace(string(text)), err
+}
+
+// keyedShell runs statements, and writes rows as the shell does.
+func keyedShell(path, script string) (string, error) {
+	db, err := device.Foreign(path, "mode=rw&_busy_timeout=10000")
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	var out []string
+	list := statements(script)
+	if len(list) == 1 && list[0] == ".dump" {
+		list = strings.Split("SELECT name, sql FROM sqlite_schema ORDER BY name\n"+tables(db), "\n")
+	}
+	for _, q := range list {
+		rows, err := db.Query(q)
+		if err != nil {
+			return err.Error(), err
+		}
+		names, err := rows.Columns()
+		cells := make([]sql.NullString, len(names))
+		dest := make([]any, len(names))
+		for i := range cells {
+			dest[i] = &cells[i]
+		}
+		for err == nil && rows.Next() {
+			if err = rows.Scan(dest...); err == nil {
+				var line []string
+				for _, c := range cells {
+					line = append(line, c.String)
+				}
+				out = append(out, strings.Join(line, "|"))
+			}
+		}
+		if err = errors.Join(err, rows.Err(), rows.Close()); err != nil {
+			return err.Error(), err
+		}
+	}
+	return strings.TrimSpace(strings.Join(out, "\n")), nil
+}
+
+// tables gives a line for each table that reads it.
+func tables(db *sql.DB) (out string) {
+	_ = db.QueryRow(`SELECT group_concat('SELECT * FROM "' || name || '" ORDER BY 1', char(10)) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'`).Scan(&out)
+	return out
+}
+
+// statements takes a script apart; what the shell itself is told, in lines that begin with a dot, is left out.
+func statements(script string) (out []string) {
+	quote, from := byte(0), 0
+	for strings.HasPrefix(script, ".") && strings.Contains(script, "\n") {
+		_, script, _ = strings.Cut(script, "\n")
+	}
+	for i := range len(script) {
+		switch c := script[i]; {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '\'' || c == '"':
+			quote = c
+		case c == ';' && strings.HasPrefix(strings.TrimSpace(script[from:]), "CREATE TRIGGER") && !strings.HasSuffix(script[from:i], "END"):
+		case c == ';':
+			out, from = append(out, script[from:i]), i+1
+		}
+	}
+	if rest := strings.TrimSpace(script[from:]); rest != "" {
+		out = append(out, rest)
+	}
+	return out
 }
 
 // outbox lists what waits to be sent.

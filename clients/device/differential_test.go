@@ -43,7 +43,7 @@ type differential struct {
 
 func differ(t *testing.T, seed uint64, steps int) {
 	r := create(t)
-	program, err := sql.Open("sqlite3", "file:"+r.Path()+"?_busy_timeout=10000&_txlock=immediate")
+	program, err := device.Foreign(r.Path(), "_busy_timeout=10000&_txlock=immediate")
 	require.NoError(t, err)
 	defer program.Close()
 	program.SetMaxOpenConns(1)

@@ -116,7 +116,7 @@ func unusable(path string, opts Options, err error) error {
 	var lite sqlite3.Error
 	none := CodeOf(err) == CodeNotReplica || errors.As(err, &lite) && lite.Code == sqlite3.ErrNotADB
 	switch {
-	case none && opts.Cipher == nil && looksLikeReplica(path):
+	case none && looksLikeReplica(path, opts.Cipher):
 		return say(CodeDamaged, err)
 	case none:
 		return say(CodeNotReplica, err)

@@ -97,7 +97,7 @@ type Drained struct {
 }
 
 // Drain synchronises every profile under its own device, one after the other, and tells nothing of what came in. Each is
-// closed again before the next. One that fails holds up none.
+// closed again before the next. One that fails holds up none. An encrypted replica is not opened: CodeEncrypted.
 func (h *Home) Drain(ctx context.Context, opts Options) ([]Drained, error) {
 	list, err := h.Profiles()
 	if err != nil {
@@ -119,7 +119,8 @@ func (h *Home) drain(ctx context.Context, profile string, opts Options) (sent in
 	if err != nil {
 		return 0, err
 	}
-	opts.Keys = nil // each has its own; a PIN is not needed to send
+	opts.Keys = nil   // each has its own; what is under a PIN stays as it is, it is not needed to send
+	opts.Cipher = nil // of what is encrypted its person sends his own
 	r, err := Open(path, opts)
 	if err != nil {
 		return 0, err

@@ -111,8 +111,21 @@ func (k *FileKeeper) remembered(raw []byte) []byte {
 
 const wrapPurpose = "doorstep.keys.v1"
 
-// Store writes a new file and destroys the old one.
+// Wrapped tells whether the file is under a PIN.
+func (k *FileKeeper) Wrapped() (bool, error) {
+	text, err := os.ReadFile(k.Path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	var w wrapped
+	return err == nil && json.Unmarshal(text, &w) == nil && len(w.Text) > 0, err
+}
+
+// Store writes a new file and destroys the old one. Without a PIN it replaces none that is under one: ErrPIN.
 func (k *FileKeeper) Store(secret []byte) error {
+	if under, err := k.Wrapped(); err != nil || under && k.PIN == "" {
+		return errors.Join(err, ErrPIN)
+	}
 	if k.PIN != "" {
 		w := wrapped{Salt: make([]byte, 16), Nonce: make([]byte, chacha20poly1305.NonceSizeX)}
 		rand.Read(w.Salt)
@@ -161,13 +174,4 @@ func (k *FileKeeper) Forget() error {
 		return err
 	}
 	return syncDir(filepath.Dir(k.Path))
-}
-
-func wipe(f *os.File) error {
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(bytes.Repeat([]byte{0}, int(info.Size())), 0)
-	return errors.Join(err, f.Sync())
 }

@@ -5,41 +5,15 @@ import (
 	"crypto/sha256"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/schema/seal"
+	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
-
-// Asked to encrypt, a program that cannot refuses, and leaves nothing behind and what was there untouched.
-func TestEncryptedReplicaFailsClosed(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "r.db")
-	key := make([]byte, 32)
-	_, err := device.Create(path, device.Options{Cipher: key})
-	require.Equal(t, device.CodeNoCipher, device.CodeOf(err), "%v", err)
-	list, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	require.Empty(t, list)
-	r, err := device.Create(path, device.Options{})
-	require.NoError(t, err)
-	require.NoError(t, r.Close())
-	before, err := os.ReadFile(path)
-	require.NoError(t, err)
-	_, err = device.Open(path, device.Options{Cipher: key})
-	require.Equal(t, device.CodeNoCipher, device.CodeOf(err), "%v", err)
-	require.NotContains(t, err.Error(), strings.Repeat("00", 32))
-	after, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, before, after)
-	for _, wrong := range [][]byte{{}, make([]byte, 31)} {
-		_, err = device.Open(path, device.Options{Cipher: wrong})
-		require.ErrorContains(t, err, "32 bytes")
-	}
-}
 
 // Under a PIN the file holds nothing of the secret, opens by that PIN alone, and is gone when it is forgotten.
 func TestKeeper(t *testing.T) {
@@ -71,6 +45,47 @@ func TestKeeper(t *testing.T) {
 	again, err := k.Load()
 	require.NoError(t, err)
 	require.Nil(t, again)
+}
+
+// A program that was not given the PIN, such as one that sends for everybody on a phone, neither reads nor replaces what is
+// under it; when the keys are to go, they go all the same.
+func TestKeysUnderAPINAreLeftToWhoKnowsIt(t *testing.T) {
+	r := create(t)
+	keys := func(r *device.Replica, b byte) {
+		var list []seal.Key
+		if b > 0 {
+			list = []seal.Key{{Table: "resident", Column: "id_no", ID: 1, Secret: [32]byte{b}}}
+		}
+		greet(t, r.Session(), &se.Welcome{Epoch: 1, View: viewA, Grants: grants(), Limits: se.DefaultLimits, Keys: list})
+	}
+	with := func(pin string) *device.Replica {
+		require.NoError(t, r.Close())
+		var err error
+		r, err = device.Open(r.Path(), device.Options{Clock: &hand{}, Keys: &device.FileKeeper{Path: device.SealPath(r.Path()), PIN: pin}})
+		require.NoError(t, err)
+		return r
+	}
+	defer func() { _ = r.Close() }()
+	file := func() string {
+		text, err := os.ReadFile(device.SealPath(r.Path()))
+		require.NoError(t, err)
+		return string(text)
+	}
+	keys(r, 1)
+	require.NoError(t, device.SetPIN(r.Path(), "", "2468"))
+	before := file()
+	for _, pin := range []string{"", "2469"} {
+		keys(with(pin), 2)
+		require.Equal(t, before, file())
+	}
+	require.ErrorIs(t, (&device.FileKeeper{Path: device.SealPath(r.Path())}).Store([]byte("x")), device.ErrPIN)
+	keys(with("2468"), 2)
+	require.NotEqual(t, before, file(), "who knows it takes over what is new")
+	under, err := (&device.FileKeeper{Path: device.SealPath(r.Path())}).Wrapped()
+	require.NoError(t, err)
+	require.True(t, under)
+	keys(with(""), 0)
+	require.NoFileExists(t, device.SealPath(r.Path()))
 }
 
 // cutting is a way to the centre on which something happens just before a message is handed over.

@@ -1,7 +1,6 @@
 package device_test
 
 import (
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -55,11 +54,9 @@ func TestARowThatNoMessageCouldCarryIsRefusedToItsWriter(t *testing.T) {
 		"UPDATE hazard SET description = printf('%.3000000c', 'x'), location = printf('%.3000000c', 'y');",
 		"UPDATE OR IGNORE hazard SET description = printf('%.5000000c', 'x');",
 	} {
-		cmd := exec.Command("sqlite3", "-bail", r.Path())
-		cmd.Stdin = strings.NewReader(script)
-		out, err := cmd.CombinedOutput()
+		out, err := sqlite(r.Path(), script)
 		require.Error(t, err, script)
-		require.Contains(t, string(out), "4 MiB")
+		require.Contains(t, out, "4 MiB")
 	}
 	require.Equal(t, "1", shell(t, r, "SELECT count(*) FROM hazard WHERE length(description) < 10"), "and nothing of it was done")
 }

@@ -26,6 +26,10 @@ const readers = 4
 // Create makes a new replica in a file that does not exist yet. On return the file is durable. It belongs to nobody
 // before Enrol (or Identify) has said which device it is.
 func Create(path string, opts Options) (*Replica, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
 	if err := checkCipher(opts.Cipher); err != nil {
 		return nil, err
 	}
@@ -52,7 +56,14 @@ func Create(path string, opts Options) (*Replica, error) {
 // Open opens a replica, and brings it to the declarations of opts if they are newer than the file's. The error is an
 // *Error with CodeMissingFile, CodeNotReplica, CodeNewer or CodeCounty where a person can do something about it.
 func Open(path string, opts Options) (*Replica, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
 	if err := checkCipher(opts.Cipher); err != nil {
+		return nil, err
+	}
+	if err := resumeRekey(path); err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(path); err != nil {
@@ -67,6 +78,9 @@ func Open(path string, opts Options) (*Replica, error) {
 	if exists(path + recovered) {
 		return nil, say(CodeDamaged, errors.New("it was being recovered, and that was interrupted"))
 	}
+	if err := fitting(path, opts.Cipher); err != nil {
+		return nil, err
+	}
 	if err := checkLog(path + "-wal"); err != nil {
 		return nil, say(CodeDamaged, err)
 	}
@@ -74,10 +88,6 @@ func Open(path string, opts Options) (*Replica, error) {
 }
 
 func attach(path string, opts Options, fresh bool) (_ *Replica, err error) {
-	opts, err = opts.withDefaults()
-	if err != nil {
-		return nil, err
-	}
 	if opts.Keys == nil {
 		opts.Keys = &FileKeeper{Path: SealPath(path)}
 	}
@@ -93,8 +103,11 @@ func attach(path string, opts Options, fresh bool) (_ *Replica, err error) {
 	if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 {
 		r.unclean.Store(true)
 	}
+	if r.raw, err = openRaw(path); err != nil {
+		return nil, fmt.Errorf("open replica: %w", err)
+	}
 	ctx := context.Background()
-	if r.write, err = sql.Open("sqlite3", dsn(path, opts, false)); err != nil {
+	if r.write, err = connect(dsn(path, opts, false), opts.Cipher); err != nil {
 		return nil, fmt.Errorf("open replica: %w", err)
 	}
 	r.write.SetMaxOpenConns(1)
@@ -107,10 +120,10 @@ func attach(path string, opts Options, fresh bool) (_ *Replica, err error) {
 	if err := r.prepare(ctx, fresh); err != nil {
 		return nil, unusable(path, opts, err)
 	}
-	if err := verifyCipher(path, opts.Cipher); err != nil {
+	if err := r.raw.verifyCipher(opts.Cipher); err != nil {
 		return nil, err
 	}
-	if r.read, err = sql.Open("sqlite3", dsn(path, opts, true)); err != nil {
+	if r.read, err = connect(dsn(path, opts, true), opts.Cipher); err != nil {
 		return nil, fmt.Errorf("open replica for reading: %w", err)
 	}
 	r.read.SetMaxOpenConns(readers)
@@ -130,6 +143,7 @@ func (r *Replica) drop() {
 			_ = db.Close()
 		}
 	}
+	r.raw.release()
 }
 
 // dsn sets what the promises rest on: a write-ahead log that is flushed at every commit (a power cut loses nothing

@@ -1,7 +1,6 @@
 package device_test
 
 import (
-	"database/sql"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,6 +67,7 @@ func TestOpenRefusesWithASentence(t *testing.T) {
 	_, err = reopen(t, hurt, device.Options{})
 	require.Equal(t, device.CodeDamaged, device.CodeOf(err), "it bears the mark of a replica: whoever is told that it is none might delete it")
 
+	defer device.InClear()()
 	foreign := filepath.Join(dir, "foreign.db")
 	out, err := exec.Command("sqlite3", foreign, `CREATE TABLE household(id TEXT); INSERT INTO household VALUES('x');`).CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -127,7 +127,7 @@ func TestNewDeclarations(t *testing.T) {
 	path := r.Path()
 	_, err = reopen(t, r, device.Options{})
 	require.Equal(t, device.CodeCounty, device.CodeOf(err), "made with declarations beyond the built-in ones")
-	raw, err := sql.Open("sqlite3", path)
+	raw, err := device.Foreign(path, "mode=rw")
 	require.NoError(t, err)
 	defer raw.Close()
 	_, err = raw.Exec(`PRAGMA user_version = 1000`)

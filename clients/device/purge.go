@@ -285,9 +285,9 @@ func (r *Replica) destroy() error {
 	if info, err := os.Stat(KeyPath(path)); err == nil {
 		_ = os.WriteFile(KeyPath(path), make([]byte, info.Size()), 0o600) // deleting it is what counts
 	}
-	failed := r.ForgetKeys()
+	failed := errors.Join(r.ForgetKeys(), overwrite(CipherPath(path)), overwrite(nextCipher(path)))
 	names := []string{KeyPath(path), nextKeyPath(path), path + "-wal", path + "-shm", path}
-	for _, aside := range []string{".epoch", ".damaged"} { // what a restore or a recovery set aside
+	for _, aside := range []string{".epoch", ".damaged", ".rekey", replaced} { // what a restore, a recovery or another key set aside
 		list, err := filepath.Glob(globbed(path) + aside + "*")
 		failed, names = errors.Join(failed, err), append(names, list...)
 	}

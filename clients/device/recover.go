@@ -2,7 +2,6 @@ package device
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -42,6 +41,9 @@ func Recover(path string, opts Options) (*Recovery, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := resumeRekey(path); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(path + recovered); err == nil { // it was interrupted
 		aside, err := exchange(path)
 		if err != nil {
@@ -59,6 +61,9 @@ func Recover(path string, opts Options) (*Recovery, error) {
 			return nil, say(CodeMissingFile, err)
 		}
 		return nil, say(CodeDisk, err)
+	}
+	if err := checkCipher(opts.Cipher); err != nil {
+		return nil, err
 	}
 	switch err := whole(path, opts); {
 	case err == nil:
@@ -84,10 +89,13 @@ func Recover(path string, opts Options) (*Recovery, error) {
 // whole looks whether anything is wrong with a file. It is opened for writing, which may change it, only if it can be read
 // from one end to the other.
 func whole(path string, opts Options) (err error) {
+	if err := fitting(path, opts.Cipher); err != nil {
+		return err
+	}
 	if err := checkLog(path + "-wal"); err != nil {
 		return say(CodeDamaged, err)
 	}
-	db, err := sql.Open("sqlite3", readingDSN(path, opts))
+	db, err := connect(readingDSN(path, opts), opts.Cipher)
 	if err != nil {
 		return err
 	}

@@ -67,10 +67,17 @@ func laden(t testing.TB, c *county, log bool) (path string, outbox []*se.Changes
 // cellsOf asks Debian's shell how many rows lie in each page of the outbox: what may be lost with that page.
 func cellsOf(t testing.TB, path string) map[int]int {
 	t.Helper()
-	out, err := exec.Command("sqlite3", "file:"+path+"?mode=ro&immutable=1", `SELECT pageno, pagetype, ncell FROM dbstat WHERE name = 'ds_outbox'`).CombinedOutput()
+	const query = `SELECT pageno, pagetype, ncell FROM dbstat WHERE name = 'ds_outbox'`
+	var out any
+	var err error
+	if device.EveryKey() != nil {
+		out, err = sqlite(path, query)
+	} else {
+		out, err = exec.Command("sqlite3", "file:"+path+"?mode=ro&immutable=1", query).CombinedOutput()
+	}
 	require.NoError(t, err, "%s", out)
 	cells := map[int]int{}
-	for _, line := range strings.Fields(string(out)) {
+	for _, line := range strings.Fields(fmt.Sprintf("%s", out)) {
 		x := strings.Split(line, "|")
 		page, err := strconv.Atoi(x[0])
 		require.NoError(t, err)

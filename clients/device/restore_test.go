@@ -2,7 +2,6 @@ package device_test
 
 import (
 	"bufio"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -159,7 +158,7 @@ func TestRestoreFromABackup(t *testing.T) {
 		list, err := r.Asides()
 		require.NoError(t, err)
 		require.Len(t, list, 1, "the replica was set aside before the restored snapshot")
-		db, err := sql.Open("sqlite3", "file:"+list[0].Path+"?mode=ro")
+		db, err := device.Foreign(list[0].Path, "mode=ro")
 		require.NoError(t, err)
 		var n int
 		require.NoError(t, db.QueryRow(`SELECT count(*) FROM household`).Scan(&n))

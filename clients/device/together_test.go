@@ -2,7 +2,6 @@ package device_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"testing"
@@ -22,7 +21,7 @@ func TestProgramsWriteTogether(t *testing.T) {
 	two, err := device.Open(one.Path(), device.Options{})
 	require.NoError(t, err)
 	defer two.Close()
-	program, err := sql.Open("sqlite3", "file:"+one.Path()+"?_busy_timeout=20000&_txlock=immediate")
+	program, err := device.Foreign(one.Path(), "_busy_timeout=20000&_txlock=immediate")
 	require.NoError(t, err)
 	defer program.Close()
 	const each = 40
@@ -71,7 +70,7 @@ func TestBusyFileIsTold(t *testing.T) {
 	r, err := device.Open(r.Path(), device.Options{Clock: &hand{}, BusyTimeout: 30 * time.Millisecond})
 	require.NoError(t, err)
 	defer r.Close()
-	program, err := sql.Open("sqlite3", "file:"+r.Path()+"?_txlock=immediate")
+	program, err := device.Foreign(r.Path(), "_txlock=immediate")
 	require.NoError(t, err)
 	defer program.Close()
 	tx, err := program.Begin()
