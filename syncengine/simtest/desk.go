@@ -20,11 +20,13 @@ type desk struct {
 	sent *se.Changeset // without a verdict yet
 	tray tray
 
+	rivals rivals
+
 	register register
 }
 
 func newDesk(w *World, id string) *desk {
-	d := &desk{w: w, id: id}
+	d := &desk{w: w, id: id, rivals: rivals{w, w.stream("rivals")}}
 	w.oracle.watch(id, "zhang", &node{w: w, i: 99, id: id})
 	w.setPrincipal(id, &se.Principal{Account: "zhang", Device: id, Console: true, Grants: []se.Grant{
 		{Scope: "A", Role: roleSupervisor}, {Scope: "B", Role: roleSupervisor},
@@ -47,6 +49,10 @@ func (d *desk) offer(c se.Change, base int64) {
 	o.sets = append(o.sets, &set{id: cs.ID(), changes: []change{{op: se.OpDecide, decide: c.Decide, base: base}}})
 	d.w.commits++
 	d.w.trace("decide", d.n)
+	if late := d.rivals.slow(&c); late > 0 {
+		d.w.after(late, d.send)
+		return
+	}
 	d.send()
 }
 

@@ -23,6 +23,7 @@ type oracle struct {
 	heads     []int64 // seqs of committed heads, in order
 	changed   map[int64][]replica.RowKey
 	versions  map[replica.RowKey][]version // the centre's rows by committed head
+	lain      map[replica.RowKey][]lain    // every place that a row was ever put, each once
 	stamps    map[int64]hlc.Timestamp      // the county's clock by committed head
 	conflicts map[string]*se.Conflict
 	openBy    map[se.ConflictKey]string
@@ -92,7 +93,7 @@ type touch struct {
 func newOracle(w *World) *oracle {
 	o := &oracle{
 		w: w, schema: w.schema, devices: map[string]*watch{}, changed: map[int64][]replica.RowKey{},
-		versions: map[replica.RowKey][]version{}, stamps: map[int64]hlc.Timestamp{}, conflicts: map[string]*se.Conflict{},
+		versions: map[replica.RowKey][]version{}, lain: map[replica.RowKey][]lain{}, stamps: map[int64]hlc.Timestamp{}, conflicts: map[string]*se.Conflict{},
 		openBy: map[se.ConflictKey]string{}, verdicts: map[se.WriteID]se.Verdict{}, entries: map[se.WriteID]int64{},
 		quarant: map[se.WriteID]*se.Quarantined{}, views: map[string]map[string]*se.Principal{}, tokens: map[string][]replica.RowKey{},
 		tokenOf: map[replica.RowKey]string{}, lastAt: map[string]int64{}, apart: map[[2]se.RowID]bool{},

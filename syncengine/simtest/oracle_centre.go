@@ -34,6 +34,11 @@ func (o *oracle) committed(r *record) {
 	for _, c := range r.conflicts {
 		o.conflict(c)
 	}
+	for _, x := range r.lain {
+		if !slices.Contains(o.lain[x.key], x) {
+			o.lain[x.key] = append(o.lain[x.key], x)
+		}
+	}
 	keys := slices.Clone(r.rows)
 	slices.SortFunc(keys, compareKeys)
 	keys = slices.Compact(keys)

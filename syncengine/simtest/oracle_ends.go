@@ -242,17 +242,12 @@ func (o *oracle) place(ch *change) (row *se.Row, steady bool) {
 }
 
 func (o *oracle) lay(k replica.RowKey) (row *se.Row, steady bool) {
-	steady = true
 	for _, x := range o.versions[k] {
-		if x.row == nil {
-			steady = false // it may have been moved and deleted in one group: where it lay at last is not on record
-			continue
+		if x.row != nil {
+			row = x.row
 		}
-		if row != nil && (row.Scope != x.row.Scope || row.Door != x.row.Door || row.Author != x.row.Author) {
-			steady = false
-		}
-		row = x.row
 	}
+	steady = len(o.lain[k]) == 1
 	t := o.schema.Table(k.Table)
 	if row == nil || t.Door == "" || t.Door == schema.DoorSelf {
 		return row, steady

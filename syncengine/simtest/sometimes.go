@@ -51,6 +51,7 @@ var Sometimes = []string{
 	"decided workflow: keep",
 	"decided workflow: renumber",
 	"decision left a candidate that joined since",
+	"decision on a stale screen joined the conflict",
 	"delete against an unseen edit",
 	"delete and insert in one transaction",
 	"delete of a dead row",
@@ -198,7 +199,6 @@ var Sometimes = []string{
 
 // rare are counted too, but not in every range of 300 worlds.
 var rare = []string{
-	"decision on a stale screen joined the conflict",
 	"many repairs raised an alarm",
 	"repair came too late",
 	"the centre heard of many repairs",

@@ -19,6 +19,7 @@ var errPoison = errors.New("simtest: this changeset cannot be stored")
 // record is what one committed transaction put.
 type record struct {
 	rows      []replica.RowKey
+	lain      []lain
 	conflicts []*se.Conflict
 	verdicts  []judged
 	quarant   []se.Quarantined
@@ -26,6 +27,12 @@ type record struct {
 	messages  []se.Message
 	stood     []stood
 	head      se.Head
+}
+
+// lain is where a row was put: a later write of the same transaction may have moved or deleted it.
+type lain struct {
+	key                 replica.RowKey
+	scope, door, author string
 }
 
 type judged struct {
@@ -72,6 +79,7 @@ func (t *watchedTx) row(table string, id se.RowID) {
 
 func (t *watchedTx) PutRow(r *se.Row) error {
 	t.row(r.Table, r.ID)
+	t.r.lain = append(t.r.lain, lain{replica.RowKey{Table: r.Table, Row: r.ID}, r.Scope, r.Door, r.Author})
 	return t.Tx.PutRow(r)
 }
 
