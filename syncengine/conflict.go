@@ -87,7 +87,7 @@ type Message struct {
 	Author   string // the other account concerned
 	Choice   Choice // decided
 	N        int64  // released, dismissed: which of the device's changesets
-	Reason   string // dismissed: why, in the supervisor's words
+	Reason   string // decided, dismissed: why, in the supervisor's words; decided: only for who reads all that it was about
 }
 
 // MessageKind is what a message says.

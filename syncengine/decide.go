@@ -79,7 +79,7 @@ func (g *ingest) dismiss(con *Conflict, d *Decision, outcome Outcome) error {
 
 // announce tells everybody who knows of a conflict what was decided.
 func (g *ingest) announce(con *Conflict, d *Decision) error {
-	return g.tellAll(con, Message{Kind: MessageDecided, Choice: d.Choice})
+	return g.tellAll(con, Message{Kind: MessageDecided, Choice: d.Choice, Reason: d.Reason})
 }
 
 func find(con *Conflict, id WriteID) []Candidate {

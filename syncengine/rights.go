@@ -86,6 +86,15 @@ func inbox(tx ReadTx, v *views, device string, after int64) (out []Message, to i
 			if err != nil {
 				return nil, after, err
 			}
+			if ok && list[i].Kind == MessageDecided && list[i].Reason != "" {
+				reads, err := v.readsReason(tx, &list[i])
+				if err != nil {
+					return nil, after, err
+				}
+				if !reads {
+					list[i].Reason = ""
+				}
+			}
 			if ok {
 				out = append(out, list[i])
 			}

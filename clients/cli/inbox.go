@@ -80,7 +80,11 @@ func (a *app) note(s *schema.Schema, n *device.Note) string {
 	case se.MessageConflict:
 		return a.say("note_conflict", n.Conflict.ID, what)
 	case se.MessageDecided:
-		return a.say("note_decided", n.Conflict.ID, what, a.known("choice.", string(n.Choice)))
+		why := ""
+		if n.Reason != "" {
+			why = a.say("note_why", clean(n.Reason))
+		}
+		return a.say("note_decided", n.Conflict.ID, what, a.known("choice.", string(n.Choice)), why)
 	case se.MessageEnded:
 		return a.say("note_ended", n.Conflict.ID, what)
 	case se.MessageReleased:

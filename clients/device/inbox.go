@@ -14,13 +14,14 @@ type Note struct {
 }
 
 // Inbox lists what the centre told this device, the newest first. Kinds that this program does not know are listed too.
-// Of a note about a record that this device may not hold any more, Author and Conflict.Key.Cell are empty.
+// Of a note about a record that this device may not hold any more, Author, Conflict.Key.Cell and
+// Reason are empty.
 func (r *Replica) Inbox(ctx context.Context, limit int) ([]Note, error) {
 	if err := r.unlocked(ctx); err != nil {
 		return nil, err
 	}
 	rows, err := r.read.QueryContext(ctx, `SELECT i.number, i.kind, i.seq, i.id, i.about, i.tbl, i.row, i.cell, i.author, i.choice, i.wall,
-		coalesce(s.n, 0), coalesce(s.reason, '')
+		coalesce(s.n, 0), coalesce(s.reason, i.reason)
 		FROM ds_inbox i LEFT JOIN ds_settled s ON i.about = ? AND i.id = 'changeset-' || s.n
 		ORDER BY i.number DESC LIMIT ?`, string(se.AboutQuarantine), limit)
 	if err != nil {

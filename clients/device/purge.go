@@ -152,7 +152,7 @@ func (p *port) Purge(keep func(table string, row se.RowID) (bool, error)) error 
 			}
 			continue
 		}
-		if err := p.exec(`UPDATE ds_inbox SET author = '', cell = '' WHERE number = ?`, x.number); err != nil {
+		if err := p.exec(`UPDATE ds_inbox SET author = '', cell = '', reason = '' WHERE number = ?`, x.number); err != nil {
 			return err
 		}
 	}

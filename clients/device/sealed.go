@@ -167,7 +167,11 @@ func (p *port) PutMessage(m se.Message) error {
 			return err
 		}
 	}
-	return p.exec(`INSERT INTO ds_inbox(number, kind, seq, id, about, tbl, row, cell, author, choice, wall) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	why := ""
+	if m.Kind == se.MessageDecided {
+		why = m.Reason
+	}
+	return p.exec(`INSERT INTO ds_inbox(number, kind, seq, id, about, tbl, row, cell, author, choice, wall, reason) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		m.Number, string(m.Kind), m.Seq, m.Conflict.ID, string(m.Conflict.Key.Kind), m.Conflict.Key.Table, string(m.Conflict.Key.Row),
-		m.Conflict.Key.Cell, m.Author, string(m.Choice), p.wall)
+		m.Conflict.Key.Cell, m.Author, string(m.Choice), p.wall, why)
 }

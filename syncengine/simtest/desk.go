@@ -103,12 +103,12 @@ func (d *desk) decide(con *se.Conflict, head se.Head) {
 	if d.sent != nil || d.w.idle {
 		return
 	}
-	dec := &se.Decision{Conflict: con.ID, Reason: "looked at it"}
+	dec := &se.Decision{Conflict: con.ID}
 	for _, x := range con.Candidates {
 		dec.Shown = append(dec.Shown, x.ID())
 	}
 	pick := con.Candidates[d.w.rng.IntN(len(con.Candidates))]
-	dec.Take = pick.ID()
+	dec.Take, dec.Reason = pick.ID(), becauseOf(&pick)
 	choices := []se.Choice{se.ChoiceKeep, se.ChoiceTake, se.ChoiceTake, se.ChoiceSet}
 	switch con.Key.Kind {
 	case se.ConflictDelete:

@@ -428,7 +428,7 @@ func (m *MemDevice) Purge(keep func(table string, row se.RowID) (bool, error)) e
 			return err
 		}
 		if !ok {
-			x.Author, x.Conflict.Key.Cell = "", ""
+			x.Author, x.Conflict.Key.Cell, x.Reason = "", "", ""
 		}
 	}
 	return nil

@@ -165,6 +165,9 @@ func (o *office) send(c *conn, m session.Message) {
 	if d, ok := m.(*session.Delta); ok {
 		o.w.oracle.sends(c.n, &d.Delta)
 	}
+	if in, ok := m.(*session.Inbox); ok {
+		o.w.oracle.hearsWhy(c.n, in)
+	}
 	c.sendDown(o.snapshots.damage(m))
 }
 
@@ -212,6 +215,7 @@ func (o *office) read(c *conn, e *session.Read) {
 	} else if len(e.Request.Staged) > 0 {
 		o.w.count("step over several heads or parts ended")
 	}
+	o.w.oracle.reasons.now = e.Request.Now
 	o.do(c, c.cen.Advanced(part, o.w.now))
 }
 

@@ -26,6 +26,7 @@ type oracle struct {
 	lain      map[replica.RowKey][]lain    // every place that a row was ever put, each once
 	stamps    map[int64]hlc.Timestamp      // the county's clock by committed head
 	conflicts map[string]*se.Conflict
+	reasons   reasons
 	openBy    map[se.ConflictKey]string
 	verdicts  map[se.WriteID]se.Verdict // committed
 	entries   map[se.WriteID]int64
@@ -99,6 +100,7 @@ func newOracle(w *World) *oracle {
 		tokenOf: map[replica.RowKey]string{}, lastAt: map[string]int64{}, apart: map[[2]se.RowID]bool{},
 		tellings: map[string]*telling{}, arrived: map[se.WriteID]int64{}, where: map[string][]replica.RowKey{},
 	}
+	o.reasons = reasons{given: map[int64]string{}, heard: map[string][]int64{}}
 	o.model = &model{
 		schema: w.schema, rows: map[replica.RowKey]*mrow{}, idem: map[string]se.RowID{}, cases: map[se.RowID]*mcase{},
 		bad: o.bad, count: w.count, ring: func() *seal.Ring { return w.seals.ring },

@@ -26,6 +26,7 @@ func (o *oracle) committed(r *record) {
 		o.judge(j)
 	}
 	o.audit(r)
+	o.reasoned(r)
 	o.stood = append(o.stood, r.stood...)
 	o.arrive(r.history)
 	for i := range r.history {

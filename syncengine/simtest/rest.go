@@ -127,6 +127,7 @@ func (o *oracle) final() {
 			o.placed(tx, k, row)
 		}
 		o.duplicates(tx)
+		o.everybodyWasTold()
 		o.opens(tx)
 		o.workflows(tx)
 		o.auditLog(tx)

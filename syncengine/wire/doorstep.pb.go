@@ -3333,7 +3333,9 @@ type InboxMessage struct {
 	// Decided: word for what was chosen.
 	Choice string `protobuf:"bytes,7,opt,name=choice,proto3" json:"choice,omitempty"`
 	// Released and dismissed: what became of one of the device's changesets.
-	Settled       *Settled `protobuf:"bytes,8,opt,name=settled,proto3" json:"settled,omitempty"`
+	Settled *Settled `protobuf:"bytes,8,opt,name=settled,proto3" json:"settled,omitempty"`
+	// Decided: why, in the words of who decided; empty for who does not read all that it was about.
+	Reason        string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3422,6 +3424,13 @@ func (x *InboxMessage) GetSettled() *Settled {
 		return x.Settled
 	}
 	return nil
+}
+
+func (x *InboxMessage) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 // How a refused changeset ended.
@@ -4529,7 +4538,7 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x04cell\x18\x01 \x01(\tR\x04cell\x12*\n" +
 	"\x06values\x18\x02 \x03(\v2\x12.doorstep.v1.ValueR\x06values\">\n" +
 	"\x05Inbox\x125\n" +
-	"\bmessages\x18\x01 \x03(\v2\x19.doorstep.v1.InboxMessageR\bmessages\"\x80\x02\n" +
+	"\bmessages\x18\x01 \x03(\v2\x19.doorstep.v1.InboxMessageR\bmessages\"\x9e\x02\n" +
 	"\fInboxMessage\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x03R\x06number\x12\x12\n" +
@@ -4538,7 +4547,8 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\bconflict\x18\x05 \x01(\v2\x18.doorstep.v1.ConflictRefR\bconflict\x12\x16\n" +
 	"\x06author\x18\x06 \x01(\tR\x06author\x12\x16\n" +
 	"\x06choice\x18\a \x01(\tR\x06choice\x12.\n" +
-	"\asettled\x18\b \x01(\v2\x14.doorstep.v1.SettledR\asettledJ\x04\b\t\x10\x15\"5\n" +
+	"\asettled\x18\b \x01(\v2\x14.doorstep.v1.SettledR\asettled\x12\x16\n" +
+	"\x06reason\x18\f \x01(\tR\x06reasonJ\x04\b\t\x10\fJ\x04\b\r\x10\x15\"5\n" +
 	"\aSettled\x12\f\n" +
 	"\x01n\x18\x01 \x01(\x03R\x01n\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reasonJ\x04\b\x03\x10\x10\"\x92\x01\n" +

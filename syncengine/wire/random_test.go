@@ -214,6 +214,7 @@ var (
 				m := se.Message{
 					Device: uuid.Draw(t, "device"), Number: number.Draw(t, "number")/2 + 1, Kind: se.MessageDecided,
 					Seq: number.Draw(t, "seq"), Conflict: conflict.Draw(t, "conflict"), Author: maybe.Draw(t, "author"), Choice: se.ChoiceBoth,
+					Reason: maybe.Draw(t, "reason"),
 				}
 				if rapid.Bool().Draw(t, "settled") {
 					m.Kind, m.N, m.Reason = se.MessageDismissed, number.Draw(t, "n")/2+1, text.Draw(t, "reason")

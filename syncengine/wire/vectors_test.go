@@ -231,6 +231,9 @@ func TestMessageVectors(t *testing.T) {
 			{Device: devA, Number: 1, Kind: se.MessageConflict, Seq: 6, Conflict: se.ConflictRef{ID: "6-0", Key: key}, Author: "acc-1"},
 			{Device: devA, Number: 2, Kind: se.MessageDecided, Seq: 8, Conflict: se.ConflictRef{ID: "6-0", Key: key}, Author: "acc-2", Choice: se.ChoiceTake},
 		}}},
+		{"inbox with a decision's reason", &session.Inbox{Messages: []se.Message{
+			{Device: devA, Number: 3, Kind: se.MessageDecided, Seq: 9, Conflict: se.ConflictRef{ID: "7-0", Key: key}, Author: "acc-2", Choice: se.ChoiceKeep, Reason: "问过本人"},
+		}}},
 		{"seen", &session.Seen{Frames: 3, Epoch: 1, Cursor: 9, View: "v", Inbox: 2, Acked: 5}},
 		{"welcome that names lost grants", &session.Welcome{Welcome: se.Welcome{
 			Epoch: 1, Head: 9, Time: 1_735_689_600_000, View: "w", Reset: true, Limits: se.DefaultLimits, Schema: 1, LastN: 3,

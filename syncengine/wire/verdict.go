@@ -116,6 +116,8 @@ func inboxToWire(list []se.Message) *Inbox {
 		}
 		if m.N != 0 {
 			x.Settled = &Settled{N: m.N, Reason: m.Reason}
+		} else {
+			x.Reason = m.Reason
 		}
 		p.Messages = append(p.Messages, x)
 	}
@@ -130,12 +132,13 @@ func inboxFromWire(p *Inbox) (session.Message, error) {
 		ref, err := conflictFromWire(x.GetConflict())
 		of.in("conflict", err)
 		var n int64
+		reason := of.text("reason", x.GetReason(), maxText)
 		if s := x.GetSettled(); s != nil {
-			n = of.atLeast("settled.n", s.GetN(), 1)
+			n, reason = of.atLeast("settled.n", s.GetN(), 1), of.text("settled.reason", s.GetReason(), maxText)
 		}
 		m.Messages = append(m.Messages, se.Message{
 			N:        n,
-			Reason:   of.text("settled.reason", x.GetSettled().GetReason(), maxText),
+			Reason:   reason,
 			Device:   of.text("device", x.GetDevice(), maxName),
 			Number:   of.atLeast("number", x.GetNumber(), 1),
 			Kind:     se.MessageKind(of.name("kind", x.GetKind())),
