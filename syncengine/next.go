@@ -13,7 +13,7 @@ type NextRequest struct {
 	View   string        // id of the view the cursor is for
 	Staged []StagedScope // of an unfinished step for the present view
 	Inbox  int64         // last message stored
-	Now    int64         // centre's clock, ms
+	Now    int64         // centre's clock when it is read, ms: by it grants have ended or not
 	Budget int           // about how many bytes of rows to give at most
 	Pages  Pages         // sizes; the zero value is the usual ones
 

@@ -10,6 +10,7 @@ import (
 	"github.com/doorstep-sync/doorstep/clients/device"
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
 
 // statusDoc is where a replica stands, for programs.
@@ -20,6 +21,7 @@ type statusDoc struct {
 	Centre    string         `json:"centre"`
 	Cursor    string         `json:"cursor"`
 	Snapshot  bool           `json:"snapshot"` // false: the first download is still to come
+	Download  *downloadDoc   `json:"download"` // a snapshot that is being taken, by this program or another; null = none is
 	Outbox    int            `json:"outbox"`
 	Unsealed  bool           `json:"unsealed"`
 	Oldest    *string        `json:"oldest"`    // when the oldest of the outbox was written
@@ -36,6 +38,21 @@ type statusDoc struct {
 	LocksAt   *string        `json:"locks_at"`         // when the records lock without contact; null = they do not
 	Became    []becameDoc    `json:"became,omitempty"` // devices that this replica became, the newest first
 	Asides    []asideDoc     `json:"asides,omitempty"` // copies that were set aside when the centre was restored
+}
+
+// downloadDoc is how much of a snapshot is here. It is shown when all of it is.
+type downloadDoc struct {
+	Rows     int `json:"rows"`
+	AllRows  int `json:"all_rows"`
+	Bytes    int `json:"bytes"`
+	AllBytes int `json:"all_bytes"`
+}
+
+func newDownloadDoc(t session.Taken) *downloadDoc {
+	if t == (session.Taken{}) {
+		return nil
+	}
+	return &downloadDoc{t.Rows, t.AllRows, t.Bytes, t.AllBytes}
 }
 
 type grantDoc struct {
@@ -68,7 +85,7 @@ func (a *app) statusCommand() *cobra.Command {
 		}
 		doc := statusDoc{
 			Replica: absolute(r.Path()), Device: s.Identity.Device, Account: s.Identity.Account, Centre: s.Identity.Centre,
-			Cursor: base(s.Cursor), Snapshot: s.View != "", Outbox: s.Outbox, Unsealed: s.Unsealed, Oldest: optional(s.Oldest),
+			Cursor: base(s.Cursor), Snapshot: s.View != "", Download: newDownloadDoc(s.Staged), Outbox: s.Outbox, Unsealed: s.Unsealed, Oldest: optional(s.Oldest),
 			LastSync: optional(s.LastSync), Refused: s.Refused, Conflicts: s.Open, Grants: []grantDoc{}, Rows: map[string]int{}, Notices: a.notices(s.Notices),
 			Became: becameDocs(s.Became), Asides: asideDocs(s.Asides),
 		}
@@ -121,6 +138,9 @@ func (a *app) statusText(r *device.Replica, s device.Status, d statusDoc) {
 		{a.say("status.last_sync"), last},
 		{a.say("status.cursor"), d.Cursor},
 	}...)
+	if x := d.Download; x != nil {
+		lines = append(lines, []string{a.say("status.download"), a.say("download_at", x.Rows, x.AllRows, megabytes(x.Bytes), megabytes(x.AllBytes))})
+	}
 	if len(s.Checks) > 0 && s.Checks[0].Scopes > 0 {
 		lines = append(lines, []string{a.say("status.checked"), a.checkedText(&s.Checks[0])})
 	}

@@ -212,8 +212,12 @@ func (a *app) downloading() func(device.Progress) {
 	if a.json {
 		return nil
 	}
-	told := 0
+	told, queued := 0, false
 	return func(p device.Progress) {
+		if p.Queued && !queued {
+			a.warn("sync_queued")
+		}
+		queued = queued || p.Queued // once in a round is enough
 		s := p.Staged
 		if s.AllRows == 0 || s.Rows == s.AllRows {
 			told = 0
@@ -457,11 +461,12 @@ type watcher struct {
 	since   int64 // greatest time at the centre that the replica showed
 	blind   bool  // that could not be told: the replica is locked
 	percent int
+	queued  bool
 }
 
 // watchDoc is one line of `watch --json`.
 type watchDoc struct {
-	Event   string    `json:"event"` // progress, row, synced, failed
+	Event   string    `json:"event"` // progress, queued, row, synced, failed
 	Percent *int      `json:"percent,omitempty"`
 	Row     *rowDoc   `json:"row,omitempty"`
 	Sync    *syncDoc  `json:"sync,omitempty"`
@@ -489,6 +494,10 @@ func (w *watcher) mark() error {
 }
 
 func (w *watcher) progress(p device.Progress) {
+	if p.Queued && !w.queued {
+		w.waits()
+	}
+	w.queued = p.Queued
 	if p.Percent == w.percent || p.Percent == 0 || p.Percent == 100 {
 		w.percent = p.Percent
 		return
@@ -499,6 +508,15 @@ func (w *watcher) progress(p device.Progress) {
 		return
 	}
 	w.print("watch_progress", p.Percent, p.Rows)
+}
+
+// waits tells that the centre serves many devices at this moment.
+func (w *watcher) waits() {
+	if w.json {
+		w.line(watchDoc{Event: "queued"})
+		return
+	}
+	w.print("sync_queued")
 }
 
 // shownRows bounds how many rows are told one by one.

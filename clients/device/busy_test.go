@@ -13,6 +13,7 @@ import (
 
 	"github.com/doorstep-sync/doorstep/clients/device"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
+	"github.com/doorstep-sync/doorstep/syncengine/wire"
 )
 
 // crowd is a centre that has no room: it says so and hangs up.
@@ -34,15 +35,27 @@ func (granted) Token(context.Context) (string, error) { return "t", nil }
 func TestBusyBacksOff(t *testing.T) {
 	full := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "40")
+		w.Header().Set(wire.NoticeHeader, string(session.NoticeBusy))
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}))
 	defer full.Close()
 	socket, err := device.WebSocket(full.URL, granted{}, device.WebSocketOptions{})
 	require.NoError(t, err)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "40")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer proxy.Close()
+	silent, err := device.WebSocket(proxy.URL, granted{}, device.WebSocketOptions{})
+	require.NoError(t, err)
 	for name, x := range map[string]struct {
 		remote device.Remote
 		least  time.Duration
-	}{"notice": {crowd{}, 5 * time.Second}, "503": {socket, 40 * time.Second}} {
+		code   device.Code
+	}{
+		"notice": {crowd{}, 5 * time.Second, device.CodeCentreBusy}, "503": {socket, 40 * time.Second, device.CodeCentreBusy},
+		"503 without a word": {silent, 40 * time.Second, device.CodeStopping},
+	} {
 		t.Run(name, func(t *testing.T) {
 			seen := map[time.Duration]bool{}
 			for i := range 8 {
@@ -55,7 +68,7 @@ func TestBusyBacksOff(t *testing.T) {
 				wait, done := make(chan time.Duration, 1), make(chan error, 1)
 				go func() {
 					done <- r.Run(ctx, x.remote, device.Events{Failed: func(err error, w time.Duration) {
-						require.True(t, device.CodeOf(err) == device.CodeCentreBusy || device.CodeOf(err) == device.CodeStopping, "%v", err)
+						require.Equal(t, x.code, device.CodeOf(err), "%v", err)
 						select {
 						case wait <- w:
 						default:

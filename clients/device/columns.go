@@ -12,7 +12,8 @@ import (
 // ds_control  the proof that came with the cursor, in plain sight: at (proof_epoch, proof_seq) the county's history had
 // the hash history, and mac is the centre's word for it. It is an anchor for whoever checks the centre's history chain.
 // ds_state    epoch_met, met_n: the newest epoch that the centre named, and its last n then; reoffer: changesets are
-// offered again, and the next snapshot goes under them; key: the public key that goes with the device id
+// offered again, and the next snapshot goes under them; key: the public key that goes with the device id;
+// taken: how much of the snapshots of an unfinished step is staged
 // ds_inbox    reason: why a conflict was decided as it was, in the supervisor's words
 var addedColumns = []struct{ table, column, spec string }{
 	{"ds_control", "proof_epoch", "INTEGER NOT NULL DEFAULT 0"},
@@ -22,6 +23,7 @@ var addedColumns = []struct{ table, column, spec string }{
 	{"ds_state", "epoch_met", "INTEGER NOT NULL DEFAULT 0"},
 	{"ds_state", "met_n", "INTEGER NOT NULL DEFAULT 0"},
 	{"ds_state", "reoffer", "INTEGER NOT NULL DEFAULT 0"},
+	{"ds_state", "taken", "TEXT NOT NULL DEFAULT ''"},
 	{"ds_state", "key", "TEXT NOT NULL DEFAULT ''"},
 	{"ds_inbox", "reason", "TEXT NOT NULL DEFAULT ''"},
 }

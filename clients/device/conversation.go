@@ -63,7 +63,7 @@ func (c *conversation) connect(remote Remote) error {
 		for range sent {
 		}
 	}()
-	l := &link{r: c.r, ctx: c.ctx, filed: c.filed, stage: c.staged}
+	l := &link{r: c.r, ctx: c.ctx, filed: c.filed, taking: c.taking, stage: c.staged}
 	c.dev = session.NewDevice(l)
 	hello, err := c.dev.Start("", c.r.opts.App)
 	if err != nil {

@@ -15,10 +15,11 @@ func (r *Replica) Session() session.Replica { return &link{r: r, ctx: context.Ba
 
 // link implements session.Replica. An error of a method leaves the replica as it was.
 type link struct {
-	r     *Replica
-	ctx   context.Context
-	filed func([]se.Verdict)              // called with verdicts newly filed
-	stage func(d *se.Delta, applied bool) // called with frames that were taken
+	r      *Replica
+	ctx    context.Context
+	filed  func([]se.Verdict)              // called with verdicts newly filed
+	taking func(d *se.Delta) session.Taken // how far the step's snapshots have come with a frame; it may be asked twice
+	stage  func(d *se.Delta, applied bool) // called with frames that were taken
 }
 
 // Hello seals what other programs wrote and tells where the replica stands.
@@ -85,8 +86,10 @@ func (l *link) Outbox(after int64, limit int) (list []*se.Changeset, err error) 
 // Stage keeps a frame; with the step's last one it becomes visible.
 func (l *link) Stage(d *se.Delta) (applied bool, err error) {
 	err = l.r.update(l.ctx, func(p *port) error {
-		applied, err = replica.Stage(p, l.r.schema, l.r.opts.Clock.Read(), d)
-		return err
+		if applied, err = replica.Stage(p, l.r.schema, l.r.opts.Clock.Read(), d); err != nil || applied || l.taking == nil {
+			return err
+		}
+		return p.putTaken(l.taking(d))
 	})
 	if applied {
 		l.r.spoiled.Store(0)

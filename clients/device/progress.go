@@ -14,6 +14,9 @@ type Progress struct {
 	Rows     int   // rows that came in, each once
 	Percent  int   // of the step that is running, by its place in the county's order; 100 = at the head
 	In, Out  int64 // bytes received and sent, where the transport counts them
+	// Queued says that the centre serves many devices at this moment, and that what this one lacks waits for its turn. What it
+	// sends is taken meanwhile.
+	Queued bool
 	// Staged is how much of the snapshots that this conversation brings is durably here, and how much they are; zero where
 	// none is needed. It is shown when all of it is here, not before.
 	Staged session.Taken

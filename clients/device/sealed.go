@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
 
 // one reads at most one row; ok is false if there is none.
@@ -154,7 +155,21 @@ func (p *port) Stage(d *se.Delta) error {
 }
 
 // ClearStaged forgets them.
-func (p *port) ClearStaged() error { return p.exec(`DELETE FROM ds_staged`) }
+func (p *port) ClearStaged() error {
+	if err := p.exec(`UPDATE ds_state SET taken = ''`); err != nil {
+		return err
+	}
+	return p.exec(`DELETE FROM ds_staged`)
+}
+
+// putTaken notes how much of the snapshots of an unfinished step is staged, for whoever asks beside the program that takes
+// them.
+func (p *port) putTaken(t session.Taken) error {
+	if t == (session.Taken{}) {
+		return nil
+	}
+	return p.exec(`UPDATE ds_state SET taken = ?`, asJSON(t))
+}
 
 // PutMessage keeps a message of the inbox. One that says how a refused changeset ended takes it off the person's hands.
 func (p *port) PutMessage(m se.Message) error {

@@ -145,7 +145,7 @@ func (c *conversation) filed(verdicts []se.Verdict) {
 func (c *conversation) staged(d *se.Delta, applied bool) {
 	c.count(d)
 	c.fresh = c.fresh || len(d.Items) > 0
-	c.taken(d, applied)
+	c.taken(applied)
 	switch ctl, err := c.r.control(c.ctx); {
 	case err != nil:
 	case applied:
@@ -174,27 +174,38 @@ func (c *conversation) count(d *se.Delta) {
 	c.report.Rows += len(c.rows) - before
 }
 
-// taken adds up how far the snapshots have come.
-func (c *conversation) taken(d *se.Delta, applied bool) {
+// taking adds up how far the snapshots have come with a frame.
+func (c *conversation) taking(d *se.Delta) session.Taken {
 	if t, ok := c.dev.Taken(d); ok {
 		if c.snapshots == nil {
 			c.snapshots = map[string]session.Taken{}
 		}
 		c.snapshots[d.Scope] = t
 	}
+	return c.sum()
+}
+
+// taken notes that a frame is durable.
+func (c *conversation) taken(applied bool) {
 	if applied {
 		c.snapshots = nil
 	}
-	c.report.Staged = session.Taken{}
+	c.report.Staged = c.sum()
+}
+
+// sum is how much of all snapshots of the step has come.
+func (c *conversation) sum() (all session.Taken) {
 	for _, t := range c.snapshots {
-		c.report.Staged.Add(t)
+		all.Add(t)
 	}
+	return all
 }
 
 func (c *conversation) tell() {
 	if m, ok := c.conn.(meter); ok {
 		c.report.In, c.report.Out = m.Traffic()
 	}
+	c.report.Queued = c.dev.Queued()
 	c.r.mu.Lock()
 	c.r.step = c.report.Progress
 	c.r.mu.Unlock()

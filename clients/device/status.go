@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -32,6 +33,7 @@ type Status struct {
 	Repaired int              // rows that repairs changed: see Repairs
 	Became   []Became         // devices that this replica became, because it was copied, put back or enrolled again, the newest first
 	Asides   []Aside          // copies that were set aside when the centre was restored: see DropAsides
+	Staged   session.Taken    // how much of a snapshot that is being taken, by this program or another, is here; zero = none is
 	Step     Progress         // of the conversation of this program, if one runs
 }
 
@@ -52,11 +54,17 @@ func (r *Replica) Status(ctx context.Context) (Status, error) {
 	s.Lease, s.Limited = c.Lease.Left(r.opts.Clock.Read())
 	s.LastN, s.Cursor, s.View, s.Grants = c.LastN, c.Base(), c.View, c.Grants
 	s.Minimum, s.Outdated = c.Minimum, r.tooOld(&c) != nil
-	err = tx.QueryRowContext(ctx, `SELECT centre, last_sync, (SELECT count(*) FROM ds_outbox), (SELECT coalesce(min(wall), 0) FROM ds_outbox),
+	var taken string
+	err = tx.QueryRowContext(ctx, `SELECT centre, last_sync, taken, (SELECT count(*) FROM ds_outbox), (SELECT coalesce(min(wall), 0) FROM ds_outbox),
 		EXISTS(SELECT 1 FROM ds_capture), (SELECT count(*) FROM ds_quarantine WHERE handled = 0) FROM ds_state`).
-		Scan(&s.Identity.Centre, &s.LastSync, &s.Outbox, &s.Oldest, &s.Unsealed, &s.Refused)
+		Scan(&s.Identity.Centre, &s.LastSync, &taken, &s.Outbox, &s.Oldest, &s.Unsealed, &s.Refused)
 	if err != nil {
 		return s, storage(err)
+	}
+	if taken != "" {
+		if err := json.Unmarshal([]byte(taken), &s.Staged); err != nil {
+			return s, fmt.Errorf("%w: how far a snapshot has come: %w", errDamaged, err)
+		}
 	}
 	conflicts, err := readConflicts(ctx, tx)
 	if err != nil {

@@ -112,6 +112,12 @@ func (w *webSocket) Dial(ctx context.Context) (Conn, error) {
 	return c, nil
 }
 
+// unserved gives what a 503 says in its header of notices its entry in the catalogue. One without it comes from a proxy or
+// from an older centre, which is full or about to stop.
+var unserved = map[session.NoticeCode]Code{
+	"": CodeStopping, session.NoticeStopping: CodeStopping, session.NoticeBusy: CodeCentreBusy, session.NoticeInternal: CodeCentre,
+}
+
 // shake gives a refused handshake its sentence.
 func shake(resp *http.Response, err error) error {
 	if resp == nil {
@@ -124,7 +130,11 @@ func shake(resp *http.Response, err error) error {
 	case http.StatusForbidden:
 		return say(CodeRevoked, err)
 	case http.StatusServiceUnavailable:
-		e := say(CodeStopping, err)
+		code, ok := unserved[session.NoticeCode(resp.Header.Get(wire.NoticeHeader))]
+		if !ok {
+			code = CodeStopping
+		}
+		e := say(code, err)
 		if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
 			e.After = time.Duration(s) * time.Second
 		}

@@ -11,7 +11,7 @@ import (
 // Next reads a part of what a replica lacks from one consistent state. If it says Prepare and has no frames, the caller
 // asks for that first.
 func (c *Centre) Next(req syncengine.NextRequest) (part *syncengine.Part, err error) {
-	req.Snapshots = c.opts.Snapshots
+	req.Snapshots, req.Now = c.opts.Snapshots, c.Now() // it may have waited for its turn, and a grant may have ended meanwhile
 	err = c.store.View(func(tx syncengine.ReadTx) error {
 		part, err = c.engine.Next(tx, req)
 		return err

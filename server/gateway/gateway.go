@@ -119,6 +119,7 @@ type Deadlines struct {
 	Ping      time.Duration // between pings; 15 s
 	Write     time.Duration // for one message; 10 s
 	Linger    time.Duration // for the device to take notice of the end; 1 s
+	Patience  time.Duration // for a heavy part to come, before the device is told that it waits for its turn; 2 s
 }
 
 // slowest is the slowest link that works, in bytes a second: a message of n bytes gets n/slowest longer.
@@ -130,7 +131,7 @@ func (d *Deadlines) defaults() {
 		value time.Duration
 	}{
 		{&d.Handshake, 10 * time.Second}, {&d.Hello, session.HelloWithin * time.Millisecond}, {&d.Read, 45 * time.Second},
-		{&d.Ping, 15 * time.Second}, {&d.Write, 10 * time.Second}, {&d.Linger, time.Second},
+		{&d.Ping, 15 * time.Second}, {&d.Write, 10 * time.Second}, {&d.Linger, time.Second}, {&d.Patience, 2 * time.Second},
 	} {
 		if *f.field == 0 {
 			*f.field = f.value
@@ -258,17 +259,17 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// room tells whether one more connection fits; stranger says that its device is not known yet.
-func (g *Gateway) room(stranger bool) (ok bool, why string) {
+// room tells whether one more connection fits, "" if so; stranger says that its device is not known yet.
+func (g *Gateway) room(stranger bool) (code session.NoticeCode, why string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case g.stopping:
-		return false, "the centre is about to stop; come back in a moment"
+		return session.NoticeStopping, "the centre is about to stop; come back in a moment"
 	case len(g.conns) >= g.opts.MaxConnections, stranger && g.strangers >= g.opts.MaxStrangers:
-		return false, "too many connections are open; come back in a moment"
+		return session.NoticeBusy, "too many connections are open; come back in a moment"
 	}
-	return true, ""
+	return "", ""
 }
 
 // add takes a connection in, so that its goroutines may start; false if the gateway began to stop meanwhile.

@@ -29,9 +29,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if ok, why := g.room(!given); !ok {
-		w.Header().Set("Retry-After", retryAfter)
-		g.refuse(w, http.StatusServiceUnavailable, why)
+	if code, why := g.room(!given); code != "" {
+		g.later(w, code, why)
 		return
 	}
 	ws, err := g.upgrader.Upgrade(w, r, http.Header{"Sec-Websocket-Protocol": {format.Subprotocol()}})
@@ -97,8 +96,7 @@ func (g *Gateway) knock(w http.ResponseWriter, r *http.Request, header string) (
 	case session.NoticeRevoked:
 		g.refuse(w, http.StatusForbidden, text)
 	default:
-		w.Header().Set("Retry-After", "5")
-		g.refuse(w, http.StatusServiceUnavailable, text)
+		g.later(w, code, text)
 	}
 	return Identity{}, false
 }
@@ -118,6 +116,13 @@ func (g *Gateway) authenticate(ctx context.Context, token string) (who Identity,
 		return Identity{}, session.NoticeInternal, "the centre could not check the token; come back later"
 	}
 	return who, "", ""
+}
+
+// later answers a handshake that may succeed another time, with the code that a Notice would carry.
+func (g *Gateway) later(w http.ResponseWriter, code session.NoticeCode, sentence string) {
+	w.Header().Set("Retry-After", retryAfter)
+	w.Header().Set(wire.NoticeHeader, string(code))
+	g.refuse(w, http.StatusServiceUnavailable, sentence)
 }
 
 // refuse answers a handshake with one sentence.

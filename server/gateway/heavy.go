@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"sync"
+	"time"
 
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
@@ -16,6 +17,10 @@ const inMemory = 4
 func (c *conn) load(ask *session.Read) {
 	defer c.g.running.Done()
 	defer c.guard("load")
+	late := time.AfterFunc(c.g.opts.Deadlines.Patience, func() {
+		c.with(func(s *session.Centre, _ int64) []session.Effect { return s.Delayed() })
+	})
+	defer late.Stop()
 	bytes := inMemory * ask.Request.Budget
 	free := func() {}
 	defer func() {

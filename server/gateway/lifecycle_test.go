@@ -68,6 +68,7 @@ func TestRoom(t *testing.T) {
 		if err != nil {
 			resp.Body.Close()
 			require.NotEmpty(t, resp.Header.Get("Retry-After"))
+			require.Equal(t, string(session.NoticeBusy), resp.Header.Get(wire.NoticeHeader))
 			return nil, resp.StatusCode
 		}
 		return ws, resp.StatusCode

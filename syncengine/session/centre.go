@@ -182,6 +182,15 @@ func (c *Centre) outdated(w *se.Welcome) *Notice {
 	return nil
 }
 
+// Delayed says that what was to be read waits for its turn among many devices' parts: the device is told, so that its
+// person knows why nothing comes. What it sends is taken meanwhile.
+func (c *Centre) Delayed() []Effect {
+	if c.closed || !c.welcomed || !c.reading {
+		return nil
+	}
+	return []Effect{&Send{&Notice{Code: NoticeBusy, Text: "many devices are being served; what this one lacks comes when it is its turn, and what it sends is taken meanwhile"}}}
+}
+
 func (c *Centre) push(m *Push) []Effect {
 	if !c.welcomed {
 		return c.close(NoticeProtocol, "Push before Welcome; say Hello and wait")

@@ -66,6 +66,7 @@ type Device struct {
 	inFlight int
 	frames   int64
 	notices  []Notice
+	queued   bool                    // the centre said that what this device lacks waits for its turn
 	offers   map[string]*se.Manifest // by scope
 	receipt  *se.Purged              // sent on this connection
 	answers  bool                    // the centre answers Check
@@ -116,6 +117,7 @@ func (d *Device) Receive(m Message) ([]Message, error) {
 	case *Manifest:
 		return nil, d.offer(&m.Manifest)
 	case *Delta:
+		d.queued = false
 		if m.Packed != nil {
 			var err error
 			if m, err = d.unpack(m); err != nil {
@@ -295,12 +297,19 @@ func (d *Device) seen() ([]Message, error) {
 }
 
 func (d *Device) notice(n *Notice) error {
+	if n.Code == NoticeBusy && !n.Close {
+		d.queued = true // until something comes: nothing that is worth keeping
+		return nil
+	}
 	d.notices = append(d.notices, *n)
 	if n.Close {
 		return &Closed{n.Code, n.Text}
 	}
 	return nil
 }
+
+// Queued tells that the centre serves many devices, and that what this one lacks waits for its turn.
+func (d *Device) Queued() bool { return d.queued }
 
 // Notices gives what the centre told on this connection.
 func (d *Device) Notices() []Notice { return d.notices }

@@ -20,12 +20,13 @@ type office struct {
 	life    int // counts crashes
 
 	snapshots *snapshots
+	turns     turns
 	retention *retention
 	memo      *se.DigestMemo
 }
 
 func newOffice(w *World) *office {
-	o := &office{w: w, snapshots: newSnapshots(w), memo: se.NewDigestMemo(4)}
+	o := &office{w: w, turns: turns{w: w}, snapshots: newSnapshots(w), memo: se.NewDigestMemo(4)}
 	w.store.SetHook(o.committing)
 	return o
 }
@@ -113,7 +114,7 @@ func (o *office) do(c *conn, effects []session.Effect) {
 		case *session.Tell:
 			o.soon(c, func() { o.tell(c, e) })
 		case *session.Read:
-			o.soon(c, func() { o.read(c, e) })
+			o.soon(c, func() { o.turns.wait(o, c, e, func() { o.read(c, e) }) })
 		case *session.Submit:
 			o.submit(c, e)
 		case *session.Verify:

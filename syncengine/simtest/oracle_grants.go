@@ -6,13 +6,10 @@ import (
 	se "github.com/doorstep-sync/doorstep/syncengine"
 )
 
-// readWithin is how long the office takes between noticing that something is to be read and sending it.
-const readWithin = 15
-
 // sends is called for every frame that leaves the centre: it is of a scope in which the person has a grant at this
 // moment, for the view that his device was durably told of before (P8).
 func (o *oracle) sends(n *node, d *se.Delta) {
-	if d.Scope != "" && !slices.ContainsFunc(activeAt(n.principal.Grants, o.w.now-readWithin), func(g se.Grant) bool { return g.Scope == d.Scope }) {
+	if d.Scope != "" && !slices.ContainsFunc(activeAt(n.principal.Grants, o.w.now), func(g se.Grant) bool { return g.Scope == d.Scope }) {
 		o.bad("P8", "%s is sent rows of scope %s, in which its person has no grant", n.id, d.Scope)
 	}
 	o.framed(n, d)

@@ -53,7 +53,7 @@ func (s *snapshots) next(req se.NextRequest) (*se.Part, error) {
 		s.kept.Clear()
 		s.w.count("snapshots forgotten")
 	}
-	req.Snapshots = s.kept
+	req.Snapshots, req.Now = s.kept, s.w.now
 	for {
 		var part *se.Part
 		err := s.w.store.View(func(tx se.ReadTx) (err error) {

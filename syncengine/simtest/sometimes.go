@@ -90,6 +90,7 @@ var Sometimes = []string{
 	"group of several changesets",
 	"group written in two statements",
 	"guarded step came too late",
+	"heavy part waited for its turn",
 	"hello told of repairs",
 	"hidden maximum shown again",
 	"history of before a pruned move",

@@ -22,6 +22,9 @@ const (
 	CloseGap          = 4410 // a changeset or frame before this one is missing
 )
 
+// NoticeHeader names the code that a Notice would carry, in an answer 503 to the handshake.
+const NoticeHeader = "Doorstep-Notice"
+
 // closeCodes has one line for each code that can close. NoticeClock never does; NoticeChunk is
 // a device's own word, which hangs up.
 var closeCodes = map[session.NoticeCode]int{

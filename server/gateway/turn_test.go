@@ -1,0 +1,55 @@
+package gateway_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doorstep-sync/doorstep/server/gateway"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+	"github.com/doorstep-sync/doorstep/syncengine/wire"
+)
+
+// holding is a Centre that takes its time over one device's parts.
+type holding struct {
+	gateway.Centre
+	device        string
+	entered, free chan struct{}
+}
+
+func (h *holding) Next(req se.NextRequest) (*se.Part, error) {
+	if req.Device == h.device {
+		h.entered <- struct{}{}
+		<-h.free
+	}
+	return h.Centre.Next(req)
+}
+
+// While one device's heavy part takes all the room, the next one is told that it waits for its turn; what it pushes
+// meanwhile gets its verdict, and then it gets all of its step.
+func TestWhoWaitsForItsTurnIsTold(t *testing.T) {
+	var h *holding
+	c := open(t, func(o *gateway.Options) {
+		o.MaxHeavy = 1 // everybody is too large for it, so they go one by one
+		o.Deadlines.Patience = time.Millisecond
+		h = &holding{Centre: o.Centre, device: deviceID(1), entered: make(chan struct{}), free: make(chan struct{})}
+		o.Centre = h
+	})
+	slow := c.dial(1, wire.Binary)
+	slow.say(&session.Hello{Hello: slow.hello})
+	<-h.entered
+	p := c.dial(2, wire.Binary)
+	p.say(&session.Hello{Hello: p.hello})
+	w := hear[*session.Welcome](p)
+	n := hear[*session.Notice](p)
+	require.Equal(t, session.NoticeBusy, n.Code)
+	require.False(t, n.Close)
+	require.Empty(t, p.kept, "no rows yet")
+	p.n, p.prev = w.LastN, w.Hash
+	p.works()
+	close(h.free)
+	p.catchUp(1)
+	slow.catchUp(1)
+}
