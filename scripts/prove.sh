@@ -17,5 +17,6 @@ say "damaged replicas: flipped and zeroed pages"
 DOORSTEP_TRIALS=200 go test -tags "$TAGS" -count=1 -timeout 15m -v -run '^TestBitFlipInFile$' ./clients/device
 say "replicas that are encrypted as a whole: every test of the device on such ones, and their own"
 DOORSTEP_TEST_CIPHER=1 scripts/ciphers.sh go test -count=1 -timeout 20m ./clients/device
+scripts/ciphers.sh go test -count=1 -timeout 5m -run Encrypted ./clients/cli
 say "go test, tag prove"
 go test -tags "$TAGS,prove" -count=1 -timeout 60m -v "$@" ./scripts/prove/...

@@ -65,7 +65,7 @@ var deviceExit = map[device.Code]int{
 	device.CodeNewer: ExitFailed, device.CodeCounty: ExitUsage, device.CodeNoCentre: ExitUsage,
 	device.CodeOffline: ExitOffline, device.CodeStopping: ExitOffline, device.CodeCentreBusy: ExitOffline, device.CodeChunk: ExitOffline, device.CodeCentre: ExitOffline,
 	device.CodeTimeout: ExitOffline, device.CodeGap: ExitOffline, device.CodeRestored: ExitOffline,
-	device.CodeSealKey: ExitFailed, device.CodeNoCipher: ExitFailed, device.CodeNoSealKey: ExitNotAllowed, device.CodeForeignCentre: ExitRefused, device.CodePlainText: ExitRefused,
+	device.CodeSealKey: ExitFailed, device.CodeNoCipher: ExitFailed, device.CodeEncrypted: ExitNotAllowed, device.CodeWrongKey: ExitNotAllowed, device.CodeInClear: ExitUsage, device.CodeNoSealKey: ExitNotAllowed, device.CodeForeignCentre: ExitRefused, device.CodePlainText: ExitRefused,
 	device.CodeRepairs: ExitDiffers, device.CodeUnchecked: ExitOffline,
 	device.CodeCodeRefused: ExitRefused, device.CodeRefused: ExitRefused,
 }

@@ -50,7 +50,7 @@ type Program struct {
 // Main runs one command and gives its exit code. It never panics on what it is given. ctx ends `watch`.
 func (p Program) Main(ctx context.Context, args []string) int {
 	p.defaults()
-	a := &app{Program: p, lang: language(args, p.Env)}
+	a := &app{Program: p, lang: language(args, p.Env), ctx: ctx}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(p.In)

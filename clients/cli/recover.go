@@ -31,6 +31,9 @@ func (a *app) recoverCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := a.unlock(a.path(), &o); err != nil {
+			return err
+		}
 		x, err := device.Recover(a.path(), o)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,8 +20,11 @@ type app struct {
 	lang string
 	json bool
 
-	file     string // --replica
-	folder   string // --schema
+	ctx      context.Context // of Main; ends what is asked at the terminal
+	file     string          // --replica
+	pinFile  string          // --pin-file
+	typedPIN *string         // once it was asked for
+	folder   string          // --schema
 	declared *schema.Schema
 	replica  *device.Replica
 }
@@ -84,7 +88,7 @@ func (a *app) between(low, high int) cobra.PositionalArgs {
 
 func (a *app) root() *cobra.Command {
 	root := a.group("root", "doorstep",
-		a.enrolCommand(), a.trustCommand(), a.useCommand(), a.statusCommand(), a.asidesCommand(), a.syncCommand(), a.watchCommand(), a.checkCommand(), a.repairsCommand(), a.recoverCommand(),
+		a.enrolCommand(), a.trustCommand(), a.useCommand(), a.statusCommand(), a.asidesCommand(), a.syncCommand(), a.watchCommand(), a.checkCommand(), a.repairsCommand(), a.recoverCommand(), a.replicaCommand(),
 		a.completed(a.newCommand(), tableAndValues(1)), a.completed(a.setCommand(), tableAndValues(2)), a.completed(a.deleteCommand(), tableAndRow),
 		a.completed(a.listCommand(), tableAndValues(1)), a.completed(a.showCommand(), tableAndRow),
 		a.completed(a.historyCommand(), tableRowColumn), a.conflictsCommand(), a.rejectedCommand(), a.inboxCommand(), a.completed(a.tablesCommand(), tableNames),
@@ -99,6 +103,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolVar(&a.json, "json", false, a.say("flag.json"))
 	f.String("lang", "", a.say("flag.lang"))
 	f.StringVar(&a.file, "replica", "", a.say("flag.replica"))
+	f.StringVar(&a.pinFile, "pin-file", "", a.say("flag.pin_file"))
 	f.StringVar(&a.folder, "schema", "", a.say("flag.schema"))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		if f := flagFault(err); f != nil {
@@ -226,6 +231,9 @@ func (a *app) open() (*device.Replica, error) {
 		return nil, fail(ExitNotAllowed, "no_replica", path).because(err)
 	case err == nil && !info.Mode().IsRegular():
 		return nil, wrong("replica_no_file", path)
+	}
+	if err := a.unlock(path, &o); err != nil {
+		return nil, err
 	}
 	r, err := device.Open(path, o)
 	if err != nil {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -25,9 +24,20 @@ func (a *app) passwordFlag(cmd *cobra.Command, file *string) {
 // password reads a password: from the file named, from standard input if that is "-" or no terminal, else from the
 // person without showing it; twice if it is a new one.
 func (a *app) password(ctx context.Context, file string, fresh bool) (string, error) {
+	return a.secret(ctx, file, fresh, secretTexts{a.say("password_prompt"), misuse("password_empty"), wrong("password_differs")})
+}
+
+// secretTexts are what is said while a secret is asked for.
+type secretTexts struct {
+	prompt         string
+	empty, differs *fault
+}
+
+// secret reads one.
+func (a *app) secret(ctx context.Context, file string, fresh bool, say secretTexts) (string, error) {
 	switch file {
 	case "-":
-		return a.firstLine(a.In)
+		return a.firstLine(a.In, say.empty)
 	case "":
 	default:
 		f, err := os.Open(file)
@@ -35,46 +45,55 @@ func (a *app) password(ctx context.Context, file string, fresh bool) (string, er
 			return "", wrong("password_file", clean(file)).because(err)
 		}
 		defer f.Close()
-		return a.firstLine(f)
+		return a.firstLine(f, say.empty)
 	}
-	secret := a.Secret
-	if secret == nil {
-		secret = func(prompt string) (string, error) { return a.ask(ctx, prompt) }
+	read := a.Secret
+	if read == nil {
+		read = func(prompt string) (string, error) { return a.ask(ctx, prompt) }
 	}
-	first, err := secret(a.say("password_prompt"))
+	first, err := read(say.prompt)
 	if errors.Is(err, errNoTerminal) {
-		return a.firstLine(a.In)
+		return a.firstLine(a.In, say.empty)
 	}
 	if err != nil {
 		return "", err
 	}
 	if first == "" {
-		return "", misuse("password_empty")
+		return "", say.empty
 	}
 	if fresh {
-		second, err := secret(a.say("password_again"))
+		second, err := read(a.say("password_again"))
 		if err != nil {
 			return "", err
 		}
 		if first != second {
-			return "", wrong("password_differs")
+			return "", say.differs
 		}
 	}
 	return first, nil
 }
 
-// firstLine reads one line, without its end.
-func (a *app) firstLine(r io.Reader) (string, error) {
-	line, err := bufio.NewReader(io.LimitReader(r, maxPassword+2)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", wrong("password_unread").because(err)
+// firstLine reads one line, without its end, and no byte beyond it: another secret may follow.
+func (a *app) firstLine(r io.Reader, empty *fault) (string, error) {
+	var line []byte
+	for b := make([]byte, 1); len(line) <= maxPassword+1; {
+		n, err := r.Read(b)
+		if n == 1 && b[0] != '\n' {
+			line = append(line, b[0])
+		}
+		if n == 1 && b[0] == '\n' || errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return "", wrong("password_unread").because(err)
+		}
 	}
-	line = strings.TrimRight(line, "\r\n")
+	text := strings.TrimRight(string(line), "\r")
 	switch {
-	case line == "":
-		return "", misuse("password_empty")
-	case len(line) > maxPassword:
-		return "", wrong("text_long", "password", maxPassword, len(line))
+	case text == "":
+		return "", empty
+	case len(text) > maxPassword:
+		return "", wrong("text_long", "password", maxPassword, len(text))
 	}
-	return line, nil
+	return text, nil
 }

@@ -39,7 +39,8 @@ func tooLong(name, text string, limit int) error {
 func (a *app) enrolCommand() *cobra.Command {
 	var e device.Enrolment
 	var flags *trustFlags
-	c := a.command("enrol", "enrol --server URL --code CODE [--label TEXT]", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
+	var encrypt bool
+	c := a.command("enrol", "enrol --server URL --code CODE [--label TEXT] [--encrypt]", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
 		if err := needFlags(cmd, "server", "code"); err != nil {
 			return err
 		}
@@ -56,12 +57,13 @@ func (a *app) enrolCommand() *cobra.Command {
 		if e.Trust, err = flags.trust(trust.Trust{}); err != nil {
 			return err
 		}
-		return a.enrol(cmd.Context(), e)
+		return a.enrol(cmd.Context(), e, encrypt)
 	})
 	c.Aliases = []string{"enroll"}
 	c.Flags().StringVar(&e.Centre, "server", "", a.say("flag.server"))
 	c.Flags().StringVar(&e.Code, "code", "", a.say("flag.code"))
 	c.Flags().StringVar(&e.Label, "label", "", a.say("flag.label"))
+	c.Flags().BoolVar(&encrypt, "encrypt", false, a.say("flag.encrypt"))
 	flags = a.trustFlags(c)
 	return c
 }
@@ -96,19 +98,33 @@ type enrolled struct {
 }
 
 // enrol makes the replica, and takes it away again if the centre does not want it.
-func (a *app) enrol(ctx context.Context, e device.Enrolment) error {
+func (a *app) enrol(ctx context.Context, e device.Enrolment, encrypt bool) error {
 	path := a.path()
 	o, err := a.options()
 	if err != nil {
 		return err
 	}
 	_, missing := os.Stat(path)
+	if missing != nil && encrypt {
+		err = a.newCipher(path, &o)
+	} else {
+		err = a.unlock(path, &o)
+	}
+	if err != nil {
+		return err
+	}
+	if encrypt && o.Cipher == nil {
+		return wrong("replica_in_clear", path)
+	}
 	if missing == nil {
 		a.replica, err = device.Open(path, o)
 	} else {
 		a.replica, err = device.Create(path, o)
 	}
 	if err != nil {
+		if missing != nil && encrypt {
+			_ = os.Remove(device.CipherPath(path)) // nothing is under it
+		}
 		return a.creating(path, err)
 	}
 	_, noKey := os.Stat(device.KeyPath(path))
@@ -121,6 +137,9 @@ func (a *app) enrol(ctx context.Context, e device.Enrolment) error {
 	if err != nil {
 		if missing != nil {
 			a.discard(path, noKey != nil)
+			if encrypt {
+				_ = os.Remove(device.CipherPath(path)) // nothing is under it any more
+			}
 		}
 		if device.CodeOf(err) == device.CodeOffline {
 			return unreachable(err)

@@ -42,6 +42,9 @@ func ciphers(ctx context.Context) error {
 // encrypted ones; nothing else does.
 var everyKey []byte
 
+// CanEncrypt tells whether this program can make and open encrypted replicas: nil, or an *Error with CodeNoCipher.
+func CanEncrypt() error { return ciphers(context.Background()) }
+
 // checkCipher refuses a key that is none, and any key where nothing would be encrypted.
 func checkCipher(key []byte) error {
 	switch {
@@ -132,7 +135,7 @@ func (f *rawFile) opens(key []byte) error {
 	if err = errors.Join(err, e); err != nil {
 		return say(CodeDisk, err)
 	}
-	switch clear := string(head[:min(len(head), len(plainHeader))]) == plainHeader; {
+	switch clear := inClear(head); {
 	case len(head) == 0 || clear && key == nil:
 		return nil
 	case clear:

@@ -75,10 +75,12 @@ func keyStream(key, nonce []byte, counter uint32, text []byte) {
 // plainHeader is how every SQLite file begins that is not encrypted.
 const plainHeader = "SQLite format 3\x00"
 
+func inClear(head []byte) bool { return bytes.HasPrefix(head, []byte(plainHeader)) }
+
 // headed tells whether a file begins as an encrypted one does: no mark of SQLite's, then sizes that make sense, with room
 // for nonce and tag in each page.
 func headed(head []byte) bool {
-	if len(head) < pageOneClear || bytes.HasPrefix(head, []byte(plainHeader)) {
+	if len(head) < pageOneClear || inClear(head) {
 		return false
 	}
 	size := int(binary.BigEndian.Uint16(head[16:]))

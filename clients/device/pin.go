@@ -16,17 +16,33 @@ func CipherPath(replica string) string { return replica + ".cipher" }
 // nextCipher is where a new key lies until the replica is under it.
 func nextCipher(replica string) string { return CipherPath(replica) + ".next" }
 
-// CipherOf gives the key of an encrypted replica that lies beside it under a PIN; nil for a replica in clear. The wrong PIN
-// is CodeWrongKey, no PIN or no key CodeEncrypted.
-func CipherOf(path, pin string) ([]byte, error) {
+// NeedsCipher tells whether a replica opens by a key only: it is encrypted, or was, and is damaged at its head. A file that
+// is not there needs none.
+func NeedsCipher(path string) (bool, error) {
 	if err := resumeRekey(path); err != nil {
-		return nil, err
+		return false, err
 	}
-	switch encrypted, err := Encrypted(path); {
-	case err != nil:
-		return nil, say(CodeDisk, err)
-	case !encrypted:
-		return nil, nil
+	f, err := openRaw(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, say(CodeDisk, err)
+	}
+	defer f.release()
+	head, err := f.head()
+	if err != nil {
+		return false, say(CodeDisk, err)
+	}
+	return headed(head) || len(head) > 0 && !inClear(head) && exists(CipherPath(path)), nil
+}
+
+// CipherOf gives the key of an encrypted replica that lies beside it under a PIN; nil for one that needs none. The wrong
+// PIN is CodeWrongKey, no PIN or no key CodeEncrypted.
+func CipherOf(path, pin string) ([]byte, error) {
+	switch needed, err := NeedsCipher(path); {
+	case err != nil || !needed:
+		return nil, err
 	case pin == "":
 		return nil, say(CodeEncrypted, nil)
 	}
