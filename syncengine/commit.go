@@ -123,7 +123,7 @@ func (e *Engine) Welcome(tx ReadTx, h Hello, now int64) (*Welcome, error) {
 		told = &Told{}
 	}
 	if p.Revoked {
-		return nil, &Retire{Wipe: p.Erase, Done: told.Retired != 0}
+		return nil, &Retire{Wipe: p.Erase, Done: told.done(p)}
 	}
 	head, err := tx.Head()
 	if err != nil {

@@ -137,27 +137,31 @@ func (e *Engine) floor(tx ReadTx, head *Head, r *Retention) (floor int64, more b
 	return floor, more && floor > head.Floor, nil
 }
 
-// maxAged is how many entries of history are looked at for one portion.
+// maxAged is how many entries of history above the floor, and below it, are looked at for one portion.
 const maxAged = 1000
 
-// receivedBy gives the seqs up to which everything above the floor was received by two times, of which the second is the
-// earlier one; more says that it did not look further. Entries do not come in order of their reception: a parked
-// changeset that was released lately may have been received long ago.
+// receivedBy gives the seqs up to which everything was received by two times, of which the second is the earlier one, and
+// which are not below the floor; more says that it did not look further. Entries do not come in order of their reception:
+// a parked changeset that was released lately may have been received long ago. So what is right below the floor is looked
+// at as well: if some of it is young, nothing above it is old.
 func receivedBy(tx ReadTx, head *Head, at, earlier int64) (seq, least int64, more bool, err error) {
-	list, err := tx.History(head.Floor, maxAged)
+	list, err := tx.History(max(head.Floor-maxAged, 0), 2*maxAged)
 	if err != nil {
 		return 0, 0, false, fmt.Errorf("read history: %w", err)
 	}
 	seq, least = head.Floor, head.Floor
+	young := false
 	for i := range list {
-		if list[i].Received > at {
+		e := &list[i]
+		if e.Seq > head.Floor && e.Received > at {
 			return seq, least, false, nil
 		}
-		if seq = list[i].Seq; list[i].Received <= earlier && least == seq-1 {
-			least = seq
+		if young = young || e.Received > earlier; !young {
+			least = max(least, e.Seq)
 		}
+		seq = max(seq, e.Seq)
 	}
-	return seq, least, len(list) == maxAged, nil
+	return seq, least, len(list) == 2*maxAged, nil
 }
 
 // needs gives the seq above which everything must be kept for a device to go on; otherwise is for one that needs

@@ -219,6 +219,7 @@ type Principal struct {
 	Console   bool    // a console session: may write central cells and decide conflicts
 	Revoked   bool    // the device may not synchronise any more: it may drain and purge
 	Erase     bool    // with Revoked: nothing may stay on it, its key included
+	Erased    int64   // when that was asked, centre's clock, ms: a receipt from before is none for it
 	Minimum   Minimum // the county's
 	Snapshots int64   // how often an administrator told the device to take everything anew
 	// Successors are the closed scopes among those of Grants that another took over, with the one that is in use now.

@@ -248,7 +248,7 @@ func (e *Engine) Record(store Store, t Tell, now int64) (at int64, err error) {
 			last = dev.LastN
 		}
 		if t.Purged {
-			if !told.receipt(t, last, now) {
+			if !told.receipt(p, t, last, now) {
 				return nil
 			}
 			if err := tx.PutTold(told); err != nil {
@@ -273,9 +273,9 @@ func (e *Engine) Record(store Store, t Tell, now int64) (at int64, err error) {
 
 // receipt notes a receipt; false if it changes nothing. None is taken before what it is about is drained: last is the
 // newest changeset of the device that has a verdict.
-func (t *Told) receipt(r Tell, last, now int64) (changed bool) {
+func (t *Told) receipt(p *Principal, r Tell, last, now int64) (changed bool) {
 	if r.Retire {
-		changed = t.Retired == 0 && r.N >= last
+		changed = !t.done(p) && r.N >= last
 		if changed {
 			t.Retired = now
 		}
@@ -287,6 +287,12 @@ func (t *Told) receipt(r Tell, last, now int64) (changed bool) {
 		}
 	}
 	return changed
+}
+
+// done tells whether a retired device has nothing left to do. One that had purged, and is to be erased since, has: its
+// files and its key are there yet.
+func (t *Told) done(p *Principal) bool {
+	return t.Retired != 0 && (!p.Erase || p.Erased == 0 || t.Retired > p.Erased)
 }
 
 // wants is the time of telling of the newest loss that there is no receipt for; 0 = none.

@@ -282,3 +282,39 @@ func TestNeverAnswers(t *testing.T) {
 	w.now += 14*day + 1
 	a.refused(se.Parked, se.CodeGrantEnded, upd("home", rid(1), set("phone", s, "later")))
 }
+
+// A receipt of what a revoked device held is none for its files: whoever decides later that they should go reaches it.
+func TestErasedAfterTheReceipt(t *testing.T) {
+	w := newWorld(t)
+	a := w.dev("a", "worker")
+	a.tell(0)
+	p := &se.Principal{Account: "a", Device: a.id, Revoked: true, Grants: []se.Grant{{Scope: "g1", Role: "worker"}}}
+	w.store.SetPrincipal(a.id, p)
+	hello := func() se.Retire {
+		_, err := w.e.Open(w.store, se.Hello{Device: a.id}, w.now)
+		var retire *se.Retire
+		require.ErrorAs(t, err, &retire)
+		return *retire
+	}
+	receipt := func() {
+		_, err := w.e.Record(w.store, se.Tell{Device: a.id, N: a.n, Purged: true, Retire: true}, w.now)
+		require.NoError(t, err)
+	}
+	receipt()
+	first := w.now
+	require.Equal(t, se.Retire{Done: true}, hello())
+	w.now += 1000
+	receipt()
+	require.Equal(t, first, a.told().Retired, "said again it changes nothing")
+	erase := *p
+	erase.Erase, erase.Erased = true, w.now
+	w.store.SetPrincipal(a.id, &erase)
+	require.Equal(t, se.Retire{Wipe: true}, hello(), "there is something left to do")
+	require.Equal(t, first, a.told().Retired)
+	w.now += 1000
+	receipt()
+	require.Equal(t, se.Retire{Wipe: true, Done: true}, hello())
+	require.Equal(t, w.now, a.told().Retired)
+	log := view(w, func(tx se.ReadTx) ([]se.AuditEvent, error) { return tx.Audit(0, 10) })
+	require.Len(t, log, 2, "one line for each receipt that counted")
+}

@@ -81,9 +81,12 @@ func (a *app) deviceNote(x restclient.Device) string {
 	switch {
 	case x.RevokedAt != nil:
 		note = a.say("device_revoked_at", a.moment(x.RevokedAt))
-		if x.PurgedAt != nil {
+		switch {
+		case emptied(x):
+			note = a.say("device_emptied_at", a.moment(x.PurgedAt), a.moment(x.ErasedAt))
+		case x.PurgedAt != nil:
 			note = a.say("device_purged_at", a.moment(x.PurgedAt))
-		} else if x.ErasedAt != nil {
+		case x.ErasedAt != nil:
 			note = a.say("device_erased_at", a.moment(x.ErasedAt))
 		}
 	case x.Console:
@@ -106,6 +109,11 @@ func (a *app) deviceNote(x restclient.Device) string {
 		note += a.say("comma") + a.say("device_clock", off.Round(time.Second).String())
 	}
 	return note
+}
+
+// emptied tells whether a device had purged before it was to be erased: its files and its key are there yet.
+func emptied(x restclient.Device) bool {
+	return x.PurgedAt != nil && x.ErasedAt != nil && !x.PurgedAt.After(*x.ErasedAt)
 }
 
 // deviceID finds the one device whose id begins as a person typed it.
@@ -279,6 +287,10 @@ func (a *app) deviceEraseCommand() *cobra.Command {
 		}
 		if a.json {
 			return a.emit(r.JSON200)
+		}
+		if emptied(*r.JSON200) {
+			a.print("device_erased_emptied", clean(r.JSON200.Label), clean(r.JSON200.AccountName), id, a.moment(r.JSON200.PurgedAt))
+			return nil
 		}
 		a.print("device_erased", clean(r.JSON200.Label), clean(r.JSON200.AccountName), id)
 		return nil

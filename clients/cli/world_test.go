@@ -267,7 +267,7 @@ func households(db *sql.DB, s *schema.Schema) directory.Households {
 type authenticator struct{ auth *auth.Service }
 
 func (a authenticator) Authenticate(ctx context.Context, token string) (gateway.Identity, error) {
-	p, err := a.auth.Device(ctx, token)
+	p, err := a.auth.Socket(ctx, token)
 	switch {
 	case err == nil:
 		return gateway.Identity{Account: p.Account, Device: p.Device, Expires: p.Expires}, nil

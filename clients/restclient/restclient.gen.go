@@ -994,7 +994,7 @@ type Device struct {
 	// Parent The device that its replica was before: it was copied, put back to an older state, or enrolled again.
 	Parent *string `json:"parent,omitempty"`
 
-	// PurgedAt When it said that nothing is left on it: its receipt.
+	// PurgedAt When it said that nothing is left on it: its receipt. If that was before erased_at, of its records: its files and its key go at its next contact.
 	PurgedAt *time.Time `json:"purged_at,omitempty"`
 
 	// Repaired Rows that its checks of the last 30 days put right: where there are more and more, its storage may be failing.

@@ -31,7 +31,7 @@ type Device struct {
 	Parent        string     `json:"parent,omitempty" doc:"The device that its replica was before: it was copied, put back to an older state, or enrolled again."`
 	Fork          int64      `json:"fork,omitempty" doc:"Number of the parent's last changeset that is its own past too."`
 	ErasedAt      *time.Time `json:"erased_at,omitempty" doc:"When it was asked to leave nothing of itself."`
-	PurgedAt      *time.Time `json:"purged_at,omitempty" doc:"When it said that nothing is left on it: its receipt."`
+	PurgedAt      *time.Time `json:"purged_at,omitempty" doc:"When it said that nothing is left on it: its receipt. If that was before erased_at, of its records: its files and its key go at its next contact."`
 	Holds         []Held     `json:"holds,omitempty" doc:"What the records on it belong to, as it was last told. Only of one device."`
 	Taken         []Taken    `json:"taken,omitempty" doc:"What it was told is not its person's any more, the oldest first. Only of one device."`
 }

@@ -112,7 +112,7 @@ func (d *Directory) RevokeDevice(ctx context.Context, id string) (Device, error)
 }
 
 // EraseDevice revokes a device, if it is not yet, and asks it to leave nothing of itself: it hands over what it has not
-// sent, and then its records, its file and its key go.
+// sent, and then its records, its file and its key go. One that was revoked and has purged hears it at its next contact too.
 func (d *Directory) EraseDevice(ctx context.Context, id string) (Device, error) {
 	var v Device
 	err := d.db.WithTx(ctx, func(tx *sql.Tx) (err error) {

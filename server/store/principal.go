@@ -39,6 +39,7 @@ func (t *readTx) readPrincipal(device string) (p *syncengine.Principal, err erro
 			Account: r.str(0), Device: device, Console: r.bool(1),
 			Revoked:   r.bool(2) || r.bool(3) || !r.bool(4) || r.bool(6), // a device whose account is not there may nothing
 			Erase:     r.bool(6),
+			Erased:    r.int(6),
 			Snapshots: r.int(5),
 		}
 		return nil

@@ -406,11 +406,13 @@ func (n *node) retired(code session.NoticeCode) bool {
 	}
 	_ = n.w.store.View(func(tx se.ReadTx) error {
 		told, err := tx.Told(n.id)
-		if err != nil || told == nil || told.Retired == 0 {
+		if err != nil || told == nil || told.Retired == 0 || n.principal.Erase && told.Retired <= n.principal.Erased {
 			return err
 		}
 		if !n.over {
 			n.w.count("revoked device drained, purged and gone")
+			n.erased()
+			n.eraseLater()
 		}
 		n.over, n.online = true, false
 		return nil

@@ -73,6 +73,7 @@ var Sometimes = []string{
 	"downloads went on while uploads waited",
 	"duplicate dismissed",
 	"equal values converged",
+	"erased after its receipt",
 	"floor moved",
 	"form saved after its row was synced anew",
 	"everybody in a conflict was told",
