@@ -268,11 +268,11 @@ func (p *phone) token() reply {
 }
 
 // commit submits one change and wants it to take effect.
-func (p *phone) commit(c syncengine.Change) syncengine.Verdict {
+func (p *phone) commit(c ...syncengine.Change) syncengine.Verdict {
 	p.w.t.Helper()
 	p.n++
 	now := p.w.Now().UnixMilli()
-	cs := &syncengine.Changeset{Device: p.id, N: p.n, Prev: p.prev, HLC: p.clock.Now(now), Wall: now - p.ago, Boot: "b", Mono: now - p.ago, Schema: p.w.schema.Version, Author: p.account, Changes: []syncengine.Change{c}}
+	cs := &syncengine.Changeset{Device: p.id, N: p.n, Prev: p.prev, HLC: p.clock.Now(now), Wall: now - p.ago, Boot: "b", Mono: now - p.ago, Schema: p.w.schema.Version, Author: p.account, Changes: c}
 	res, err := p.w.centre.Submit(ctx, []*syncengine.Changeset{cs}, syncengine.Contact{Boot: "b", Mono: now, At: now})
 	require.NoError(p.w.t, err)
 	require.NoError(p.w.t, res[0].Err)
@@ -284,14 +284,19 @@ func (p *phone) commit(c syncengine.Change) syncengine.Verdict {
 // insert makes a row; cells that are not given are NULL.
 func (p *phone) insert(table, scope string, id syncengine.RowID, cells map[string][]schema.Value) syncengine.Verdict {
 	p.w.t.Helper()
+	return p.commit(p.w.inserted(table, scope, id, cells))
+}
+
+// inserted is the change that makes a row.
+func (w *world) inserted(table, scope string, id syncengine.RowID, cells map[string][]schema.Value) syncengine.Change {
 	c := syncengine.Change{Table: table, Row: id, Op: syncengine.OpInsert}
 	cells["scope"] = []schema.Value{schema.Text(scope)}
-	for _, def := range p.w.schema.Table(table).Cells {
+	for _, def := range w.schema.Table(table).Cells {
 		if v, ok := cells[def.Name]; ok {
 			c.Cells = append(c.Cells, syncengine.CellWrite{Cell: def.Name, Values: v})
 		}
 	}
-	return p.commit(c)
+	return c
 }
 
 func (p *phone) update(table string, id syncengine.RowID, base int64, cell string, values ...schema.Value) syncengine.Verdict {

@@ -72,10 +72,8 @@ func (g *grid) chooseDoor(tx syncengine.ReadTx, spec *Spec, id syncengine.RowID)
 // left marks what is in the grid of a door that is not, and tells whether there is any: a household that somebody entered
 // on the way, when its dwelling had moved already.
 func (g *grid) left(door syncengine.RowID) (any bool) {
-	for _, x := range g.order {
-		if col := g.schema.Leader(g.schema.Table(x.key.Table)); col != nil && !g.schema.Bound(col) && x.refs[col.Name] == door {
-			x.goes, any = true, true
-		}
+	for _, x := range g.behind[door] {
+		x.goes, any = true, true
 	}
 	return any
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/doorstep-sync/doorstep/schema"
@@ -21,10 +22,8 @@ func (r *run) finish(ctx context.Context) error {
 	if p.Items.Refused > 0 {
 		return r.over(ctx, Failed)
 	}
-	if r.plan.Spec.Kind == Merge {
-		if more, err := r.sweep(ctx); err != nil || more {
-			return err
-		}
+	if more, err := r.sweep(ctx); err != nil || more {
+		return err
 	}
 	if err := r.assign(ctx); err != nil {
 		return err
@@ -60,7 +59,8 @@ func (r *run) empty(ctx context.Context, tx *sql.Tx) (bool, error) {
 	return n == 0, nil
 }
 
-// sweep adds what is in the source still: it came while the plan ran.
+// sweep adds what came while the plan ran: of a merge all that is in the source still, of a split what somebody entered at
+// a door that had moved already.
 func (r *run) sweep(ctx context.Context) (more bool, err error) {
 	var items []item
 	err = r.State.View(func(tx syncengine.ReadTx) error {
@@ -68,7 +68,12 @@ func (r *run) sweep(ctx context.Context) (more bool, err error) {
 		if err != nil {
 			return err
 		}
-		if err := g.choose(tx, &r.plan.Spec); err != nil {
+		if r.plan.Spec.Kind == Split {
+			err = r.late(ctx, tx, g)
+		} else {
+			err = g.choose(tx, &r.plan.Spec)
+		}
+		if err != nil {
 			return err
 		}
 		items = g.items()
@@ -78,6 +83,28 @@ func (r *run) sweep(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	return true, r.DB.WithTx(ctx, func(tx *sql.Tx) error { return r.add(ctx, tx, r.plan.ID, items) })
+}
+
+// late marks what is in the source of doors that this plan has moved.
+func (r *run) late(ctx context.Context, tx syncengine.ReadTx, g *grid) error {
+	done, err := r.items(ctx, r.DB.Reader(), r.plan.ID, moved, math.MaxInt32)
+	if err != nil {
+		return err
+	}
+	for _, x := range done {
+		if len(g.behind[x.row]) == 0 {
+			continue
+		}
+		at, err := r.doorAt(tx, x.row)
+		if err != nil {
+			return err
+		}
+		if at == r.plan.Spec.Target {
+			g.left(x.row)
+		}
+	}
+	g.spread()
+	return nil
 }
 
 // assign gives people the target as the plan says. It looks at what is there now, so that doing it twice changes nothing.

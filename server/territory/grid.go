@@ -26,11 +26,18 @@ type grid struct {
 	head   syncengine.Head
 	rows   map[syncengine.RowKey]*live
 	order  []*live // by last change
+
+	inside map[*live][]*live            // the doors in a row
+	behind map[syncengine.RowID][]*live // what is here of a door that may live elsewhere than it, by the door's id
+}
+
+func newGrid(s *schema.Schema) *grid {
+	return &grid{schema: s, rows: map[syncengine.RowKey]*live{}, inside: map[*live][]*live{}, behind: map[syncengine.RowID][]*live{}}
 }
 
 // readGrid reads the live rows of a scope.
 func readGrid(s *schema.Schema, tx syncengine.ReadTx, scope string) (*grid, error) {
-	g := &grid{schema: s, rows: map[syncengine.RowKey]*live{}}
+	g := newGrid(s)
 	var err error
 	if g.head, err = tx.Head(); err != nil {
 		return nil, err
@@ -90,6 +97,16 @@ func (g *grid) link() {
 				}
 			}
 		}
+		if col := g.schema.Leader(t); col != nil && !g.schema.Bound(col) {
+			g.behind[x.refs[col.Name]] = append(g.behind[x.refs[col.Name]], x)
+		}
+	}
+	for _, x := range g.order {
+		if g.isDoor(x) {
+			for _, h := range g.held(x) {
+				g.inside[h] = append(g.inside[h], x)
+			}
+		}
 	}
 }
 
@@ -110,14 +127,7 @@ func (g *grid) held(door *live) (out []*live) {
 }
 
 // within lists the doors that are in a row.
-func (g *grid) within(holder *live) (out []*live) {
-	for _, x := range g.order {
-		if g.isDoor(x) && slices.Contains(g.held(x), holder) {
-			out = append(out, x)
-		}
-	}
-	return out
-}
+func (g *grid) within(holder *live) []*live { return g.inside[holder] }
 
 // owner is the row without a door that a row without a door is about: the patrol of a finding, the dispute of a session.
 func (g *grid) owner(x *live) *live {
