@@ -24,6 +24,9 @@ type Forked struct {
 type CopyAt struct {
 	Epoch int64 // of its cursor: what was judged anew since, it has to hear again
 	Inbox int64 // last message stored
+	// Before are the devices that its replica was before, the nearest first, each with the n up to which what it has is
+	// that device's: the centre may have been restored to before one of them was made, and know an earlier one.
+	Before []WriteID
 }
 
 // maxForkVerdicts bounds what one answer carries; it is far above what an outbox holds.
@@ -35,16 +38,17 @@ const forkSpan = 1000
 // Fork makes a device of a copy of parent's replica. The fork is the greatest claim whose hash is that of what the
 // centre has: hashes are chained, so everything before it is the same too. The copy goes on numbering where the fork
 // is, under its own name: no number of its journal changes, and nothing of either copy is lost. Asked again for the
-// same device it gives the same answer, and ErrClone to a copy that is not the one which asked first. A parent that this
-// store does not know (it was restored from a backup of before) leaves the fork at 0.
+// same device it gives the same answer, and ErrClone to a copy that is not the one which asked first. Where this store does
+// not know the parent (it was restored from a backup of before), the nearest that it knows of the devices that the replica
+// was before is in its place: what is theirs is not offered a second time under another name. If it knows none, the fork is 0.
 func (e *Engine) Fork(tx Tx, parent, device string, claims []Claim, at CopyAt) (out Forked, err error) {
 	out.Device = device
 	if err := served(tx); err != nil {
 		return out, err
 	}
-	from, err := tx.Device(parent)
+	from, parent, err := nearest(tx, parent, device, at.Before)
 	if err != nil {
-		return out, fmt.Errorf("read device: %w", err)
+		return out, err
 	}
 	dev, err := tx.Device(device)
 	if err != nil {
@@ -116,6 +120,33 @@ func (e *Engine) Fork(tx Tx, parent, device string, claims []Claim, at CopyAt) (
 		return out, fmt.Errorf("put device: %w", err)
 	}
 	return out, nil
+}
+
+// nearest gives the first of the devices that a replica was which this store knows, and which are of the same person: what
+// was told to one goes to the copy. If there is none, the device is nil.
+func nearest(tx ReadTx, parent, device string, before []WriteID) (*Device, string, error) {
+	own, err := tx.Principal(device)
+	if err != nil {
+		return nil, "", fmt.Errorf("read principal: %w", err)
+	}
+	list := append([]WriteID{{Device: parent}}, before[:min(len(before), maxParents)]...)
+	for _, was := range list {
+		dev, err := tx.Device(was.Device)
+		if err != nil {
+			return nil, "", fmt.Errorf("read device: %w", err)
+		}
+		if dev == nil || dev.Console {
+			continue
+		}
+		p, err := tx.Principal(was.Device)
+		if err != nil {
+			return nil, "", fmt.Errorf("read principal: %w", err)
+		}
+		if own == nil || p == nil || p.Account == own.Account {
+			return dev, was.Device, nil
+		}
+	}
+	return nil, parent, nil
 }
 
 // claimed tells whether a copy's past reaches to the fork: it claims that very changeset, or the fork is where its

@@ -245,9 +245,13 @@ func (g *ingest) own(d *Dead) bool { return d.By.Device == g.cs.Device && d.By.N
 
 // write makes a Write of this changeset.
 func (g *ingest) write(w *CellWrite) Write {
+	at := g.at
+	if g.cs.Salvage {
+		at = 0 // a replica only held it: it never stands before what somebody wrote, who may have had it before him
+	}
 	return Write{
 		Device: g.cs.Device, N: g.cs.N, Author: g.cs.Author, Seq: g.seq, Epoch: g.epoch,
-		Base: w.Base, At: g.at, Suspect: g.suspect, Values: w.Values, Row: g.origin,
+		Base: w.Base, At: at, Suspect: g.suspect, Values: w.Values, Row: g.origin,
 	}
 }
 

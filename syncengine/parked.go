@@ -101,7 +101,7 @@ func (g *ingest) overtake() error {
 	}
 	for i := range g.cs.Changes {
 		c := &g.cs.Changes[i]
-		if g.skip[i] || c.Op == OpDecide {
+		if g.skip[i] || c.Op == OpDecide || g.cs.Salvage { // a row that a replica held is nothing that its person wrote
 			continue
 		}
 		list, err := g.tx.ParkedOn(g.cs.Device, c.Table, c.Row)

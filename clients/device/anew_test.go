@@ -105,6 +105,54 @@ func TestEnrolledAfterTheBackup(t *testing.T) {
 	require.Empty(t, wholly(t, b).Asides)
 }
 
+// TestCopyMadeAfterTheBackup: a copied replica became a device of its own after the backup was taken. The restored centre does
+// not know it, but the one that it is a copy of: enrolled again it is a copy of that one, and what both have is not offered
+// a second time under another name.
+func TestCopyMadeAfterTheBackup(t *testing.T) {
+	p := built(t)
+	path, building := p.opened(t)
+	a := reopened(t, path)
+	room(t, a, building, "both have it")
+	synced(t, a, way(t, a))
+	require.NoError(t, a.Close())
+	twin := filepath.Join(t.TempDir(), "twin.db")
+	copied(t, path, twin)
+	p.stop()
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	require.NoError(t, os.WriteFile(backup, p.database(t), 0o600))
+	p.start()
+	a, b := reopened(t, path), reopened(t, twin)
+	room(t, a, building, "a")
+	synced(t, a, way(t, a))
+	room(t, b, building, "b")
+	remote := way(t, b)
+	require.NotNil(t, synced(t, b, remote).Became)
+	p.stop()
+	p.run("restore", backup)
+	p.start()
+	p.login()
+	p.post("/v1/restore/confirm", map[string]any{})
+	refusedSync(t, b, remote, device.CodeUnauthorised)
+	code := p.post("/v1/codes", map[string]any{"account": p.account("wang")})["code"].(string)
+	_, err := b.Enrol(bg, device.Enrolment{Centre: p.url, Code: code, Label: "wang"})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, became(t, b)[0].Fork, "what both have is the first one's")
+	for range 2 {
+		synced(t, a, way(t, a))
+		synced(t, b, way(t, b))
+	}
+	require.Len(t, wholly(t, b).Became, 2)
+	require.Equal(t, dump(t, a), dump(t, b))
+	require.Len(t, entered(t, a), 1+3)
+}
+
+func became(t *testing.T, r *device.Replica) []device.Became {
+	t.Helper()
+	list, err := r.Forks(bg)
+	require.NoError(t, err)
+	return list
+}
+
 // TestLostKeyIsEnrolledAgain: without its key file a replica cannot speak for itself; a new code mends that, and its work
 // is there once.
 func TestLostKeyIsEnrolledAgain(t *testing.T) {

@@ -100,16 +100,34 @@ func (r *Replica) fork(ctx context.Context, f Forker, was string) error {
 
 // past tells what this copy knows of its changesets, from n on or, for 0, from the newest one with a verdict.
 func (r *Replica) past(ctx context.Context, from int64) (ask ForkRequest, err error) {
+	list, err := r.Forks(ctx)
+	if err != nil {
+		return ask, err
+	}
 	err = r.transact(ctx, func(p *port) error {
 		ctl, err := p.Control()
 		if err != nil {
 			return err
 		}
 		ask = ForkRequest{Device: ctl.Device, App: r.opts.App, At: se.CopyAt{Epoch: ctl.Epoch, Inbox: ctl.Inbox}}
+		ask.At.Before = before(list, ctl.Device)
 		ask.Claims, err = replica.Claims(p, from)
 		return err
 	})
 	return ask, err
+}
+
+// maxBefore is how many of the devices that it was a replica tells of.
+const maxBefore = 64
+
+// before gives what a device was before, the nearest first.
+func before(list []Became, device string) (out []se.WriteID) {
+	for _, b := range list {
+		if b.Device == device && len(out) < maxBefore {
+			out, device = append(out, se.WriteID{Device: b.Parent, N: b.Fork}), b.Parent
+		}
+	}
+	return out
 }
 
 // The centre's REST interface speaks of it so.
@@ -119,6 +137,12 @@ type (
 		Inbox  int64  `json:"inbox"`
 		From   int64  `json:"from"`
 		Hashes string `json:"hashes"`
+
+		Before []restWas `json:"before,omitempty"`
+	}
+	restWas struct {
+		Device string `json:"device"`
+		N      int64  `json:"n"`
 	}
 	restForked struct {
 		Fork     int64  `json:"fork"`
@@ -138,6 +162,9 @@ func toRestPast(ask *ForkRequest) restPast {
 		b = append(b, c.Hash[:]...)
 	}
 	out.Hashes = base64url(b)
+	for _, was := range ask.At.Before {
+		out.Before = append(out.Before, restWas{was.Device, was.N})
+	}
 	return out
 }
 

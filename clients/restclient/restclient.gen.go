@@ -1414,6 +1414,9 @@ type PasswordInputBody struct {
 
 // Past defines model for Past.
 type Past struct {
+	// Before What its replica was before that, the nearest first: a centre that was restored may not know the device any more, and know one of these.
+	Before *[]Was `json:"before,omitempty"`
+
 	// Epoch Of its cursor.
 	Epoch int64 `json:"epoch"`
 
@@ -1945,6 +1948,14 @@ type Version struct {
 
 	// Schema 0 = never heard.
 	Schema int64 `json:"schema"`
+}
+
+// Was defines model for Was.
+type Was struct {
+	Device string `json:"device"`
+
+	// N Up to this number its changesets are those of that device.
+	N int64 `json:"n"`
 }
 
 // WriteID defines model for WriteID.

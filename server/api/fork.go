@@ -27,7 +27,14 @@ type Past struct {
 	Epoch  int64  `json:"epoch" minimum:"0" doc:"Of its cursor."`
 	Inbox  int64  `json:"inbox" minimum:"0" doc:"Number of the last message of the inbox that it has."`
 	From   int64  `json:"from" minimum:"0" doc:"n of the first hash; 0 for none."`
+	Before []Was  `json:"before,omitempty" maxItems:"64" doc:"What its replica was before that, the nearest first: a centre that was restored may not know the device any more, and know one of these."`
 	Hashes string `json:"hashes" maxLength:"5600000" doc:"Hashes of its changesets from there to its newest one, 32 bytes each, in base64url without padding: from the newest one with a verdict on."`
+}
+
+// Was is a device that a replica was.
+type Was struct {
+	Device string `json:"device" maxLength:"36"`
+	N      int64  `json:"n" minimum:"0" doc:"Up to this number its changesets are those of that device."`
 }
 
 // Forked is where a copy parts from the device that it was.
@@ -87,7 +94,11 @@ func (a *API) fork(ctx context.Context, in *forkInput) (*struct{ Body Copy }, er
 
 // parted lets the engine find the fork, and makes the device there.
 func (a *API) parted(parent, device string, claims []syncengine.Claim, past *Past) (*Forked, error) {
-	f, err := a.Forker.Fork(parent, device, claims, syncengine.CopyAt{Epoch: past.Epoch, Inbox: past.Inbox})
+	at := syncengine.CopyAt{Epoch: past.Epoch, Inbox: past.Inbox}
+	for _, was := range past.Before {
+		at.Before = append(at.Before, syncengine.WriteID{Device: was.Device, N: was.N})
+	}
+	f, err := a.Forker.Fork(parent, device, claims, at)
 	switch {
 	case errors.Is(err, syncengine.ErrClone):
 		return nil, messages.Refuse(messages.ForkKeyTaken).Because(err)

@@ -24,7 +24,12 @@ func reoffer(tx Tx, ctl *Control, w *se.Welcome) error {
 		if err != nil {
 			return err
 		}
-		if v == nil || v.Epoch == w.Epoch && (n <= w.LastN || n > w.Acked) {
+		if v == nil {
+			// Where the rows had caught up with it and its verdict was not heard, its overlay ended in the epoch that is over.
+			ctl.Reoffer = ctl.Reoffer || ctl.Epoch > 0 && ctl.Epoch < w.Epoch
+			continue
+		}
+		if v.Epoch == w.Epoch && (n <= w.LastN || n > w.Acked) {
 			continue // what came since Hello may be younger than this Welcome
 		}
 		cs, err := bodyOf(tx, ctl.Device, n)

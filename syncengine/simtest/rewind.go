@@ -3,10 +3,12 @@ package simtest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 
 	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/schema/seal"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
@@ -30,10 +32,21 @@ type rewound struct {
 	copies int64
 	epoch  int64 // newest that ever began, as the file beside the database remembers it
 	floor  int   // no restore goes before this
+	waits  bool  // nobody has confirmed the newest epoch yet
 	silent bool  // the centre was put back and does not know it
 	ledger ledger
 	counts map[string]int
 	bad    string
+
+	habits habits
+	dice   *rand.Rand // of what there was not before there were habits
+	doors  *rand.Rand
+	ring   *seal.Ring
+	clerk  clerk
+	night  night
+	post   map[string][]se.Grant // by account; nil = a worker
+	places []se.RowID            // that stewards look after
+	born   map[string]int        // of each device: what was done to the centre before it was made
 }
 
 // handset is one replica with its own clock.
@@ -47,16 +60,22 @@ type handset struct {
 	gone   map[int64]bool // n of which it lost the body
 	at     se.Base
 	stale  bool // it was put back, and has not spoken with the centre since
+
+	steward   bool
+	contained int64        // n up to which the rows it holds are those after its work
+	again     bool         // it was enrolled again
+	before    []se.WriteID // devices that it was, the nearest first, each with the n up to which its changesets are theirs
 }
 
 // RunRewound makes the world of a seed and lets it live to its end.
 func RunRewound(seed uint64) (report Report) {
 	w := &rewound{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x4e77)), schema: Schema(), now: start, people: map[string]*se.Principal{},
-		counts: map[string]int{}, ledger: newLedger(),
+		counts: map[string]int{}, ledger: newLedger(), post: map[string][]se.Grant{}, born: map[string]int{},
 	}
 	w.engine = se.New(w.schema, se.DefaultLimits).WithProofs(se.Proofs{County: 1, Key: []byte("rewound")})
 	w.store = NewMemCentre(w.schema)
+	w.settleHabits()
 	defer func() {
 		if r := recover(); r != nil {
 			w.wrong("panic: %v\n%s", r, stack())
@@ -66,12 +85,18 @@ func RunRewound(seed uint64) (report Report) {
 	for i := range 3 + w.rng.IntN(2) {
 		w.nodes = append(w.nodes, w.newHandset(i))
 	}
+	w.clerk.begin()
+	w.floor = len(w.log)
+	w.furnish()
 	for range 60 + w.rng.IntN(60) {
 		if w.bad != "" {
 			return report
 		}
 		w.now += int64(w.rng.IntN(20_000))
 		w.step()
+		w.clerk.act()
+		w.regrants()
+		w.prune()
 	}
 	w.settle()
 	w.auditEpochs()
@@ -101,8 +126,15 @@ func (w *rewound) newHandset(i int) *handset {
 }
 
 func (w *rewound) enrol(id, account string) {
-	w.people[id] = &se.Principal{Account: account, Device: id, Grants: []se.Grant{{Scope: "A", Role: roleWorker}}}
-	w.store.SetPrincipal(id, w.people[id])
+	w.people[id] = &se.Principal{Account: account, Device: id, Grants: w.posts(account)}
+	w.born[id] = len(w.log)
+	w.mayNow(id)
+}
+
+// mayNow tells the centre what a person may do.
+func (w *rewound) mayNow(id string) {
+	p := w.people[id]
+	w.do(func(c MemCentre) { c.SetPrincipal(id, p) })
 }
 
 // do does something to the centre and notes it, so that a centre that was put back has done the same up to there.
@@ -142,23 +174,39 @@ func (w *rewound) restore() {
 	_ = w.store.View(func(tx se.ReadTx) (err error) { head, err = tx.Head(); return err })
 	kept := w.log[:back:back]
 	w.log, w.store = nil, NewMemCentre(w.schema)
-	for _, p := range w.people {
-		w.store.SetPrincipal(p.Device, p)
+	for id := range w.people {
+		if w.born[id] >= back { // it was made afterwards
+			w.born[id] = 1 << 30
+		}
 	}
 	for _, fn := range kept {
 		w.do(fn)
 	}
+	for _, id := range slices.Sorted(maps.Keys(w.people)) {
+		if !w.stranger(id) {
+			w.mayNow(id) // an administrator sees to it before he confirms
+		}
+	}
 	w.count("centre put back")
 	var now se.Head
 	_ = w.store.View(func(tx se.ReadTx) (err error) { now, err = tx.Head(); return err })
-	w.silent = w.chance(3) && now.Epoch >= w.epoch // the file beside the database would tell at the start
+	w.silent = w.chance(3) && now.Epoch >= w.epoch && !w.underWay() // the file beside the database would tell at the start
 	if !w.silent {
 		w.begin(head.Epoch, true, se.CauseCommand)
 	} else {
-		w.count("centre put back and nobody said so")
+		w.count(silently)
 	}
 	w.ledger.restored = true
 }
+
+// underWay tells whether a replica holds the beginning of a step. Its cursor is proved, what it has staged beyond that is not:
+// where the cursor lies before what was lost, and nobody else proves the loss, the step would go on with other rows
+// (ARCHITECTURE.md §5).
+func (w *rewound) underWay() bool {
+	return slices.ContainsFunc(w.nodes, func(p *handset) bool { return len(p.dev.ctl.StagedAt) > 0 })
+}
+
+const silently = "centre put back and nobody said so"
 
 // begin starts an epoch; known says that nobody was served since the centre was put back.
 func (w *rewound) begin(atLeast int64, known bool, cause se.Cause) {
@@ -180,6 +228,7 @@ func (w *rewound) begin(atLeast int64, known bool, cause se.Cause) {
 		}))
 	})
 	w.count("epoch begun: " + string(cause))
+	w.waits = true
 	if confirm {
 		w.confirm()
 	}
@@ -187,6 +236,7 @@ func (w *rewound) begin(atLeast int64, known bool, cause se.Cause) {
 
 func (w *rewound) confirm() {
 	now := w.now
+	w.waits = false
 	w.do(func(c MemCentre) {
 		w.must(c.Update(func(tx se.Tx) error { _, err := w.engine.Confirm(tx, "root", now); return err }))
 	})
@@ -246,10 +296,16 @@ func (p *handset) lose() {
 // sync has one conversation of at most so many messages; 0 or less lets it come to its end.
 func (p *handset) sync(limit int) {
 	w := p.w
+	if w.stranger(p.dev.ctl.Device) && !p.enrolAgain() {
+		return
+	}
 	if limit <= 0 {
 		limit = 1 << 20
 	}
 	dev, cen := session.NewDevice(p.end), session.NewCentre(w.engine.Limits(), w.now)
+	if w.habits.small {
+		cen.Portion(400, se.Pages{Items: 3, Frame: 300})
+	}
 	hello, err := dev.Start("", "rewound")
 	if err != nil {
 		w.wrong("hello: %v", err)
@@ -271,6 +327,9 @@ func (p *handset) sync(limit int) {
 		m := down[0]
 		down = down[1:]
 		out, err := dev.Receive(m)
+		if d, ok := m.(*session.Delta); ok && d.Done && p.dev.ctl.Base() == d.To {
+			p.contained = d.LastN
+		}
 		p.look()
 		if _, ok := m.(*session.Verdicts); ok && err == nil {
 			p.stale = false
@@ -282,7 +341,7 @@ func (p *handset) sync(limit int) {
 			w.count("rewound: closed " + string(closed.Code))
 			if closed.Code == session.NoticeClone {
 				p.fork()
-			} else if closed.Code != session.NoticeRestored && closed.Code != session.NoticeGap {
+			} else if closed.Code != session.NoticeRestored && closed.Code != session.NoticeGap && closed.Code != session.NoticeQuota {
 				w.wrong("%s was closed: %v", p.dev.ctl.Device, err)
 			}
 			return
@@ -326,9 +385,13 @@ func (w *rewound) centreTakes(cen *session.Centre, effects []session.Effect) (ou
 
 func (w *rewound) opens(cen *session.Centre, e *session.Open) []session.Effect {
 	var welcome *se.Welcome
+	w.night.heard[e.Hello.Device] = se.HeardFrom(&e.Hello, w.now)
 	err := w.store.View(func(tx se.ReadTx) (err error) { welcome, err = w.engine.Welcome(tx, e.Hello, w.now); return err })
 	code := session.NoticeCode("")
 	var lost *se.LostError
+	if err == nil && w.waits {
+		w.wrong("P13: %s was served before anybody confirmed", e.Hello.Device)
+	}
 	switch {
 	case errors.As(err, &lost):
 		w.count("loss proved by a device")
@@ -360,6 +423,9 @@ func (w *rewound) submits(cen *session.Centre, e *session.Submit) []session.Effe
 	for _, r := range results {
 		switch {
 		case r.Err == nil:
+			if w.waits {
+				w.wrong("P13: a changeset was judged before anybody confirmed")
+			}
 			verdicts = append(verdicts, r.Verdict)
 			w.judged(r.Verdict)
 			continue
@@ -369,6 +435,9 @@ func (w *rewound) submits(cen *session.Centre, e *session.Submit) []session.Effe
 			code = session.NoticeClone
 		case errors.Is(r.Err, se.ErrUnconfirmed):
 			code = session.NoticeRestored
+		case errors.Is(r.Err, se.ErrQuota):
+			code = session.NoticeQuota
+			w.count("held back by a quota")
 		default:
 			w.wrong("commit: %v", r.Err)
 		}
@@ -388,32 +457,6 @@ func (w *rewound) judged(v se.Verdict) {
 	}
 }
 
-// fork makes the replica a device of its own.
-func (p *handset) fork() {
-	w := p.w
-	w.copies++
-	id := fmt.Sprintf("%08d-0000-7000-8000-%012d", p.no+1, w.copies)
-	parent, account, at := p.dev.ctl.Device, p.dev.ctl.Account, se.CopyAt{Epoch: p.dev.ctl.Epoch, Inbox: p.dev.ctl.Inbox}
-	w.enrol(id, account)
-	var out se.Forked
-	for again := true; again; again = out.From > 0 {
-		var claims []se.Claim
-		_ = p.dev.View(func(tx replica.Tx) (err error) { claims, err = replica.Claims(tx, out.From); return err })
-		w.do(func(c MemCentre) {
-			w.must(c.Update(func(tx se.Tx) (err error) { out, err = w.engine.Fork(tx, parent, id, claims, at); return err }))
-		})
-	}
-	w.floor = len(w.log) // a device that is made after a backup is unknown to the centre restored from it
-	if err := p.dev.Update(func(tx replica.Tx) error { return replica.Reidentify(tx, w.schema, p.clock.read(w.now), &out) }); err != nil {
-		w.wrong("%s becomes %s: %v", parent, id, err)
-	}
-	p.stale = false
-	w.count("copy became a device of its own")
-	if len(p.dev.outbox) > 0 {
-		w.count("copy with unsent work")
-	}
-}
-
 // look checks what must hold at every moment: the cursor never goes back within an epoch, nor the epoch.
 func (p *handset) look() {
 	at := p.dev.ctl.Base()
@@ -427,4 +470,5 @@ func (p *handset) look() {
 		}
 	}
 	p.at = at
+	p.overlaid()
 }

@@ -1,30 +1,61 @@
 package simtest
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/doorstep-sync/doorstep/schema"
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
 
-// Rewound lists what worlds with restores, copies and holes reach now and then.
+// Rewound lists what worlds with restores, copies and holes reach now and then, with stewards, a supervisor, twins, quotas
+// and pruning.
 var Rewound = []string{
+	"another copy had declared it gone",
+	"audit log tells of a restore",
 	"bodies of the journal gone",
 	"causally replaced, and in the queue after a restore",
 	"centre put back",
 	"centre put back and nobody said so",
 	"copy became a device of its own",
 	"copy with unsent work",
-	"audit log tells of a restore",
+	"decision not taken before it is confirmed",
+	"decision on a screen of an epoch that ended",
+	"enrolled again: the centre did not know it any more",
 	"epoch begun: command",
 	"epoch begun: proof",
+	"held back by a quota",
+	"locked by its lease: its clock was set",
 	"loss proved by a device",
 	"not served before it is confirmed",
+	"offered under two names after a restore to before there were two",
+	"own work shown on its way",
 	"replica copied",
 	"replica put back",
 	"replica went over to a new epoch",
+	"rewound: decided both duplicate",
+	"rewound: decided dismiss",
+	"rewound: decided keep cell",
+	"rewound: decided keep delete",
+	"rewound: decided merge duplicate",
+	"rewound: decided release",
+	"rewound: decided set cell",
+	"rewound: decided split",
+	"rewound: decided take cell",
+	"rewound: decided take delete",
+	"rewound: decision refused closed",
+	"rewound: decision refused unknown",
+	"rewound: pruned",
 	"rewound: refused awaits",
 	"rewound: refused gone",
 	"rewound: refused salvage",
+	"settled by a decision",
+	"steward got other doors",
+	"steward worked",
+	"sum checked",
 	"with work to be offered again",
 }
 
@@ -49,4 +80,50 @@ func TestRewoundWorlds(t *testing.T) {
 	for _, name := range Rewound {
 		require.Positive(t, sums[name], "never reached: %s", name)
 	}
+}
+
+// TestOwnWorkShowsInTheNextEpoch: the rows caught up with a changeset whose verdict was never heard, and the centre was then
+// put back to before it. It is on its way again, and its person sees it over the rows of the new epoch.
+func TestOwnWorkShowsInTheNextEpoch(t *testing.T) {
+	w := &rewound{seed: 1, rng: rand.New(rand.NewPCG(1, 1)), counts: map[string]int{}, now: start, schema: Schema(), people: map[string]*se.Principal{}, born: map[string]int{}}
+	w.engine, w.store = se.New(w.schema, se.DefaultLimits), NewMemCentre(w.schema)
+	id, row := "00000001-0000-7000-8000-000000000000", replica.RowKey{Table: "place", Row: "00000002-0000-7000-8000-000000000000"}
+	w.enrol(id, "who")
+	dev := NewMemDevice(w.schema, id, "who")
+	e := &end{dev: dev, schema: w.schema, clock: func() replica.Clock { return replica.Clock{Wall: w.now, Boot: "b"} }}
+	require.NoError(t, dev.Exec(Transaction{Statements: []Statement{
+		{Insert, row.Table, row.Row, []Assign{{"scope", schema.Text("A")}, {"address", schema.Text("here")}}},
+	}}, e.clock()))
+	step := func() {
+		hello, err := e.Hello()
+		require.NoError(t, err)
+		require.NoError(t, w.store.View(func(tx se.ReadTx) error {
+			welcome, err := w.engine.Welcome(tx, hello, w.now)
+			require.NoError(t, err)
+			_, err = e.Greet(welcome)
+			require.NoError(t, err)
+			req := se.NextRequest{Device: id, Cursor: se.Base{Epoch: hello.Epoch, Seq: hello.Cursor}, View: hello.View, Now: w.now, Budget: 1 << 20}
+			part, err := w.engine.Next(tx, req)
+			require.NoError(t, err)
+			for i := range part.Frames {
+				_, err = e.Stage(&part.Frames[i])
+				require.NoError(t, err)
+			}
+			return nil
+		}))
+	}
+	r := w.engine.Commit(w.store, []se.Submission{{Changeset: dev.outbox[0], Now: w.now}})
+	require.Equal(t, se.Accepted, r[0].Verdict.Kind)
+	step()
+	require.Empty(t, dev.pending, "the row is the centre's")
+	require.Len(t, dev.outbox, 1, "the verdict was not heard")
+
+	w.store = NewMemCentre(w.schema)
+	w.mayNow(id)
+	w.begin(1, true, se.CauseCommand)
+	w.confirm()
+	step()
+	require.EqualValues(t, 2, dev.ctl.Epoch)
+	require.NotNil(t, dev.rows[row])
+	require.Len(t, dev.pending[row], 1)
 }

@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,10 +17,19 @@ type word struct {
 	n    int64 // of the changeset on the replica that wrote it
 }
 
+// added is a change of a sum.
+type added struct {
+	family se.RowID
+	by     int64
+}
+
 // ledger is the oracle's own record of who saw what in reviewed cells.
 type ledger struct {
 	writes   map[string]*entry
-	rows     map[replica.RowKey]bool // that any replica ever held of the centre
+	made     []replica.RowKey
+	deleted  map[string]bool  // words that somebody saw who deleted their row
+	adds     map[string]added // by a word of the same changeset
+	adding   added            // by the transaction that is being made
 	restored bool
 }
 
@@ -31,11 +41,8 @@ type entry struct {
 }
 
 func newLedger() ledger {
-	return ledger{writes: map[string]*entry{}, rows: map[replica.RowKey]bool{}}
+	return ledger{writes: map[string]*entry{}, deleted: map[string]bool{}, adds: map[string]added{}}
 }
-
-// reviewed gives the reviewed text columns that words are written into.
-var reviewed = map[string]string{"place": "address", "family": "head", "matter": "title"}
 
 func (w *rewound) word() string {
 	w.words++
@@ -59,20 +66,11 @@ func (p *handset) work() {
 	var words []string
 	note := func(table string, id se.RowID) Assign {
 		t := w.word()
-		e := &entry{key: replica.RowKey{Table: table, Row: id}, cell: reviewed[table], saw: map[string]bool{}}
-		if row := p.dev.rows[e.key]; row != nil {
-			if v := value(w.schema.Table(table), row, reviewed[table]); !v.IsNull() {
-				w.ledger.sees(e, v.Str())
-			}
-		}
-		for _, own := range p.tokens { // earlier writes of one's own replica count as seen
-			if o := w.ledger.writes[own.text]; o.key == e.key && o.cell == e.cell {
-				w.ledger.sees(e, own.text)
-			}
-		}
+		e := &entry{key: replica.RowKey{Table: table, Row: id}, cell: w.reviewed(table), saw: map[string]bool{}}
+		p.sight(e)
 		w.ledger.writes[t] = e
 		words = append(words, t)
-		return Assign{reviewed[table], schema.Text(t)}
+		return Assign{w.reviewed(table), w.said(table, id, t)}
 	}
 	pick := func(table string) se.RowID {
 		if ids := p.dev.ids[table]; len(ids) > 0 {
@@ -81,27 +79,51 @@ func (p *handset) work() {
 		return ""
 	}
 	add := func(verb Verb, table string, id se.RowID, set ...Assign) {
+		switch verb {
+		case Insert:
+			w.ledger.made = append(w.ledger.made, replica.RowKey{Table: table, Row: id})
+		case Delete:
+			e := &entry{key: replica.RowKey{Table: table, Row: id}, cell: w.reviewed(table), saw: map[string]bool{}}
+			p.sight(e)
+			for text := range e.saw {
+				w.ledger.deleted[text] = true
+			}
+		}
 		x.Statements = append(x.Statements, Statement{verb, table, id, set})
 	}
 	scope := Assign{"scope", schema.Text("A")}
 	place, family, matter := pick("place"), pick("family"), pick("matter")
+	w.ledger.adding = added{}
 	switch k := w.rng.IntN(20); {
+	case p.steward:
+		p.stewardWorks(&x, note, add)
 	case place == "" || k < 2:
 		id := w.rowID()
-		add(Insert, "place", id, scope, note("place", id))
+		if w.habits.twins {
+			add(Insert, "place", id, scope, w.address(), note("place", id))
+		} else {
+			add(Insert, "place", id, scope, note("place", id))
+		}
 	case family == "" || k < 5:
 		id := w.rowID()
 		add(Insert, "family", id, scope, Assign{"place_id", schema.Text(string(place))}, note("family", id), Assign{"calls", schema.Int(1)},
 			Assign{"tags", schema.Text(schema.FormatSet([]string{"a"}))})
+		w.ledger.adding = added{id, 1}
 	case k < 7:
-		add(Update, "place", place, note("place", place))
+		set := []Assign{note("place", place)}
+		if w.habits.twins && w.dice.IntN(4) == 0 {
+			set = append(set, w.address())
+		}
+		add(Update, "place", place, set...)
 	case k < 12:
 		add(Update, "family", family, note("family", family))
 	case k < 14:
 		set := []string{string(rune('a' + w.rng.IntN(4))), string(rune('a' + w.rng.IntN(4)))}
 		slices.Sort(set)
 		add(Update, "family", family, Assign{"tags", schema.Text(schema.FormatSet(slices.Compact(set)))}, Assign{"risk", schema.Int(w.rng.Int64N(9))},
-			Assign{"phone", schema.Text(w.word())}, Assign{"calls", schema.Int(w.rng.Int64N(9))})
+			Assign{"phone", schema.Text(w.word())}, w.sum(p, family, w.rng.Int64N(9)))
+		w.ledger.adds[fmt.Sprintf("w%d", w.words)] = w.ledger.adding
+		w.ledger.adding = added{}
 	case k < 15:
 		add(Delete, "family", family)
 	case k < 16 && w.chance(3):
@@ -115,7 +137,10 @@ func (p *handset) work() {
 		add(Update, "matter", matter, note("matter", matter))
 	}
 	x.Foreign = w.chance(6)
-	if err := p.dev.Exec(x, p.clock.read(w.now)); err != nil {
+	if err := p.dev.Exec(x, p.clock.read(w.now)); errors.Is(err, ErrLocked) {
+		w.count("locked by its lease: its clock was set")
+		return
+	} else if err != nil {
 		w.wrong("%s: %v", p.dev.ctl.Device, err)
 	}
 	n := p.dev.ctl.LastN
@@ -124,6 +149,25 @@ func (p *handset) work() {
 	}
 	for _, t := range words {
 		p.tokens = append(p.tokens, word{t, n})
+		if w.ledger.adding.family != "" {
+			w.ledger.adds[t] = w.ledger.adding
+		}
+	}
+}
+
+// sight notes what somebody has before him who writes a row's reviewed cell: what it shows, and what his own replica wrote
+// there before.
+func (p *handset) sight(e *entry) {
+	w := p.w
+	if row := p.dev.rows[e.key]; row != nil && w.schema.Table(e.key.Table).CellOf(e.cell) != nil {
+		if v := value(w.schema.Table(e.key.Table), row, e.cell); !v.IsNull() {
+			w.ledger.sees(e, w.heard(e.key.Table, e.key.Row, v))
+		}
+	}
+	for _, own := range p.tokens { // earlier writes of one's own replica count as seen
+		if o := w.ledger.writes[own.text]; o.key == e.key && o.cell == e.cell {
+			w.ledger.sees(e, own.text)
+		}
 	}
 }
 

@@ -16,7 +16,14 @@ type Bug struct {
 	File string // below the module's root
 	Old  string
 	New  string
+
+	Worlds string // flag of scripts/sim for the worlds that find it; "" = the ordinary ones
 }
+
+// Kinds of worlds.
+const (
+	Rewound = "-rewound"
+)
 
 // Overlay writes what `go build -overlay` needs into dir and gives the path of the JSON file. It fails if the text is
 // no longer in the source, so that a bug never silently stops being planted.
