@@ -14,6 +14,8 @@ import (
 // ds_state    epoch_met, met_n: the newest epoch that the centre named, and its last n then; reoffer: changesets are
 // offered again, and the next snapshot goes under them; key: the public key that goes with the device id;
 // taken: how much of the snapshots of an unfinished step is staged
+// ds_state    pruned: when old bodies of the journal were looked for last
+// ds_journal  filed: when the verdict came, ms by this device's clock; 0 = nobody knows
 // ds_inbox    reason: why a conflict was decided as it was, in the supervisor's words
 var addedColumns = []struct{ table, column, spec string }{
 	{"ds_control", "proof_epoch", "INTEGER NOT NULL DEFAULT 0"},
@@ -25,6 +27,8 @@ var addedColumns = []struct{ table, column, spec string }{
 	{"ds_state", "reoffer", "INTEGER NOT NULL DEFAULT 0"},
 	{"ds_state", "taken", "TEXT NOT NULL DEFAULT ''"},
 	{"ds_state", "key", "TEXT NOT NULL DEFAULT ''"},
+	{"ds_state", "pruned", "INTEGER NOT NULL DEFAULT 0"},
+	{"ds_journal", "filed", "INTEGER NOT NULL DEFAULT 0"},
 	{"ds_inbox", "reason", "TEXT NOT NULL DEFAULT ''"},
 }
 

@@ -185,8 +185,11 @@ func (s *salvaged) carved(rowid int64, c []any) {
 		s.link(rowid, bytesOf(c[1]), bytesOf(c[3]), true)
 	case len(c) == 4 && isNumber(c[2]) && isNumber(c[3]):
 		s.refuse(map[string]any{"n": rowid, "body": c[1], "filed": c[2], "handled": c[3]})
-	case len(c) == 12 && len(bytesOf(c[1])) == len(se.Hash{}):
+	case (len(c) == 12 || len(c) == 13) && len(bytesOf(c[1])) == len(se.Hash{}): // 12 before verdicts had a time
 		row := map[string]any{"n": rowid}
+		if len(c) == 13 && isNumber(c[12]) {
+			row["filed"] = c[12]
+		}
 		for i, name := range []string{"hash", "kind", "epoch", "seq", "code", "tbl", "row", "col", "rule", "current", "body"} {
 			row[name] = c[i+1]
 		}

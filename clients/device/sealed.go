@@ -83,9 +83,9 @@ func (p *port) File(v se.Verdict) error {
 			current = encodeValues(reason.Current)
 		}
 	}
-	err := p.exec(`INSERT INTO ds_journal(n, hash, kind, epoch, seq, code, tbl, row, col, rule, current, body)
-		VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT body FROM ds_outbox WHERE n = ? AND ?))`,
-		v.N, v.Hash[:], int64(v.Kind), v.Epoch, v.Seq, code, reason.Table, string(reason.Row), reason.Column, reason.Rule, current,
+	err := p.exec(`INSERT INTO ds_journal(n, hash, kind, epoch, seq, code, tbl, row, col, rule, current, filed, body)
+		VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT body FROM ds_outbox WHERE n = ? AND ?))`,
+		v.N, v.Hash[:], int64(v.Kind), v.Epoch, v.Seq, code, reason.Table, string(reason.Row), reason.Column, reason.Rule, current, p.wall,
 		v.N, v.Kind.Effective())
 	if err != nil {
 		return err
@@ -186,7 +186,11 @@ func (p *port) PutMessage(m se.Message) error {
 	if m.Kind == se.MessageDecided {
 		why = m.Reason
 	}
-	return p.exec(`INSERT INTO ds_inbox(number, kind, seq, id, about, tbl, row, cell, author, choice, wall, reason) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	// A recovered replica holds what it could read of its inbox, and is told all of it again: what is the same stays as it is.
+	return p.exec(`INSERT INTO ds_inbox(number, kind, seq, id, about, tbl, row, cell, author, choice, wall, reason) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT(number) DO UPDATE SET kind = excluded.kind, seq = excluded.seq, id = excluded.id, about = excluded.about, tbl = excluded.tbl,
+			row = excluded.row, cell = excluded.cell, author = excluded.author, choice = excluded.choice, wall = excluded.wall, reason = excluded.reason
+		WHERE kind <> excluded.kind OR seq <> excluded.seq OR id <> excluded.id`,
 		m.Number, string(m.Kind), m.Seq, m.Conflict.ID, string(m.Conflict.Key.Kind), m.Conflict.Key.Table, string(m.Conflict.Key.Row),
 		m.Conflict.Key.Cell, m.Author, string(m.Choice), p.wall, why)
 }

@@ -109,7 +109,10 @@ func (c *conversation) done(at se.Base) error {
 	c.synced = true
 	now := c.r.opts.Clock.Read()
 	if err := c.r.update(c.ctx, func(p *port) error {
-		return p.exec(`UPDATE ds_state SET last_sync = ?`, now.Wall)
+		if err := p.exec(`UPDATE ds_state SET last_sync = ?`, now.Wall); err != nil {
+			return err
+		}
+		return p.pruneJournal()
 	}); err != nil {
 		return fmt.Errorf("note the time of syncing: %w", err)
 	}

@@ -241,7 +241,7 @@ func (r *Replica) Rejected(ctx context.Context, handled bool) ([]Rejection, erro
 			}
 		}
 		x.Label = Explain(r.schema, x.Kind, why)
-		if len(body) == 0 { // its grant has ended: what it said is at the centre alone
+		if len(body) == 0 { // its grant has ended, or it is long dealt with: what it said is at the centre alone
 			x.Changeset = &se.Changeset{N: x.N}
 			return x, nil
 		}

@@ -16,7 +16,10 @@ const applicationID = 0x444f4f52
 //
 // ds_state      the rest of the control row; triggers need only ds_control, which schema/ddl makes
 // ds_outbox     sealed changesets without a verdict: canonical bytes and their hash
-// ds_journal    one line for every verdict, for ever; body is the accepted changeset, NULL for a refused one
+// ds_journal    one line for every verdict, for ever; body is the accepted changeset, NULL for a refused one, empty for one
+//
+//	that was purged, or pruned: see pruneJournal
+//
 // ds_quarantine refused changesets, whole, until their person has dealt with them, and after
 // ds_touched    which rows a changeset of the outbox or the quarantine changes
 // ds_pending    changes whose overlay has not ended
