@@ -25,7 +25,7 @@ func TestJournalForgetsWhatIsOldAndSettled(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = a.Close() }()
 	synced(t, a, c)
-	id := household(t, a) // 1
+	id := household(t, a)                                                                      // 1
 	dispute := insert(t, a, "dispute", map[string]any{"kind_code": "neighbour", "facts": "x"}) // 2
 	kind := func(r *device.Replica, code string) {
 		write(t, r, func(tx *device.Tx) error { return tx.Set("dispute", dispute, map[string]any{"kind_code": code}) })
