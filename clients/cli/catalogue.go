@@ -149,11 +149,12 @@ var resultTexts = map[string]schema.Label{
 	"level.street":    {ZH: "街道", EN: "street"},
 	"level.county":    {ZH: "县", EN: "county"},
 
-	"enrolled":       {ZH: "已登记。副本：%s\n密钥：%s（请与副本一起妥善保管）", EN: "Enrolled. Replica: %s\nKey: %s (keep it safe, beside the replica)"},
-	"sync_ended":     {ZH: "你在 %s 的任命已结束；那里写的内容已交给中心，相应记录从本机移除。", EN: "Your assignment in %s has ended; what you wrote there was handed over, and its records leave this device."},
-	"synced":         {ZH: "已同步：发送 %d 个变更集%s，收到 %d 行，位置 %s。", EN: "In step: %d {changeset|changesets} sent%s, %d {row|rows} in, at %s."},
-	"verdict_count":  {ZH: "，%s %d", EN: ", %s %d"},
-	"sync_conflicts": {ZH: "有 %d 处冲突等主管裁定；详见 doorstep conflicts。", EN: "%d {conflict waits|conflicts wait} for a supervisor; see doorstep conflicts."},
+	"enrol_downloading": {ZH: "正在下载记录……中断也不要紧，下次从断开处继续。", EN: "Downloading the records … it may be cut off: the next sync goes on from there."},
+	"enrolled":          {ZH: "已登记。副本：%s\n密钥：%s（请与副本一起妥善保管）", EN: "Enrolled. Replica: %s\nKey: %s (keep it safe, beside the replica)"},
+	"sync_ended":        {ZH: "你在 %s 的任命已结束；那里写的内容已交给中心，相应记录从本机移除。", EN: "Your assignment in %s has ended; what you wrote there was handed over, and its records leave this device."},
+	"synced":            {ZH: "已同步：发送 %d 个变更集%s，收到 %d 行，位置 %s。", EN: "In step: %d {changeset|changesets} sent%s, %d {row|rows} in, at %s."},
+	"verdict_count":     {ZH: "，%s %d", EN: ", %s %d"},
+	"sync_conflicts":    {ZH: "有 %d 处冲突等主管裁定；详见 doorstep conflicts。", EN: "%d {conflict waits|conflicts wait} for a supervisor; see doorstep conflicts."},
 
 	"verdict.accepted":                {ZH: "采纳", EN: "accepted"},
 	"verdict.accepted_with_conflicts": {ZH: "采纳但有冲突", EN: "accepted with conflicts"},

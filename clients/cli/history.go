@@ -17,15 +17,15 @@ import (
 )
 
 // asker makes a client for what both people at the centre and people with devices may ask: as who is signed in, else
-// as the person of the replica at hand.
+// as the person of the replica at hand. Who names a replica with --replica asks as its person.
 func (a *app) asker(ctx context.Context, reason string) (*restclient.ClientWithResponses, error) {
 	s, err := a.session()
-	if err == nil {
+	if err == nil && a.file == "" {
 		client := a.client(trust.NewCentre(a.knownCentres()[s.Server]))
 		return restclient.NewClientWithResponses(s.Server, restclient.WithHTTPClient(client), restclient.WithLanguage(a.lang),
 			restclient.WithToken(s.Token), restclient.WithReason(reason))
 	}
-	if _, e := os.Stat(a.path()); e != nil {
+	if _, e := os.Stat(a.path()); e != nil && err != nil {
 		return nil, err // neither: signing in is what can be done
 	}
 	r, err := a.open()

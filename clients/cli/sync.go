@@ -160,6 +160,9 @@ func (a *app) enrol(ctx context.Context, e device.Enrolment, encrypt bool) error
 			a.print("became", id.Device)
 		}
 	}
+	if !a.json {
+		a.warn("enrol_downloading")
+	}
 	report, err := a.round(ctx)
 	if err == nil {
 		s := a.syncDoc(report)

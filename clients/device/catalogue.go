@@ -23,6 +23,7 @@ const (
 	CodeNoRow       Code = "no_row"
 	CodeBadValue    Code = "bad_value"
 	CodeNotWritable Code = "not_writable"
+	CodeNoRight     Code = "no_right"
 	CodeAppendOnly  Code = "append_only"
 	CodeTooLarge    Code = "too_large"
 	CodeAhead       Code = "form_ahead"
@@ -89,6 +90,7 @@ var catalogue = map[Code]sentence{
 	CodeNoRow:       {false, "本机没有这条记录；请先同步，或检查编号。", "This device does not hold that record; sync first, or check the id."},
 	CodeBadValue:    {false, "填写的内容有误；请按提示修改。", "A value cannot be stored; correct it as the hint says."},
 	CodeNotWritable: {false, "“%s”由中心填写，不能在本机修改；请留空。", "%q is filled in by the centre and cannot be written here; leave it out."},
+	CodeNoRight:     {false, "你的岗位不能这样写，没有保存；请找主管填写，或申请权限。", "Your role may not write this, so it was not saved; ask your supervisor to write it or for the right."},
 	CodeAppendOnly:  {false, "“%s”登记后不能修改或删除；请作废后重新登记。", "%q cannot be changed or deleted once recorded; void it and record a new one."},
 	CodeTooLarge:    {false, "一次保存的内容太多，没有保存；请分几次保存。", "This is too much for one save and was not saved; save it in several steps."},
 	CodeNoScope:     {false, "新建的“%s”没有所属网格；请先同步，或选择网格后重新保存。", "The new %s has no grid; sync first, or choose the grid and save again."},

@@ -138,7 +138,11 @@ func TestMarks(t *testing.T) {
 	require.True(t, applied)
 	require.Equal(t, device.MarkDone, mark(t, r, "household", id))
 
-	write(t, r, func(tx *device.Tx) error { return tx.Delete("household", id) })
+	_, err = r.Write(bg, func(tx *device.Tx) error { return tx.Delete("household", id) })
+	require.Equal(t, device.CodeNoRight, device.CodeOf(err), "a grid worker deletes no household")
+	shell(t, r, "DELETE FROM household;")
+	_, err = r.Seal(bg)
+	require.NoError(t, err)
 	require.Equal(t, device.MarkSaved, mark(t, r, "household", id), "deleted rows have one too")
 	_, err = r.Mark(bg, "household", deviceB)
 	require.Equal(t, device.CodeNoRow, device.CodeOf(err))

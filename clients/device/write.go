@@ -18,7 +18,7 @@ type Receipt struct {
 }
 
 // Write runs fn in one transaction and seals what it changed as one changeset. When it returns a Receipt everything
-// is durable on this device and will reach the centre; when it returns an error nothing of it remains, also where ctx
+// is durable on this device and will reach the centre; what its person's role may not write is refused (CodeNoRight). When it returns an error nothing of it remains, also where ctx
 // ended before the commit. What other programs wrote since the last seal becomes a changeset of its own before. fn
 // must not keep tx, and leaves BEGIN, COMMIT and ROLLBACK alone.
 func (r *Replica) Write(ctx context.Context, fn func(tx *Tx) error) (*Receipt, error) {
@@ -61,6 +61,11 @@ func (r *Replica) Write(ctx context.Context, fn func(tx *Tx) error) (*Receipt, e
 			receipt.N = cs.N
 			if err := r.placed(cs); err != nil {
 				return err
+			}
+			if tx.replaces == 0 { // who sends a refused one again asks the centre again
+				if err := p.allowed(&ctl, cs); err != nil {
+					return err
+				}
 			}
 			return fits(cs, ctl.Limits)
 		})

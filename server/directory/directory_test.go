@@ -145,6 +145,7 @@ func TestImportErrors(t *testing.T) {
 		{"another encoding", "code,name\xff,level\n", 0, "", messages.FileEncoding, "GB18030"},
 		{"UTF-16", "\xff\xfec\x00o\x00d\x00e\x00", 0, "", messages.FileEncoding, "CSV UTF-8"},
 		{"semicolons", "code;name;level;parent\n", 1, "", messages.FileSeparator, "逗号"},
+		{"no header", "37,山东省,province,\n370115,济阳区,county,37\n", 1, "", messages.FileHeader, "code,name,level,parent"},
 		{"unknown column", "code,name,level,parent,colour\n37,山东省,province,,red\n", 1, "colour", messages.ColumnUnknown, "colour"},
 		{"column twice", "code,name,level,parent,Name\n", 1, "Name", messages.ColumnTwice, "Name"},
 		{"missing column", "code,name,level\n", 1, "parent", messages.ColumnMissing, "parent"},

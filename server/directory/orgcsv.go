@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -195,6 +196,10 @@ func header(cells []string, columns []column, bad *findings) (names []string, ok
 	}
 	if len(cells) == 1 && strings.ContainsAny(cells[0], ";\t|；，") {
 		bad.add(1, "", cells[0], messages.FileSeparator)
+		return nil, false
+	}
+	if !slices.ContainsFunc(cells, func(cell string) bool { return known[strings.ToLower(strings.TrimSpace(cell))] != "" }) {
+		bad.add(1, "", strings.Join(cells, ","), messages.FileHeader, columnNames(columns))
 		return nil, false
 	}
 	before := bad.count

@@ -11,6 +11,7 @@ const (
 	FileQuote      Key = "file_quote"
 	FileOpenQuote  Key = "file_open_quote"
 	FileSeparator  Key = "file_separator"
+	FileHeader     Key = "file_no_header"
 	ColumnUnknown  Key = "column_unknown"
 	ColumnTwice    Key = "column_twice"
 	ColumnMissing  Key = "column_missing"
@@ -50,6 +51,7 @@ var importing = map[Key]entry{
 	FileQuote:      {Invalid, "这一行有一格中间出现了引号，后面的各行没有检查。含引号的内容要整格加引号，里面的引号写两遍。", "A cell of this line has a quote in its middle, and the lines after it were not checked. Put the whole cell in quotes and write each quote inside it twice."},
 	FileOpenQuote:  {Invalid, "这一行有一格的引号没有关好，后面的各行没有检查。请让引号成对，格内的引号写两遍。", "A quoted cell that begins on this line is not closed properly, and the lines after it were not checked. Put quotes in pairs, and write a quote inside a cell twice."},
 	FileSeparator:  {Invalid, "列之间不是逗号。请用逗号分隔的 CSV 保存后重试。", "The columns are not separated by commas. Save it as comma-separated CSV and try again."},
+	FileHeader:     {Invalid, "第一行不是表头。请在最前面加一行列名：%v。", "The first line is no header. Put a line with the names of the columns above it: %v."},
 	ColumnUnknown:  {Invalid, "不认识“%[1]v”这一列。可用的列：%[2]v。请改名或删除此列。", "The column %[1]q is unknown. The columns are: %[2]v. Rename or remove it."},
 	ColumnTwice:    {Invalid, "“%v”这一列出现了两次，请删去一列。", "The column %q appears twice; remove one."},
 	ColumnMissing:  {Invalid, "缺少“%v”这一列，请补上。", "The column %q is missing; add it."},
