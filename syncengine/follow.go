@@ -1,7 +1,9 @@
 package syncengine
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/doorstep-sync/doorstep/schema"
 )
@@ -22,7 +24,13 @@ func (g *ingest) bound(col *schema.Column) bool { return g.engine.schema.Bound(c
 
 // followAll lets rows live where what they belong to lives, once all changes are in: a household's people, visits and
 // wishes are in its grid, wherever their writer saw it; a late step of a case lands in the case's present grid.
+//
+// What others belong to comes first: a household that its writer put elsewhere, and that its dwelling takes back in the
+// same changeset, has not moved, and nor has what belongs to it.
 func (g *ingest) followAll() error {
+	slices.SortStableFunc(g.placed, func(a, b placed) int {
+		return cmp.Compare(g.depth(a.key.Table), g.depth(b.key.Table))
+	})
 	for i := range g.placed {
 		p := &g.placed[i]
 		t := g.engine.schema.Table(p.key.Table)
@@ -68,6 +76,15 @@ func (g *ingest) followAll() error {
 		}
 	}
 	return nil
+}
+
+// depth tells how many records stand above those of a type, each belonging to the next.
+func (g *ingest) depth(table string) (n int) {
+	s := g.engine.schema
+	for col := s.Leader(s.Table(table)); col != nil && n < len(s.Tables); col = s.Leader(s.Table(col.Ref)) {
+		n++
+	}
+	return n
 }
 
 // successor gives the scope that took over a closed one, "" if it is in use: whoever was offline when his grid was merged

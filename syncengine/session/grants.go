@@ -30,13 +30,14 @@ const (
 
 // ended is the part of Centre about grants that end.
 type ended struct {
-	untold  bool  // Welcome named lost grants: nothing is read before the device's answer is durable
-	asked   int64 // when that Welcome was sent
-	telling int   // Tell effects that are out
-	pushed  int64 // highest n that came on this connection
-	receipt int64 // when the device was told of what a receipt on this connection is about
-	retired bool  // the device may only drain and purge
-	until   int64 // when the first of the person's grants ends; 0 = none does
+	untold  bool    // Welcome named lost grants: nothing is read before the device's answer is durable
+	asked   int64   // when that Welcome was sent
+	telling int     // Tell effects that are out
+	pushed  int64   // highest n that came on this connection
+	early   *Purged // a receipt that came before the answer it follows was on record
+	receipt int64   // when the device was told of what a receipt on this connection is about
+	retired bool    // the device may only drain and purge
+	until   int64   // when the first of the person's grants ends; 0 = none does
 }
 
 // drained takes the device's answer to a Welcome that named lost grants.
@@ -57,7 +58,12 @@ func (c *Centre) purged(m *Purged) []Effect {
 	if !c.welcomed {
 		return c.close(NoticeProtocol, "Purged before Welcome")
 	}
-	if !c.retired && (c.untold || c.receipt == 0) {
+	switch {
+	case c.retired:
+	case c.untold && c.telling > 0: // it held nothing of what ended, and purged at once: its answer is being recorded
+		c.early = m
+		return nil
+	case c.untold || c.receipt == 0:
 		return nil
 	}
 	return c.tell(se.Tell{View: m.View, N: m.N, Purged: true, At: c.receipt, Retire: c.retired})
@@ -86,7 +92,12 @@ func (c *Centre) Recorded(t se.Tell, at int64, code NoticeCode, text string, now
 	// Recorded or not: what is read next is for the view of now, and if that is not the one told, Welcome comes again.
 	c.untold = c.untold && t.View != c.view
 	c.receipt = max(c.receipt, at)
-	return c.read(now)
+	out := c.read(now)
+	if m := c.early; m != nil {
+		c.early = nil
+		out = append(out, c.purged(m)...)
+	}
+	return out
 }
 
 // silent goes on without the answer of a device that knows no Drain.

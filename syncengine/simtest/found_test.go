@@ -63,6 +63,27 @@ func TestWelcomeOlderThanVerdictsOffersNothing(t *testing.T) {
 	require.Equal(t, 1, greet())
 }
 
+// A household that its writer puts into another grid, and that its dwelling takes back in the same changeset, has not
+// moved; what belongs to it was nowhere else meanwhile.
+func TestWhatADwellingTakesBackHasNotMoved(t *testing.T) {
+	w := newTown(t)
+	a := w.phone("wei", worker("A"), worker("B"))
+	a.does(place(at(1), "B"), family(at(3), at(1), "A", "old"))
+	a.does(Statement{Insert, "call", at(4), []Assign{{"scope", text("A")}, {"family_id", text(string(at(3)))}}})
+	a.sync()
+	a.does(set1("family", at(3), "scope", text("B")), set1("place", at(1), "scope", text("A")))
+	require.True(t, a.sync()[0].Kind.Effective())
+	for _, k := range []replica.RowKey{{Table: "place", Row: at(1)}, {Table: "family", Row: at(3)}, {Table: "call", Row: at(4)}} {
+		require.Equal(t, "A", w.row(k.Table, k.Row).Scope, k.Table)
+	}
+	_ = w.store.View(func(tx se.ReadTx) error {
+		moves, err := tx.Moves("call", at(4), 0)
+		require.NoError(t, err)
+		require.Empty(t, moves)
+		return nil
+	})
+}
+
 func TestSetsAreSealedAndShownInOneForm(t *testing.T) {
 	w, a, b := village(t)
 	a.foreign(Statement{Insert, "call", at(4), []Assign{{"scope", text("A")}, {"family_id", text(string(at(3)))}, {"people", text(`["b", "a"]`)}}},
