@@ -47,7 +47,8 @@ func sameGrants(a, b *se.Principal) bool {
 	return a != nil && b != nil && len(minus(a.Grants, b.Grants)) == 0 && len(minus(b.Grants, a.Grants)) == 0
 }
 
-// endOf is when a grant that is not held any more ended, by what the centre's people say; now if they do not.
+// endOf is when a grant that is not held any more ended, by what the centre's people say; if they do not, when the centre
+// first found it gone; now if it has not.
 func endOf(p *se.Principal, g se.Grant, now int64) (end int64) {
 	for _, x := range p.Grants {
 		hit := x.Scope == g.Scope && x.Role == g.Role && x.To != 0 && x.To <= now &&
@@ -56,10 +57,27 @@ func endOf(p *se.Principal, g se.Grant, now int64) (end int64) {
 			end = x.To
 		}
 	}
-	if end == 0 {
-		return now
+	switch {
+	case end != 0:
+		return end
+	case g.To != 0:
+		return g.To
 	}
-	return end
+	return now
+}
+
+// finds notes at a Welcome which of the grants last shown are gone with no end on record: they ended now, whenever their
+// person answers.
+func (t *telling) finds(p *se.Principal, is []se.Grant, now int64) {
+	t.shown = slices.Clone(t.shown)
+	for i := range t.shown {
+		g := &t.shown[i]
+		if len(minus([]se.Grant{*g}, is)) == 0 {
+			g.To = 0
+		} else if g.To == 0 && endOf(p, *g, now) == now {
+			g.To = now
+		}
+	}
 }
 
 func (o *oracle) telling(device string) *telling {
@@ -78,7 +96,9 @@ func (o *oracle) welcomes(n *node, w *se.Welcome) {
 	}
 	if len(lost) == 0 {
 		o.knows(n, is, 0)
+		return
 	}
+	t.finds(n.principal, is, o.w.now)
 }
 
 // tells is called when a device's answer was recorded: from now on it knows.

@@ -27,8 +27,8 @@ var endBugs = []Bug{
 	},
 	{
 		Name: "lifetime ignored", File: "syncengine/told.go",
-		Old: `knew || life > 0 && now-end > life {`,
-		New: `knew || life > 0 && now-end > 1000*life {`,
+		Old: `knew || now-end > e.schema.LateLife(g.Role) {`,
+		New: `knew || now-end > 1000*e.schema.LateLife(g.Role) {`,
 	},
 	{
 		Name: "a device that never wrote gives no receipt", File: "syncengine/session/device.go",
