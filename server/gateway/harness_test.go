@@ -161,6 +161,14 @@ type phone struct {
 // dial opens a socket for the i-th device without saying anything.
 func (c *county) dial(i int, f wire.Format) *phone {
 	c.t.Helper()
+	p := c.connect(i, f)
+	c.t.Cleanup(func() { p.ws.Close() })
+	return p
+}
+
+// connect is dial for those who close the socket themselves.
+func (c *county) connect(i int, f wire.Format) *phone {
+	c.t.Helper()
 	ws, resp, err := websocket.DefaultDialer.Dial(c.url(), http.Header{
 		"Authorization": {"Bearer token-" + deviceID(i)}, "Sec-Websocket-Protocol": {f.Subprotocol()},
 	})
@@ -169,7 +177,6 @@ func (c *county) dial(i int, f wire.Format) *phone {
 		require.NoError(c.t, err, "%s: %s", resp.Status, b)
 	}
 	require.NoError(c.t, err)
-	c.t.Cleanup(func() { ws.Close() })
 	return &phone{t: c.t, ws: ws, format: f, i: i, patience: 30 * time.Second, hello: se.Hello{Device: deviceID(i), App: "test", Schema: 1, Wall: time.Now().UnixMilli()}}
 }
 
