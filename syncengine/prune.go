@@ -145,7 +145,7 @@ const maxAged = 1000
 // a parked changeset that was released lately may have been received long ago. So what is right below the floor is looked
 // at as well: if some of it is young, nothing above it is old.
 func receivedBy(tx ReadTx, head *Head, at, earlier int64) (seq, least int64, more bool, err error) {
-	list, err := tx.History(max(head.Floor-maxAged, 0), 2*maxAged)
+	list, err := tx.Received(max(head.Floor-maxAged, 0), 2*maxAged)
 	if err != nil {
 		return 0, 0, false, fmt.Errorf("read history: %w", err)
 	}
@@ -153,10 +153,10 @@ func receivedBy(tx ReadTx, head *Head, at, earlier int64) (seq, least int64, mor
 	young := false
 	for i := range list {
 		e := &list[i]
-		if e.Seq > head.Floor && e.Received > at {
+		if e.Seq > head.Floor && e.At > at {
 			return seq, least, false, nil
 		}
-		if young = young || e.Received > earlier; !young {
+		if young = young || e.At > earlier; !young {
 			least = max(least, e.Seq)
 		}
 		seq = max(seq, e.Seq)

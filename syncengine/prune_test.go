@@ -190,3 +190,27 @@ func TestPruneGoesThroughALongHistory(t *testing.T) {
 	w.now += 10_000
 	require.Equal(t, last, w.prune(1).Floor)
 }
+
+// bodiless is a transaction in which nobody may read what history holds.
+type bodiless struct {
+	se.Tx
+	t *testing.T
+}
+
+func (b bodiless) History(int64, int) ([]se.Entry, error) {
+	b.t.Error("a portion of pruning reads whole changesets: two thousand of them may be gigabytes, and everybody waits")
+	return nil, nil
+}
+
+// Pruning asks when things came, and not what they were: that is done inside the one writing transaction.
+func TestPruneReadsNoChangesets(t *testing.T) {
+	w := newWorld(t)
+	a := w.dev("a", "worker")
+	w.homes(a, 4)
+	w.now += 10_000
+	require.NoError(t, w.store.Update(func(tx se.Tx) error {
+		p, err := w.e.Prune(bodiless{tx, t}, se.Retention{Now: w.now, Keep: 1})
+		require.Positive(t, p.Floor)
+		return err
+	}))
+}

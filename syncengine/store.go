@@ -17,6 +17,9 @@ type Store interface {
 	View(fn func(ReadTx) error) error
 }
 
+// Reception is when the entry of history at a seq was received, by the centre's clock in ms.
+type Reception struct{ Seq, At int64 }
+
 // ReadTx reads one consistent state. What it returns belongs to the caller and may be changed freely.
 // Absent things are nil without error.
 type ReadTx interface {
@@ -74,6 +77,9 @@ type ReadTx interface {
 	OldDead(upTo int64, after DeadAt, limit int) ([]DeadAt, error)
 	// History lists entries with seq > after in order, at most limit.
 	History(after int64, limit int) ([]Entry, error)
+	// Received tells when what History lists was received, and reads nothing else of it: an entry may hold some thousand
+	// changes.
+	Received(after int64, limit int) ([]Reception, error)
 	// RowHistory lists the entries that name a row (Entry.Rows) with seq < before, all for 0, newest first, at most limit.
 	RowHistory(table string, id RowID, before int64, limit int) ([]Entry, error)
 	// Audit lists lines of the audit log with I > after in order, at most limit.

@@ -105,6 +105,15 @@ func (t *readTx) History(after int64, limit int) (out []syncengine.Entry, err er
 	return out, err
 }
 
+// Received implements syncengine.ReadTx.
+func (t *readTx) Received(after int64, limit int) (out []syncengine.Reception, err error) {
+	err = t.query(func(r row) error {
+		out = append(out, syncengine.Reception{Seq: r.int(0), At: r.int(1)})
+		return nil
+	}, `SELECT seq, received FROM history WHERE county = $1 AND seq > $2 ORDER BY seq LIMIT $3`, t.s.county, after, int64(max(limit, 0)))
+	return out, err
+}
+
 // AppendHistory implements syncengine.Tx.
 func (t *tx) AppendHistory(e syncengine.Entry) error {
 	if t.history < 0 {

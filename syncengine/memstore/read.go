@@ -219,6 +219,16 @@ func (t *readTx) History(after int64, limit int) ([]syncengine.Entry, error) {
 	return out, nil
 }
 
+func (t *readTx) Received(after int64, limit int) ([]syncengine.Reception, error) {
+	list := t.state.history
+	from := sort.Search(len(list), func(i int) bool { return list[i].Seq > after })
+	var out []syncengine.Reception
+	for _, e := range list[from:min(len(list), from+max(limit, 0))] {
+		out = append(out, syncengine.Reception{Seq: e.Seq, At: e.Received})
+	}
+	return out, nil
+}
+
 func (t *readTx) RowHistory(table string, id syncengine.RowID, before int64, limit int) ([]syncengine.Entry, error) {
 	list := t.state.rowLog[rowKey{table, id}]
 	var out []syncengine.Entry

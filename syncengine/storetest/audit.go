@@ -15,7 +15,7 @@ func testRowHistory(t *testing.T, open func(t *testing.T) Opened) {
 	update(t, o.Store, func(tx syncengine.Tx) {
 		for seq := int64(1); seq <= 5; seq++ {
 			e := entry(1)
-			e.Seq = seq
+			e.Seq, e.Received = seq, 100*seq
 			change := func(n int) syncengine.Change {
 				return syncengine.Change{Table: "place", Row: id(n), Op: syncengine.OpDelete}
 			}
@@ -47,6 +47,12 @@ func testRowHistory(t *testing.T, open func(t *testing.T) Opened) {
 		require.Empty(t, seqs(tx, "person", 4, 0, 99))
 		require.Empty(t, seqs(tx, "place", 1, 1, 99))
 		require.Empty(t, seqs(tx, "place", 1, 0, 0))
+		at, err := tx.Received(3, 2)
+		require.NoError(t, err)
+		require.Equal(t, []syncengine.Reception{{Seq: 4, At: 400}, {Seq: 5, At: 500}}, at)
+		at, err = tx.Received(6, 99)
+		require.NoError(t, err)
+		require.Empty(t, at)
 	})
 }
 

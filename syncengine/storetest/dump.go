@@ -94,6 +94,10 @@ func dumpTx(t testing.TB, tx syncengine.ReadTx) answers {
 	}
 	log, err := tx.History(0, 1000)
 	a.add(log, err, "history")
+	received, err := tx.Received(0, 1000)
+	a.add(received, err, "received")
+	some, err := tx.Received(3, 2)
+	a.add(some, err, "received after 3")
 	audit, err := tx.Audit(0, 1000)
 	a.add(audit, err, "audit")
 	return a
