@@ -254,7 +254,16 @@ func (g *ingest) tellSettled(q *Quarantined, kind MessageKind) error {
 	if r := q.Verdict.Reason; r != nil {
 		m.Conflict.Key.Table, m.Conflict.Key.Row = r.Table, r.Row
 	}
-	return g.message(m)
+	devices, err := g.concerned([]WriteID{{q.Device, q.N}})
+	if err != nil {
+		return err
+	}
+	for _, m.Device = range devices {
+		if err := g.message(m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Bounds of what one commit releases by itself: everybody else waits meanwhile. The rest comes with the next ones.

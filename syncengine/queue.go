@@ -19,9 +19,9 @@ func (g *ingest) cellConflict(t *schema.Table, row *Row, i int) error {
 	if len(list) == 0 {
 		return g.closeKey(key, OutcomeSuperseded)
 	}
-	stands := ""
+	var stands WriteID
 	if w := row.Cells[i].Standing(); w != nil {
-		stands = w.Device
+		stands = w.ID()
 	}
 	return g.setCandidates(key, row, list, row.Cells[i].written(g.seq), stands)
 }
@@ -45,9 +45,9 @@ func (c *Cell) written(seq int64) bool {
 }
 
 // setCandidates opens or updates the conflict with a key; row tells where it belongs. mine says that the present
-// changeset is part of it, so that its verdict names it. other is the device whose write stands against the
-// candidates, "" if there is none to tell.
-func (g *ingest) setCandidates(key ConflictKey, row *Row, list []Candidate, mine bool, other string) error {
+// changeset is part of it, so that its verdict names it. other is the write that stands against the
+// candidates, if its device is to be told.
+func (g *ingest) setCandidates(key ConflictKey, row *Row, list []Candidate, mine bool, other WriteID) error {
 	con, err := g.tx.OpenConflict(key)
 	if err != nil {
 		return fmt.Errorf("read conflict: %w", err)
@@ -104,13 +104,17 @@ func (g *ingest) refer(ref ConflictRef) {
 
 // tell sends a message to the devices that a conflict concerns and that do not know of it: those of its candidates and
 // the one whose write stands. The device that is being answered learns it from its verdict.
-func (g *ingest) tell(con *Conflict, other string) error {
-	devices := []string{other}
-	for _, x := range con.Candidates {
-		devices = append(devices, x.Device)
+func (g *ingest) tell(con *Conflict, other WriteID) error {
+	ids := []WriteID{other}
+	for i := range con.Candidates {
+		ids = append(ids, con.Candidates[i].ID())
+	}
+	devices, err := g.concerned(ids)
+	if err != nil {
+		return err
 	}
 	for _, device := range devices {
-		if device == "" || slices.Contains(con.Told, device) {
+		if slices.Contains(con.Told, device) {
 			continue
 		}
 		con.Told = append(con.Told, device)
@@ -128,7 +132,11 @@ func (g *ingest) tell(con *Conflict, other string) error {
 // tellAll tells every device that knows of a conflict how it goes on.
 func (g *ingest) tellAll(con *Conflict, m Message) error {
 	m.Conflict, m.Author = ConflictRef{con.ID, con.Key}, g.cs.Author
-	for _, device := range con.Told {
+	devices, err := g.knowing(con)
+	if err != nil {
+		return err
+	}
+	for _, device := range devices {
 		m.Device = device
 		if err := g.message(m); err != nil {
 			return err
@@ -324,7 +332,8 @@ func (g *ingest) twins(k *sharedKey) error {
 		// Somebody looked at exactly these and found them different things; what joined since has left again.
 		return g.closeKey(duplicateKey(t, first.ID), OutcomeGone)
 	}
-	return g.setCandidates(duplicateKey(t, first.ID), first, list, true, candidateRow(t, first).Device)
+	stands := candidateRow(t, first)
+	return g.setCandidates(duplicateKey(t, first.ID), first, list, true, stands.ID())
 }
 
 func duplicateKey(t *schema.Table, id RowID) ConflictKey {

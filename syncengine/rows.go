@@ -439,7 +439,7 @@ func (g *ingest) delete(i int, c *Change, t *schema.Table, row *Row) error {
 	if len(late) == 0 {
 		return nil
 	}
-	return g.setCandidates(ConflictKey{ConflictDelete, t.Name, row.ID, ""}, row, late, true, "")
+	return g.setCandidates(ConflictKey{ConflictDelete, t.Name, row.ID, ""}, row, late, true, WriteID{})
 }
 
 // unseen lists the writes of a cell that a delete's author had not seen, as candidates of its conflict.
@@ -514,5 +514,5 @@ func (g *ingest) toDead(i int, c *Change, t *schema.Table, dead *Dead) error {
 	if err := g.crowded(c, list); err != nil {
 		return err
 	}
-	return g.setCandidates(key, dead.Row, list, true, "")
+	return g.setCandidates(key, dead.Row, list, true, WriteID{})
 }

@@ -92,8 +92,8 @@ func (g *ingest) hasRole(scope string, roles []string) bool {
 // lateSteps are the steps of one case that the changeset brought too late.
 type lateSteps struct {
 	key   ConflictKey
-	first string // device that took the case's last step
-	row   *Row   // one of them: where the conflict belongs
+	first WriteID // of the case's last step
+	row   *Row    // one of them: where the conflict belongs
 	list  []Candidate
 }
 
@@ -115,7 +115,8 @@ func (g *ingest) lateStep(t *schema.Table, row *Row, caseID, lastID RowID) error
 			if r, err := g.tx.Row(t.Name, lastID); err != nil {
 				return err
 			} else if r != nil {
-				l.first = candidateRow(t, r).Device
+				x := candidateRow(t, r)
+				l.first = x.ID()
 			}
 		}
 	}

@@ -71,6 +71,8 @@ type ReadTx interface {
 	Places(table string, id RowID) (moves []Move, from int64, err error)
 	// Inbox lists messages to a device after a number, oldest first.
 	Inbox(device string, after int64, limit int) ([]Message, error)
+	// Copies lists the devices whose replica was copied from a device's, in order of id.
+	Copies(device string) ([]Device, error)
 	// Devices lists devices with id > after, in order of id, at most limit.
 	Devices(after string, limit int) ([]Device, error)
 	// OldDead lists dead ids that died at or below a seq and whose content is not forgotten, in order, after a place.

@@ -13,6 +13,20 @@ func (t *readTx) Devices(after string, limit int) (out []syncengine.Device, err 
 		`SELECT id FROM sync_device WHERE county = $1 AND id > $2 ORDER BY id LIMIT $3`, t.s.county, after, int64(max(limit, 0))); err != nil {
 		return nil, err
 	}
+	return t.devices(ids)
+}
+
+// Copies implements syncengine.ReadTx.
+func (t *readTx) Copies(device string) ([]syncengine.Device, error) {
+	var ids []string
+	if err := t.query(func(r row) error { ids = append(ids, r.str(0)); return nil },
+		`SELECT id FROM sync_device WHERE county = $1 AND parent = $2 AND parent <> '' ORDER BY id`, t.s.county, device); err != nil {
+		return nil, err
+	}
+	return t.devices(ids)
+}
+
+func (t *readTx) devices(ids []string) (out []syncengine.Device, err error) {
 	for _, id := range ids {
 		d, err := t.Device(id)
 		if err != nil {

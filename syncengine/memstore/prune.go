@@ -19,6 +19,17 @@ func (t *readTx) Devices(after string, limit int) ([]syncengine.Device, error) {
 	return out[:min(len(out), max(limit, 0))], nil
 }
 
+func (t *readTx) Copies(device string) ([]syncengine.Device, error) {
+	var out []syncengine.Device
+	for _, d := range t.state.devices {
+		if device != "" && d.Parent == device {
+			out = append(out, *d)
+		}
+	}
+	slices.SortFunc(out, func(a, b syncengine.Device) int { return strings.Compare(a.ID, b.ID) })
+	return out, nil
+}
+
 func compareDeadAt(a, b syncengine.DeadAt) int {
 	return cmp.Or(cmp.Compare(a.Seq, b.Seq), strings.Compare(a.Table, b.Table), strings.Compare(string(a.ID), string(b.ID)))
 }

@@ -86,6 +86,12 @@ func testPrune(t *testing.T, open func(t *testing.T) Opened) {
 			require.NoError(t, err)
 			require.Len(t, list, left, device)
 		}
+		copies, err := tx.Copies("a")
+		require.NoError(t, err)
+		require.Empty(t, copies)
+		copies, err = tx.Copies("")
+		require.NoError(t, err)
+		require.Empty(t, copies)
 		devices, err := tx.Devices("a", 1)
 		require.NoError(t, err)
 		require.Equal(t, []syncengine.Device{{ID: "b", Cursor: 7, Heard: 8, Taken: 9}}, devices)
@@ -105,6 +111,14 @@ func testPrune(t *testing.T, open func(t *testing.T) Opened) {
 		return errOurs
 	}))
 	view(t, o.Store, check)
+	update(t, o.Store, func(tx syncengine.Tx) {
+		for _, id := range []string{"c2", "c1"} {
+			require.NoError(t, tx.PutDevice(&syncengine.Device{ID: id, Parent: "a", Fork: 4}))
+		}
+		copies, err := tx.Copies("a")
+		require.NoError(t, err)
+		require.Equal(t, []syncengine.Device{{ID: "c1", Parent: "a", Fork: 4}, {ID: "c2", Parent: "a", Fork: 4}}, copies)
+	})
 	update(t, o.Store, func(tx syncengine.Tx) { // a row that lives and dies again has content again
 		require.NoError(t, tx.Revive("person", id(6)))
 		require.NoError(t, tx.PutRow(person(6, "g1", 10, "s")))
