@@ -92,6 +92,7 @@ Common flags:
 	"flag.name":                 {ZH: "姓名", EN: "name of the person"},
 	"flag.admin_code":           {ZH: "一次性管理员代码，由中心启动时显示", EN: "one-time administrator code that the centre prints"},
 	"flag.password_file":        {ZH: "从文件第一行读密码；- 为标准输入", EN: "read the password from a file's first line; - is standard input"},
+	"flag.account_id":           {ZH: "中心丢失的账号的原编号，登记时由设备报出", EN: "of an account that the centre lost, as its device says when it is enrolled"},
 	"flag.with_password":        {ZH: "给账号设密码（只用设备的人不需要）", EN: "give the account a password (people with devices only need none)"},
 	"flag.dry_run":              {ZH: "只检查，不写入", EN: "only check, write nothing"},
 	"flag.parent":               {ZH: "只列出这个单位的直接下级", EN: "only units right below this one"},

@@ -24,9 +24,9 @@ func (a *app) accountCommand() *cobra.Command {
 }
 
 func (a *app) accountCreateCommand() *cobra.Command {
-	var login, name, file string
+	var login, name, file, id string
 	var ask bool
-	c := a.command("account_create", "create --login NAME --name TEXT [--with-password | --password-file FILE]", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
+	c := a.command("account_create", "create --login NAME --name TEXT [--with-password | --password-file FILE] [--id ID]", a.exactly(0), func(cmd *cobra.Command, _ []string) error {
 		if err := needFlags(cmd, "login", "name"); err != nil {
 			return err
 		}
@@ -37,7 +37,7 @@ func (a *app) accountCreateCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		in := restclient.AccountInputBody{Login: login, Name: name}
+		in := restclient.AccountInputBody{Login: login, Name: name, Id: given(id)}
 		if ask || file != "" {
 			password, err := a.password(cmd.Context(), file, true)
 			if err != nil {
@@ -57,6 +57,7 @@ func (a *app) accountCreateCommand() *cobra.Command {
 	})
 	c.Flags().StringVar(&login, "login", "", a.say("flag.login"))
 	c.Flags().StringVar(&name, "name", "", a.say("flag.name"))
+	c.Flags().StringVar(&id, "id", "", a.say("flag.account_id"))
 	c.Flags().BoolVar(&ask, "with-password", false, a.say("flag.with_password"))
 	a.passwordFlag(c, &file)
 	return c

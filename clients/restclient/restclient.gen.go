@@ -663,6 +663,9 @@ type Account struct {
 
 // AccountInputBody defines model for AccountInputBody.
 type AccountInputBody struct {
+	// Id Of an account that the centre lost, as its devices say: they go on under it. Absent for a new one.
+	Id *string `json:"id,omitempty"`
+
 	// Login 2 to 64 letters, digits and . _ - @; kept in lower case.
 	Login string `json:"login"`
 	Name  string `json:"name"`

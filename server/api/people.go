@@ -68,6 +68,7 @@ type accountInput struct {
 		Login    string `json:"login" maxLength:"64" doc:"2 to 64 letters, digits and . _ - @; kept in lower case."`
 		Name     string `json:"name" maxLength:"100"`
 		Password string `json:"password,omitempty" maxLength:"512" doc:"10 to 128 characters; absent for people who only work with enrolled devices."`
+		ID       string `json:"id,omitempty" maxLength:"36" doc:"Of an account that the centre lost, as its devices say: they go on under it. Absent for a new one."`
 	}
 }
 
@@ -150,7 +151,7 @@ func (a *API) createAccount(ctx context.Context, in *accountInput) (*accountBody
 			return nil, err
 		}
 	}
-	made, err := a.Directory.CreateAccount(ctx, in.Body.Login, in.Body.Name, hash)
+	made, err := a.Directory.AccountAgain(ctx, in.Body.ID, in.Body.Login, in.Body.Name, hash)
 	if err != nil {
 		return nil, err
 	}

@@ -43,15 +43,24 @@ func CleanLogin(login string) (string, error) {
 
 // CreateAccount makes an account. password is its hash (server/auth makes it), "" for a person without one.
 func (d *Directory) CreateAccount(ctx context.Context, login, name, password string) (Account, error) {
+	return d.AccountAgain(ctx, "", login, name, password)
+}
+
+// AccountAgain makes an account that a restored centre does not have any more, under the id that its devices know; "" is a
+// new one. Under another id they could not go on, with what they have not sent.
+func (d *Directory) AccountAgain(ctx context.Context, id, login, name, password string) (Account, error) {
+	if id != "" && !ValidUUID(id) {
+		return Account{}, messages.Refuse(messages.BadField, "id", messages.Say(messages.NoAccount))
+	}
 	var a Account
 	err := d.db.WithTx(ctx, func(tx *sql.Tx) (err error) {
-		a, err = d.createAccount(ctx, tx, login, name, password)
+		a, err = d.createAccount(ctx, tx, id, login, name, password)
 		return err
 	})
 	return a, err
 }
 
-func (d *Directory) createAccount(ctx context.Context, q querier, login, name, password string) (Account, error) {
+func (d *Directory) createAccount(ctx context.Context, q querier, id, login, name, password string) (Account, error) {
 	login, err := CleanLogin(login)
 	if err != nil {
 		return Account{}, err
@@ -66,9 +75,15 @@ func (d *Directory) createAccount(ctx context.Context, q querier, login, name, p
 	if taken {
 		return Account{}, messages.Refuse(messages.LoginTaken, login)
 	}
-	id, err := d.newID()
-	if err != nil {
-		return Account{}, err
+	what := facts{}
+	if id == "" {
+		if id, err = d.newID(); err != nil {
+			return Account{}, err
+		}
+	} else if _, err := d.account(ctx, q, id); !messages.Is(err, messages.NoAccount) {
+		return Account{}, orTaken(err)
+	} else {
+		what["again"] = true
 	}
 	a := Account{ID: id, Login: login, Name: name, HasPassword: password != "", CreatedAt: d.millis()}
 	_, err = q.ExecContext(ctx, `INSERT INTO account (county, id, login, name, password, failed, created_at)
@@ -76,7 +91,15 @@ func (d *Directory) createAccount(ctx context.Context, q querier, login, name, p
 	if err != nil {
 		return Account{}, fmt.Errorf("create account: %w", err)
 	}
-	return a, d.note(ctx, q, auditAccount, facts{"account": a.ID})
+	what["account"] = a.ID
+	return a, d.note(ctx, q, auditAccount, what)
+}
+
+func orTaken(err error) error {
+	if err != nil {
+		return err
+	}
+	return messages.Refuse(messages.AccountTaken)
 }
 
 // Account gives an account by id, disabled ones included.

@@ -119,7 +119,7 @@ func (im *accountImport) account(ctx context.Context, login, name string) (id st
 	var old string
 	err = im.tx.QueryRowContext(ctx, `SELECT id, name FROM account WHERE county = $1 AND login = $2`, im.d.county, login).Scan(&id, &old)
 	if errors.Is(err, sql.ErrNoRows) {
-		a, err := im.d.createAccount(ctx, im.tx, login, name, "")
+		a, err := im.d.createAccount(ctx, im.tx, "", login, name, "")
 		return a.ID, err == nil, false, err
 	}
 	if err != nil || old == name {

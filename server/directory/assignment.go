@@ -321,7 +321,7 @@ func (d *Directory) CreateFirstAdmin(ctx context.Context, login, name, password 
 		if err := check(tx); err != nil {
 			return err
 		}
-		if made, err = d.createAccount(ctx, tx, login, name, password); err != nil {
+		if made, err = d.createAccount(ctx, tx, "", login, name, password); err != nil {
 			return err
 		}
 		role := d.adminRole()

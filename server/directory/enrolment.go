@@ -68,7 +68,7 @@ func (d *Directory) EnrolAgain(ctx context.Context, hash, publicKey []byte, labe
 			return err
 		}
 		if before.Device != "" && before.Account != account {
-			return messages.Refuse(messages.CodeOther)
+			return messages.Refuse(messages.CodeOther, before.Account)
 		}
 		if device != "" {
 			v, err = d.enrolledBefore(ctx, tx, device, publicKey)

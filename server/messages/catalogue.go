@@ -29,6 +29,7 @@ const (
 	SignatureWrong  Key = "signature_invalid"
 	ForkKeyTaken    Key = "fork_key_taken"
 	CodeOther       Key = "code_of_another"
+	AccountTaken    Key = "account_taken"
 	Unconfirmed     Key = "restore_unconfirmed"
 
 	BadText        Key = "text_invalid"
@@ -141,7 +142,8 @@ var catalogue = map[Key]entry{
 	ChallengeWrong:  {Unauthenticated, "质询无效、已用过或已过期，请重新获取。", "The challenge is invalid, used or expired; ask for a new one."},
 	SignatureWrong:  {Unauthenticated, "设备签名不对，或设备未登记。", "The device's signature is wrong, or the device is not enrolled."},
 	ForkKeyTaken:    {Conflict, "这把密钥已属于另一台设备；请生成新的密钥再试。", "This key belongs to another device already; make a new one and try again."},
-	CodeOther:       {Conflict, "这个登记码是给另一个人的，没有使用；请向管理员索取本人的登记码。", "This code is for somebody else and was not used; ask the administrator for one for the person of this replica."},
+	CodeOther:       {Conflict, "这个登记码不是给这个副本的人（账号 %[1]v）的，没有使用，本机的内容都在。请向管理员索取本人的登记码；如果中心恢复备份时丢失了这个账号，请管理员先按原编号重建：doorstep account create --id %[1]v，加上 --login 和 --name。", "This code is not for the person of this replica (account %[1]v). It was not used, and everything is still on this device. Ask the administrator for a code for that person; if the centre lost the account when a backup was restored, it has to be made again under its number first, by doorstep account create --id %[1]v with its login and name."},
+	AccountTaken:    {Conflict, "这个编号的账号已经存在。", "There is an account with this id already."},
 	Unconfirmed:     {Unavailable, "中心刚从备份恢复，管理员正在核对权限；请在核对后再试。", "The centre was restored from a backup and an administrator is checking who may do what; try again after that."},
 
 	BadText:        {Invalid, "“%[1]v”应为 1 到 %[2]d 个字符，且不含控制字符。", "%[1]q must be 1 to %[2]d characters without control characters."},
