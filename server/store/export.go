@@ -12,8 +12,11 @@ import (
 	"github.com/doorstep-sync/doorstep/syncengine/audit"
 )
 
-// logPage is how many entries are read at once.
-const logPage = 200
+// How many entries of history, which may hold some thousand changes each, and lines are read at once.
+const (
+	entryPage = 10
+	logPage   = 200
+)
 
 // ReadLogs gives both logs of a county in a database file to entry and line, in order, from one consistent state. It
 // needs no schema, changes nothing, and works beside a running centre or on a copy.
@@ -36,7 +39,7 @@ func ReadLogs(path string, county int64, entry func(*syncengine.Entry) error, li
 			return err
 		}
 		for after := int64(0); ; {
-			page, err := t.History(after, logPage)
+			page, err := t.History(after, entryPage)
 			if err != nil {
 				return err
 			}
@@ -46,7 +49,7 @@ func ReadLogs(path string, county int64, entry func(*syncengine.Entry) error, li
 				}
 				after = page[i].Seq
 			}
-			if len(page) < logPage {
+			if len(page) < entryPage {
 				break
 			}
 		}

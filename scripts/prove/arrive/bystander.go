@@ -97,16 +97,16 @@ func (b *bystander) offer() error {
 	}
 }
 
-// print shows how long the bystander waited, and when it waited longest; it gives the p99.
-func (r result) print() time.Duration {
+// print shows how long the bystander waited, and when it waited longest.
+func (r result) print() (p99, longest time.Duration) {
 	slices.SortFunc(r.waits, func(a, b wait) int { return int(a.took - b.took) })
 	took := func(i int) time.Duration { return r.waits[i].took.Round(100 * time.Microsecond) }
 	last := len(r.waits) - 1
-	p99 := took(last * 99 / 100)
+	p99, longest = took(last*99/100), took(last)
 	fmt.Printf("bystander %d verdicts, p50 %v, p99 %v, longest", last+1, took(last/2), p99)
 	for i := last; i >= max(0, last-4); i-- {
 		fmt.Printf(" %v (at %.1f s)", took(i), r.waits[i].since.Seconds())
 	}
 	fmt.Println()
-	return p99
+	return p99, longest
 }
