@@ -68,7 +68,7 @@ var errorTexts = map[string]schema.Label{
 	"fix_delete":       {ZH: "这个变更集删除%s %s，没有可改的字段；请去掉对它的改正。", EN: "This changeset deletes %s %s, which leaves nothing to correct; leave that correction out."},
 	"sync_refused":     {ZH: "有 %d 个变更集被中心退回；请看 doorstep rejected，按提示处理。", EN: "The centre refused %d {changeset|changesets}; see doorstep rejected for what to do."},
 
-	"no_config":         {ZH: "找不到存放设置的文件夹；请设置 HOME 或 DOORSTEP_CONFIG。", EN: "There is no folder for settings; set HOME or DOORSTEP_CONFIG."},
+	"no_config":         {ZH: "找不到存放设置的文件夹；请设置 HOME 或 DOORSTEP_SETTINGS。", EN: "There is no folder for settings; set HOME or DOORSTEP_SETTINGS."},
 	"config_write":      {ZH: "无法写入设置文件夹“%s”；请检查权限和空间。", EN: "The folder of settings %q cannot be written; check its permissions and the disk's space."},
 	"not_signed_in":     {ZH: "还没有登录；请先执行 doorstep login。", EN: "You are not signed in; run doorstep login first."},
 	"session_open":      {ZH: "登录文件“%s”别人也能读，不能使用；请执行 chmod 600，然后重新登录。", EN: "The session file %q can be read by others and is not used; run chmod 600 on it and sign in again."},

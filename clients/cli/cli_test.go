@@ -166,7 +166,7 @@ func TestNastyArguments(t *testing.T) {
 		{"conflict", "decide", "1-1", "set"}, {"conflict", "decide", "1-1", "take"}, {"staffing"}, {"login", "--server"}, {"login", "--server", "http://[::1", "--login"},
 		{"enrol", "--server"}, {"enrol", "--code"}, {"version"}, {"--replica"}, {"--schema"}, {"--lang"}}
 	before := w.machine("wang").do("--json", "status")
-	env := map[string]string{"DOORSTEP_CONFIG": w.machine("zhou").config()} // a person who may see, and change nothing here
+	env := map[string]string{"DOORSTEP_SETTINGS": w.machine("zhou").config()} // a person who may see, and change nothing here
 	for i, c := range commands {
 		for j, x := range nasty {
 			if (i+j)%3 != 0 {

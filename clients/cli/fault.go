@@ -60,7 +60,7 @@ var deviceExit = map[device.Code]int{
 	device.CodeMissingFile: ExitNotAllowed, device.CodeNotEnrolled: ExitNotAllowed, device.CodeUnauthorised: ExitNotAllowed,
 	device.CodeKey: ExitNotAllowed, device.CodeRevoked: ExitNotAllowed, device.CodeErased: ExitNotAllowed,
 	device.CodeExists: ExitUsage, device.CodeEnrolled: ExitUsage, device.CodeNotReplica: ExitUsage, device.CodeNoTable: ExitUsage, device.CodeNoColumn: ExitUsage, device.CodeNoRow: ExitUsage,
-	device.CodeBadValue: ExitUsage, device.CodeNotWritable: ExitUsage, device.CodeAppendOnly: ExitUsage, device.CodeNoRight: ExitNotAllowed,
+	device.CodeBadValue: ExitUsage, device.CodeNotWritable: ExitUsage, device.CodeAppendOnly: ExitUsage, device.CodeNoRight: ExitRefused,
 	device.CodeTooLarge: ExitUsage, device.CodeAhead: ExitUsage, device.CodeNoScope: ExitUsage, device.CodeSame: ExitUsage,
 	device.CodeNewer: ExitFailed, device.CodeCounty: ExitUsage, device.CodeNoCentre: ExitUsage,
 	device.CodeOffline: ExitOffline, device.CodeStopping: ExitOffline, device.CodeCentreBusy: ExitOffline, device.CodeChunk: ExitOffline, device.CodeCentre: ExitOffline,

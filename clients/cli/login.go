@@ -26,10 +26,14 @@ type signedIn struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// config is the folder of this person's settings.
+// config is the folder of this person's settings. DOORSTEP_CONFIG named it once; for doorstepd that is a file, which is
+// passed over.
 func (a *app) config() (string, error) {
-	for _, x := range []struct{ env, below string }{{"DOORSTEP_CONFIG", ""}, {"XDG_CONFIG_HOME", "doorstep"}, {"HOME", ".config/doorstep"}} {
+	for _, x := range []struct{ env, below string }{{"DOORSTEP_SETTINGS", ""}, {"DOORSTEP_CONFIG", ""}, {"XDG_CONFIG_HOME", "doorstep"}, {"HOME", ".config/doorstep"}} {
 		if dir := a.Env(x.env); dir != "" {
+			if info, err := os.Stat(dir); x.env == "DOORSTEP_CONFIG" && err == nil && !info.IsDir() {
+				continue
+			}
 			return filepath.Join(dir, x.below), nil
 		}
 	}

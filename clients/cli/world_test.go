@@ -120,7 +120,7 @@ func (m *machine) run(ctx context.Context, stdin io.Reader, out, errs io.Writer,
 			if v, ok := env[name]; ok {
 				return v
 			}
-			return map[string]string{"DOORSTEP_REPLICA": m.file(), "DOORSTEP_CONFIG": m.config()}[name]
+			return map[string]string{"DOORSTEP_REPLICA": m.file(), "DOORSTEP_SETTINGS": m.config()}[name]
 		},
 	}
 	code := p.Main(ctx, args)

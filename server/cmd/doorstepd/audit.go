@@ -63,7 +63,7 @@ the same. The export itself is noted in the audit log, before it is made.`,
 			if err := errors.Join(store.ExportLogs(path, c.County, w, values), w.Flush(), f.Sync(), f.Close()); err != nil {
 				return errors.Join(err, os.Remove(args[0]))
 			}
-			fmt.Fprintf(out, "已导出 exported to %s\n", args[0])
+			tell(out, "exported to %s\n", args[0])
 			return nil
 		},
 	}
@@ -96,11 +96,11 @@ made anew, are found only with an anchor noted elsewhere (--anchor, see the sett
 			}
 			report, err := verify(path, c.County, list)
 			if err != nil {
-				return fmt.Errorf("%s: %w", path, err)
+				return failed("%s: %w", path, err)
 			}
-			fmt.Fprintf(out, "完好 in order: %d history entries up to %d:%d, %d audit lines, %d anchors met\n", report.Entries, report.Epoch, report.Seq, report.Lines, report.Anchors)
+			tell(out, "in order: %d history entries up to %d:%d, %d audit lines, %d anchors met\n", report.Entries, report.Epoch, report.Seq, report.Lines, report.Anchors)
 			if len(list) == 0 {
-				fmt.Fprintln(out, "没有锚点：末尾若被截去，看不出来 without an anchor an end that was cut off cannot be told")
+				tell(out, "without an anchor an end that was cut off cannot be told\n")
 			}
 			return nil
 		},

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -47,11 +46,14 @@ in. Nothing opens sealed columns without sealing-keys.json.`,
 			if info, err := os.Stat(filepath.Dir(to)); err != nil || !info.IsDir() {
 				return usage("there is no folder %s to write the backup to; make it, or correct --to", filepath.Dir(to))
 			}
+			if _, err := os.Lstat(to); err == nil {
+				return usage("%s is there already and is never written over; choose a new name", to)
+			}
 			m, err := backup(path, to, c.County, now)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "已备份 backed up: %s, %d:%d, %d bytes\n", to, m.Epoch, m.Seq, m.Bytes)
+			tell(out, "backed up: %s, %d:%d, %d bytes\n", to, m.Epoch, m.Seq, m.Bytes)
 			return nil
 		},
 	}
@@ -67,7 +69,7 @@ func backup(path, to string, county int64, now func() time.Time) (m manifest, er
 	}
 	c, err := store.CheckCopy(to, county)
 	if err != nil {
-		return m, errors.Join(fmt.Errorf("the backup is no good and was removed: %w", err), os.Remove(to))
+		return m, errors.Join(failed("the backup is no good and was removed: %w", err), os.Remove(to))
 	}
 	m = manifest{county, made, "doorstepd " + version, c}
 	text, err := json.MarshalIndent(m, "", "  ")
@@ -92,6 +94,13 @@ func copyFile(from, to string) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
+// uncompared says that there is nothing beside a backup to compare it with, if so.
+func uncompared(out io.Writer, backup string) {
+	if _, err := os.Stat(manifestOf(backup)); errors.Is(err, os.ErrNotExist) {
+		tell(out, "there is no %s beside the backup: it was verified by its own chains, and compared with nothing\n", filepath.Base(manifestOf(backup)))
+	}
+}
+
 // compare checks a copy against the manifest beside the backup; without one nothing is compared.
 func compare(from string, c store.Copy) error {
 	text, err := os.ReadFile(manifestOf(from))
@@ -103,10 +112,10 @@ func compare(from string, c store.Copy) error {
 		err = json.Unmarshal(text, &m)
 	}
 	if err != nil {
-		return fmt.Errorf("%s cannot be read: %w", filepath.Base(manifestOf(from)), err)
+		return failed("%s cannot be read: %w", filepath.Base(manifestOf(from)), err)
 	}
 	if m.Copy != c {
-		return fmt.Errorf("the backup is not what %s says: it was changed or damaged since", filepath.Base(manifestOf(from)))
+		return failed("the backup is not what %s says: it was changed or damaged since", filepath.Base(manifestOf(from)))
 	}
 	return nil
 }

@@ -35,18 +35,38 @@ type checkup struct {
 	now    func() time.Time
 	synced string // file that is there once the machine's clock was set by NTP
 	faults int
+	asJSON bool
+	list   []finding
 }
 
-func (k *checkup) ok(format string, args ...any) { fmt.Fprintf(k.out, "✓ "+format+"\n", args...) }
+// finding is a line of check, for programs.
+type finding struct {
+	Level string `json:"level"` // ok, warning or fault
+	Text  string `json:"text"`
+}
 
-func (k *checkup) warn(format string, args ...any) { fmt.Fprintf(k.out, "! "+format+"\n", args...) }
+var levels = map[string]string{"✓": "ok", "!": "warning", "✗": "fault"}
+
+func (k *checkup) found(mark, format string, args ...any) {
+	text := in(langOf(k.out), format, args...)
+	if k.asJSON {
+		k.list = append(k.list, finding{levels[mark], text})
+		return
+	}
+	fmt.Fprintf(k.out, "%s %s\n", mark, text)
+}
+
+func (k *checkup) ok(format string, args ...any) { k.found("✓", format, args...) }
+
+func (k *checkup) warn(format string, args ...any) { k.found("!", format, args...) }
 
 func (k *checkup) fault(format string, args ...any) {
 	k.faults++
-	fmt.Fprintf(k.out, "✗ "+format+"\n", args...)
+	k.found("✗", format, args...)
 }
 
 func checkCommand(out io.Writer, environ func() []string, now func() time.Time) *cobra.Command {
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "check", Short: "Check what a centre needs: port, folder, disk, clock, certificate, keys, declarations", Args: noArgs,
 		Long: `Check what a centre needs, whether or not one is running. ✓ is in order, ! should be looked at, ✗ is a fault: then the exit
@@ -56,18 +76,24 @@ code is 1. Nothing is changed.`,
 			if err != nil {
 				return err
 			}
-			k := &checkup{out: out, c: c, now: now, synced: timesyncMark}
+			k := &checkup{out: out, c: c, now: now, synced: timesyncMark, asJSON: asJSON}
 			for _, name := range unknown {
 				k.warn("the variable %s is no setting of doorstepd", name)
 			}
 			k.all()
+			if asJSON {
+				if err := indented(out, map[string]any{"ok": k.faults == 0, "faults": k.faults, "findings": k.list}); err != nil {
+					return err
+				}
+			}
 			if k.faults > 0 {
-				return fmt.Errorf("what is marked ✗ above keeps a centre from working well (%d)", k.faults)
+				return failed("what is marked ✗ above keeps a centre from working well (%d)", k.faults)
 			}
 			return nil
 		},
 	}
 	addFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 

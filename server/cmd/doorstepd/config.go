@@ -130,11 +130,11 @@ func (s *source) file(flags *pflag.FlagSet, environ func() []string, known []str
 	if path == "" {
 		return nil
 	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() && what != "--config" {
+		return nil // of the command line, which took the same variable for the folder of its sign-in once
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		if what != "--config" { // the command line takes the same variable for the folder of its sign-in
-			return usage("%s names %q, which cannot be read: %v; correct the path, or leave the variable out where it is meant for doorstep, whose folder of settings it names", what, path, cause(err))
-		}
 		return usage("%s names %q, which cannot be read: %v; correct the path", what, path, cause(err))
 	}
 	k := koanf.New(".")
@@ -159,7 +159,7 @@ func cause(err error) error {
 }
 
 // clientVariables are those of the command line, which may work in the same environment.
-var clientVariables = []string{envPrefix + "LANG", envPrefix + "REPLICA", envPrefix + "HOME"}
+var clientVariables = []string{envPrefix + "LANG", envPrefix + "SETTINGS", envPrefix + "REPLICA", envPrefix + "HOME"}
 
 func (s *source) variables(environ func() []string, known []string) (unknown []string, err error) {
 	err = s.k.Load(env.Provider(".", env.Opt{Prefix: envPrefix, EnvironFunc: environ, TransformFunc: func(name, value string) (string, any) {
@@ -207,12 +207,16 @@ func (s *source) flags(flags *pflag.FlagSet) error {
 }
 
 // wrong is the sentence about a value: what it is called where it was given, the value, and what it must be.
-func (s *source) wrong(key, must string) error {
+func (s *source) wrong(key string, must any) error {
 	where := s.where[key]
 	if where == "" {
 		where = key
 	}
-	return usage("%s is %q; it must be %s", where, s.k.String(key), must)
+	what := any(where)
+	if name, ok := strings.CutPrefix(where, "the variable "); ok {
+		what = failed("the variable %s", name)
+	}
+	return usage("%s is %q; it must be %s", what, s.k.String(key), must)
 }
 
 func (s *source) check() (c config, err error) {
@@ -220,16 +224,16 @@ func (s *source) check() (c config, err error) {
 	c = config{Listen: k.String("listen"), Data: k.String("data"), Schema: k.String("schema"), Origins: k.Strings("origins"),
 		LogLevel: k.String("log.level"), LogFormat: k.String("log.format"), HouseholdType: k.String("staffing.record"), CountyKey: k.String("county_key")}
 	if !validAddress(c.Listen) {
-		return c, s.wrong("listen", "an address and a port from 0 to 65535, such as 127.0.0.1:8737 or :8737")
+		return c, s.wrong("listen", failed("an address and a port from 0 to 65535, such as 127.0.0.1:8737 or :8737"))
 	}
 	if strings.TrimSpace(c.Data) == "" || strings.ContainsRune(c.Data, 0) {
-		return c, s.wrong("data", "the path of a folder, such as ./doorstep-data")
+		return c, s.wrong("data", failed("the path of a folder, such as ./doorstep-data"))
 	}
 	if c.County, err = strconv.ParseInt(k.String("county"), 10, 64); err != nil || c.County < 1 {
-		return c, s.wrong("county", "a whole number from 1, such as 370115")
+		return c, s.wrong("county", failed("a whole number from 1, such as 370115"))
 	}
 	if n, err := strconv.Atoi(k.String("max_connections")); err != nil || n < 1 || n > 1_000_000 {
-		return c, s.wrong("max_connections", "a whole number from 1 to 1000000")
+		return c, s.wrong("max_connections", failed("a whole number from 1 to 1000000"))
 	} else {
 		c.MaxConnections = n
 	}
@@ -237,23 +241,23 @@ func (s *source) check() (c config, err error) {
 		return c, err
 	}
 	if n, err := strconv.Atoi(k.String("retention_days")); err != nil || n < 0 || n > 36500 {
-		return c, s.wrong("retention_days", "a whole number of days from 0 to 36500, 0 for ever")
+		return c, s.wrong("retention_days", failed("a whole number of days from 0 to 36500, 0 for ever"))
 	} else {
 		c.Retention = time.Duration(n) * 24 * time.Hour
 	}
 	if n, err := strconv.Atoi(k.String("snapshots_mib")); err != nil || n < 1 || n > 65536 {
-		return c, s.wrong("snapshots_mib", "a whole number from 1 to 65536")
+		return c, s.wrong("snapshots_mib", failed("a whole number from 1 to 65536"))
 	} else {
 		c.SnapshotBytes = n << 20
 	}
 	if n, err := strconv.Atoi(k.String("heavy_mib")); err != nil || n < 8 || n > 65536 {
-		return c, s.wrong("heavy_mib", "a whole number from 8 to 65536")
+		return c, s.wrong("heavy_mib", failed("a whole number from 8 to 65536"))
 	} else {
 		c.HeavyBytes = n << 20
 	}
 	c.AnchorFolder = k.String("anchors.folder")
 	if c.AnchorEvery, err = strconv.ParseInt(k.String("anchors.every"), 10, 64); err != nil || c.AnchorEvery < 1 || c.AnchorEvery > 1_000_000 {
-		return c, s.wrong("anchors.every", "a whole number from 1 to 1000000")
+		return c, s.wrong("anchors.every", failed("a whole number from 1 to 1000000"))
 	}
 	for _, d := range []struct {
 		key         string
@@ -263,15 +267,15 @@ func (s *source) check() (c config, err error) {
 	}{{"stop_within", &c.StopWithin, time.Second, 10 * time.Minute, "20s"}, {"code_life", &c.CodeLife, time.Minute, 24 * time.Hour, "15m"}, {"keys.rotate_after", &c.RotateAfter, 0, 87600 * time.Hour, "2160h"}} {
 		v, err := time.ParseDuration(k.String(d.key))
 		if err != nil || v < d.least || v > d.most {
-			return c, s.wrong(d.key, fmt.Sprintf("a duration from %v to %v, such as %s", d.least, d.most, d.such))
+			return c, s.wrong(d.key, failed("a duration from %v to %v, such as %s", d.least, d.most, d.such))
 		}
 		*d.field = v
 	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
-		return c, s.wrong("log.level", "debug, info, warn or error")
+		return c, s.wrong("log.level", failed("debug, info, warn or error"))
 	}
 	if !slices.Contains([]string{"auto", "json", "console"}, c.LogFormat) {
-		return c, s.wrong("log.format", "auto, json or console")
+		return c, s.wrong("log.format", failed("auto, json or console"))
 	}
 	c.TLS, err = s.checkTLS()
 	return c, err
@@ -281,7 +285,7 @@ func (s *source) quotas() (q syncengine.Quotas, err error) {
 	var n [4]int64
 	for i, key := range []string{"quotas.refused", "quotas.refused_mib", "quotas.scope_rows", "quotas.candidates"} {
 		if n[i], err = strconv.ParseInt(s.k.String(key), 10, 64); err != nil || n[i] < 0 || n[i] > 1e9 {
-			return q, s.wrong(key, "a whole number from 0 (no bound) to 1000000000")
+			return q, s.wrong(key, failed("a whole number from 0 (no bound) to 1000000000"))
 		}
 	}
 	return syncengine.Quotas{Refused: int(n[0]), RefusedBytes: n[1] << 20, ScopeRows: n[2], Candidates: int(n[3])}, nil

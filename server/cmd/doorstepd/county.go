@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -46,7 +45,7 @@ func openCountyKey(path string, random io.Reader) ([]byte, error) {
 func makeCountyKey(path string, random io.Reader) ([]byte, error) {
 	key := make([]byte, countyKeyBytes)
 	if _, err := io.ReadFull(random, key); err != nil {
-		return nil, fmt.Errorf("make the county's key: %w", err)
+		return nil, failed("make the county's key: %w", err)
 	}
 	return key, writeDurably(path, hex.EncodeToString(key)+"\n")
 }
@@ -56,7 +55,7 @@ func writeDurably(path, text string) error {
 	part := path + ".part"
 	f, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return failed("write %s: %w", path, err)
 	}
 	_, err = f.WriteString(text)
 	err = errors.Join(err, f.Sync(), f.Close())
@@ -64,7 +63,7 @@ func writeDurably(path, text string) error {
 		err = os.Rename(part, path)
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return failed("write %s: %w", path, err)
 	}
 	return syncFolder(filepath.Dir(path))
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -65,10 +64,10 @@ Exit code 0: they may. 2: they may not; each line says file, line, what is wrong
 				return stranded(c.Schema, err)
 			}
 			if _, err := os.Stat(path); err != nil {
-				fmt.Fprintf(out, "The declarations (version %d) are in order. There is no store in %s to compare them with.\n", s.Version, c.Data)
+				tell(out, "The declarations (version %d) are in order. There is no store in %s to compare them with.\n", s.Version, c.Data)
 				return nil
 			}
-			fmt.Fprintf(out, "The declarations (version %d) are in order and may replace those in use.\n", s.Version)
+			tell(out, "The declarations (version %d) are in order and may replace those in use.\n", s.Version)
 			return nil
 		},
 	}

@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -62,16 +61,19 @@ synchronised. It says how long each took, and leaves nothing behind.`,
 			from := origin{file: file, replica: replica, litestream: litestream}
 			d, err := drill(cmd.Context(), c, from, scratch, now)
 			if err != nil {
-				return fmt.Errorf("the drill failed: %w", err)
+				return failed("the drill failed: %w", err)
 			}
 			if asJSON {
 				return indented(out, d)
 			}
+			if file != "" {
+				uncompared(out, file)
+			}
 			gib := float64(d.Bytes) / (1 << 30)
-			fmt.Fprintf(out, "恢复演练成功 the drill succeeded: %d:%d, %d bytes\n", d.Epoch, d.Seq, d.Bytes)
-			fmt.Fprintf(out, "  restored in %v, verified in %v, served after %v, a device had %d rows of %s after %v\n",
+			tell(out, "the drill succeeded: %d:%d, %d bytes\n", d.Epoch, d.Seq, d.Bytes)
+			tell(out, "  restored in %v, verified in %v, served after %v, a device had %d rows of %s after %v\n",
 				d.Restore.Round(time.Millisecond), d.Verify.Round(time.Millisecond), d.Serve.Round(time.Millisecond), d.Rows, d.Scope, d.Sync.Round(time.Millisecond))
-			fmt.Fprintf(out, "  all of it %v, %.0f s for a GiB\n", d.total().Round(time.Millisecond), d.total().Seconds()/gib)
+			tell(out, "  all of it %v, %.0f s for a GiB\n", d.total().Round(time.Millisecond), d.total().Seconds()/gib)
 			return nil
 		},
 	}
@@ -99,7 +101,7 @@ func (s origin) into(ctx context.Context, path string) error {
 	}
 	said, err := exec.CommandContext(ctx, s.litestream, "restore", "-o", path, "file://"+full).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("%s: %w: %s", s.litestream, err, bytes.TrimSpace(said))
+		return failed("%s: %w: %s", s.litestream, err, bytes.TrimSpace(said))
 	}
 	return nil
 }
@@ -145,11 +147,11 @@ func drill(ctx context.Context, c config, from origin, scratch string, now func(
 	}()
 	phone := scratchPhone{url: "http://" + l.Addr().String(), app: a}
 	if err := phone.enrol(ctx, &d); err != nil {
-		return d, fmt.Errorf("enrol a device: %w", err)
+		return d, failed("enrol a device: %w", err)
 	}
 	d.Serve = lap()
 	if err := phone.sync(ctx, &d); err != nil {
-		return d, fmt.Errorf("synchronise a device: %w", err)
+		return d, failed("synchronise a device: %w", err)
 	}
 	d.Sync = lap()
 	return d, nil
@@ -242,7 +244,7 @@ func (p *scratchPhone) call(ctx context.Context, path string, in, out any) error
 	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
-		return fmt.Errorf("%s: %s %s", path, resp.Status, body)
+		return failed("%s: %s %s", path, resp.Status, body)
 	}
 	return json.NewDecoder(resp.Body).Decode(out)
 }

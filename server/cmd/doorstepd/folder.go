@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -27,7 +26,7 @@ func openFolder(path string) (*folder, error) {
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("open data folder: %w", err)
+		return nil, failed("open data folder: %w", err)
 	}
 	if !info.IsDir() {
 		return nil, usage("the data folder %s is a file; choose another with --data", path)
@@ -40,11 +39,11 @@ func openFolder(path string) (*folder, error) {
 		if errors.Is(err, fs.ErrPermission) {
 			return nil, usage("the data folder %s cannot be written; give this user the right, or choose another with --data", path)
 		}
-		return nil, fmt.Errorf("lock data folder: %w", err)
+		return nil, failed("lock data folder: %w", err)
 	}
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		lock.Close()
-		return nil, fmt.Errorf("another doorstepd works in %s; stop it first, or choose another folder with --data", path)
+		return nil, failed("another doorstepd works in %s; stop it first, or choose another folder with --data", path)
 	}
 	return &folder{path, lock}, nil
 }

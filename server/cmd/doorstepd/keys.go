@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -80,7 +79,7 @@ move signing-keys.pem away and start it; then everybody signs in anew, and phone
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "新密钥 new key: %s\n", kid)
+			tell(out, "new key: %s\n", kid)
 			return nil
 		},
 	}
@@ -101,7 +100,7 @@ minute and gives them to each device with its next connection.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "新密钥 new keys: %d\n", n)
+			tell(out, "new keys: %d\n", n)
 			return nil
 		},
 	}

@@ -30,14 +30,17 @@ const (
 )
 
 // usageError is a mistake in what was given; its text names it and says what to do.
-type usageError struct{ text string }
+type usageError struct {
+	format string
+	args   []any
+}
 
-func (e *usageError) Error() string { return e.text }
+func (e *usageError) Error() string { return in(langEN, e.format, e.args...) }
 
-func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+func usage(format string, args ...any) error { return &usageError{format, args} }
 
 // errSlowStop says that connections were cut off at the end.
-var errSlowStop = errors.New("the centre did not stop in time and cut its connections off; no acknowledged work is lost")
+var errSlowStop = failed("the centre did not stop in time and cut its connections off; no acknowledged work is lost")
 
 func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr, os.Environ, time.Now))
@@ -45,21 +48,24 @@ func main() {
 
 // run is the program; tests call it. serve stops when ctx ends, as it does on a signal.
 func run(ctx context.Context, args []string, out, errs io.Writer, environ func() []string, now func() time.Time) int {
+	lang := language(args, environ())
+	out = &voice{out, lang}
 	root := command(out, errs, environ, now)
 	root.SetArgs(args)
+	translate(root, lang)
 	err := root.ExecuteContext(ctx)
 	var u *usageError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &u):
-		fmt.Fprintln(errs, "doorstepd: "+err.Error())
+		fmt.Fprintln(errs, "doorstepd: "+words(lang, err))
 		return exitUsage
 	case errors.Is(err, errSlowStop):
-		fmt.Fprintln(errs, "doorstepd: "+err.Error())
+		fmt.Fprintln(errs, "doorstepd: "+words(lang, err))
 		return exitStopped
 	}
-	fmt.Fprintln(errs, "doorstepd: "+err.Error())
+	fmt.Fprintln(errs, "doorstepd: "+words(lang, err))
 	return exitFailed
 }
 
@@ -73,6 +79,13 @@ Exit codes: 0 done; 1 it could not do its work; 2 an argument, variable or the c
 nothing was done; 3 it did not stop within the time given.`,
 		SilenceErrors: true, SilenceUsage: true, Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.PersistentFlags().String("lang", "", "language of what is printed: zh-CN or en (default: that of the locale)")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if v, _ := cmd.Flags().GetString("lang"); cmd.Flags().Changed("lang") && v != langZH && v != langEN && v != "zh" {
+			return usage("--lang takes zh-CN or en, not %q", v)
+		}
+		return nil
 	}
 	root.SetOut(out)
 	root.SetErr(errs)
@@ -102,8 +115,7 @@ func versionCommand(out io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "doorstepd %s\n", version)
-			fmt.Fprintf(out, "  revision %s, %s\n  declarations %d, store format %d\n", revision(), runtime.Version(), s.Version, store.Format())
+			tell(out, "doorstepd %s\n  revision %s, %s\n  declarations %d, store format %d\n", version, revision(), runtime.Version(), s.Version, store.Format())
 			return nil
 		},
 	}

@@ -27,7 +27,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestImports(t *testing.T) { imports.Check(t, "server/...", "clients") }
 
-func environment(vars ...string) func() []string { return func() []string { return vars } }
+// environment is one in which English is spoken.
+func environment(vars ...string) func() []string {
+	return func() []string { return append([]string{"DOORSTEP_LANG=en"}, vars...) }
+}
 
 // soon ends a centre that was started though it should have refused to.
 func soon(t *testing.T) context.Context {
@@ -72,6 +75,7 @@ func TestWrongUse(t *testing.T) {
 		{"connections", []string{"serve", "--max-connections", "-1"}, nil, "whole number from 1 to 1000000"},
 		{"origin", []string{"serve", "--data", data, "--origin", "nonsense"}, nil, "origin"},
 		{"no such file", []string{"serve", "--config", filepath.Join(dir, "none.yaml")}, nil, "cannot be read: no such file or directory"},
+		{"a folder by flag", []string{"serve", "--config", os.TempDir()}, nil, "cannot be read"},
 		{"no such file by variable", []string{"serve"}, []string{"DOORSTEP_CONFIG=/none.yaml"}, "the variable DOORSTEP_CONFIG names"},
 		{"no YAML", []string{"serve", "--config", file("bad.yaml", "a: [")}, nil, "is not valid YAML"},
 		{"unknown setting", []string{"serve", "--config", file("typo.yaml", "lissten: x")}, nil, `sets "lissten", which is no setting`},

@@ -72,7 +72,7 @@ func TestBackupUnderLoad(t *testing.T) {
 	<-done
 	require.NoError(t, b.ws.Close())
 	require.NoError(t, r.end())
-	require.Contains(t, doorstepd(t, exitFailed, "backup", "--data", data, "--to", filepath.Join(dir, "one.db")), "never written over")
+	require.Contains(t, doorstepd(t, exitUsage, "backup", "--data", data, "--to", filepath.Join(dir, "one.db")), "never written over")
 
 	// Exports and verification, with the anchors that were noted on the way.
 	anchors := filepath.Join(dir, "anchors", "anchors-370115.jsonl")

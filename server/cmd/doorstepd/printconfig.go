@@ -40,7 +40,7 @@ func (s *source) print(out io.Writer) {
 }
 
 // instead says what an unknown key may have been meant to be.
-func instead(key string, known []string) string {
+func instead(key string, known []string) error {
 	best, least := "", len(key)/2+2
 	for _, k := range known {
 		if d := distance(key, k); d < least {
@@ -48,9 +48,9 @@ func instead(key string, known []string) string {
 		}
 	}
 	if best == "" {
-		return "remove it, or use one of: " + strings.Join(known, ", ")
+		return failed("remove it, or use one of: %s", strings.Join(known, ", "))
 	}
-	return fmt.Sprintf("did you mean %q? Otherwise remove it", best)
+	return failed("did you mean %q? Otherwise remove it", best)
 }
 
 // distance counts the letters to change, add or remove to make b of a.

@@ -41,10 +41,12 @@ devices offer again what the backup lacks.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "已恢复到 seq %d，新纪元 %d；请启动中心，核对授权与停用后确认（doorstep restore confirm）。\n", r.Head, r.Epoch)
-			fmt.Fprintf(out, "restored to seq %d, epoch %d begins; start the centre, check grants and revocations, then confirm (doorstep restore confirm).\n", r.Head, r.Epoch)
+			tell(out, "restored to seq %d, epoch %d begins; start the centre, check grants and revocations, then confirm (doorstep restore confirm).\n", r.Head, r.Epoch)
+			if !unverified {
+				uncompared(out, args[0])
+			}
 			if aside != "" {
-				fmt.Fprintf(out, "原数据库 the database before: %s\n", aside)
+				tell(out, "the database before: %s\n", aside)
 			}
 			return nil
 		},
@@ -86,12 +88,12 @@ func restore(c config, log zerolog.Logger, backup string, unverified bool, now t
 	}
 	if !unverified {
 		if err := verified(backup, fresh, c.County); err != nil {
-			return r, "", errors.Join(fmt.Errorf("%s is not in order, nothing was changed; take another backup, or this one with --unverified: %w", backup, err), os.Remove(fresh))
+			return r, "", errors.Join(failed("%s is not in order, nothing was changed; take another backup, or this one with --unverified: %w", backup, err), os.Remove(fresh))
 		}
 	}
 	s, err := open(fresh)
 	if err != nil {
-		return r, "", errors.Join(fmt.Errorf("%s cannot be used as a backup; nothing was changed: %w", backup, err), os.Remove(fresh))
+		return r, "", errors.Join(failed("%s cannot be used as a backup; nothing was changed: %w", backup, err), os.Remove(fresh))
 	}
 	r, err = beginEpoch(syncengine.New(declared, syncengine.DefaultLimits), s, newest, now.UnixMilli())
 	if err = errors.Join(err, s.Close()); err != nil {
@@ -106,12 +108,12 @@ func restore(c config, log zerolog.Logger, backup string, unverified bool, now t
 			continue
 		}
 		if err := os.Rename(db+end, before+end); err != nil {
-			return r, "", fmt.Errorf("set the present database aside: %w", err)
+			return r, "", failed("set the present database aside: %w", err)
 		}
 		aside = before
 	}
 	if err := os.Rename(fresh, db); err != nil {
-		return r, aside, fmt.Errorf("put the backup in place: %w", err)
+		return r, aside, failed("put the backup in place: %w", err)
 	}
 	log.Warn().Int64("epoch", r.Epoch).Int64("head", r.Head).Msg("a backup was put in place")
 	return r, aside, syncFolder(filepath.Dir(db))
@@ -146,11 +148,11 @@ func copyBackup(from, to string) error {
 	defer in.Close()
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("copy the backup: %w", err)
+		return failed("copy the backup: %w", err)
 	}
 	_, err = io.Copy(out, in)
 	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return fmt.Errorf("copy the backup: %w", err)
+		return failed("copy the backup: %w", err)
 	}
 	return nil
 }
@@ -169,10 +171,10 @@ func confirmCommand(out, errs io.Writer, environ func() []string, now func() tim
 				return err
 			}
 			if !did {
-				fmt.Fprintln(out, "没有待确认的恢复 no restore waits for confirmation")
+				tell(out, "no restore waits for confirmation\n")
 				return nil
 			}
-			fmt.Fprintln(out, "已确认，设备可以同步 confirmed: devices are served again")
+			tell(out, "confirmed: devices are served again\n")
 			return nil
 		},
 	}

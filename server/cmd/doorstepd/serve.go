@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -69,12 +68,12 @@ func greet(out io.Writer, g greeting, asJSON bool) {
 		json.NewEncoder(out).Encode(g) //nolint:errcheck // nobody reads it then
 		return
 	}
-	fmt.Fprintf(out, "敲门中心已启动 Doorstep centre listens on %s\n数据 data: %s\n", g.URL, g.Data)
+	tell(out, "Doorstep centre listens on %s\ndata: %s\n", g.URL, g.Data)
 	if g.Fingerprint != "" {
-		fmt.Fprintf(out, "指纹 fingerprint: %s\n", g.Fingerprint)
+		tell(out, "fingerprint: %s\n", g.Fingerprint)
 	}
 	if g.AdminCode != "" {
-		fmt.Fprintf(out, "管理员一次性代码 one-time administrator code: %s\n", g.AdminCode)
+		tell(out, "one-time administrator code: %s\n", g.AdminCode)
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/tls"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -183,7 +182,7 @@ func tlsCommand(out io.Writer, environ func() []string, now func() time.Time) *c
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "指纹 fingerprint: %s\nSHA-256: %s\n", pin.Fingerprint(), pin)
+			tell(out, "fingerprint: %s\nSHA-256: %s\n", pin.Fingerprint(), pin)
 			return nil
 		}}
 		addFlags(cmd.Flags())

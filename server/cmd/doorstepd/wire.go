@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -252,7 +251,7 @@ func listen(address string) (net.Listener, error) {
 		if errors.As(err, &op) {
 			err = op.Err
 		}
-		return nil, fmt.Errorf("cannot listen on %s: %w; stop what uses it, or choose another with --listen", address, err)
+		return nil, failed("cannot listen on %s: %w; stop what uses it, or choose another with --listen", address, err)
 	}
 	return l, nil
 }
