@@ -177,9 +177,6 @@ func (d *decay) spoil(n *node, tx replica.Tx) error {
 		n.wrongState = true
 	default:
 		k.Row = se.RowID(fmt.Sprintf("%08x-0000-7000-9000-%012x", d.rng.Uint32(), d.rng.IntN(1<<30)))
-		if t.Name == sealedTable {
-			row[t.CellIndex(sealedColumn)][0] = schema.Null() // it could not be opened where it is now, whoever writes it
-		}
 		what, err = "foreign row", tx.PutRow(t, k.Row, row)
 	}
 	if err != nil {

@@ -280,7 +280,7 @@ func (n *node) delete(j *job) {
 	id, row := n.pick(table, func(id se.RowID, r replica.Image) bool {
 		k := replica.RowKey{Table: table, Row: id}
 		x := n.w.oracle.devices[n.id].open[k]
-		return n.role(scopeOf(t, r)) == roleWorker && !slices.Contains(n.w.places, id) && !n.w.spoiled[k] && (x == nil || x.before != nil)
+		return n.role(scopeOf(t, r)) == roleWorker && !slices.Contains(n.w.places, id) && !n.w.spoiled[k] && !n.rotten[k] && (x == nil || x.before != nil)
 	})
 	if row == nil {
 		return
