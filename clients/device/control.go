@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/schema/ddl"
@@ -98,7 +99,7 @@ func (p *port) Control() (replica.Control, error) { return readControl(p.ctx, p.
 // PutControl replaces it.
 func (p *port) PutControl(c replica.Control) error {
 	if err := p.exec(`UPDATE ds_control SET device = nullif(?, ''), epoch = ?, cursor = ?, proof_epoch = ?, proof_seq = ?, history = ?, mac = ?, readonly = ?`,
-		c.Device, c.Epoch, c.Cursor, c.ProofAt.Epoch, c.ProofAt.Seq, c.History[:], c.MAC[:], ddl.ReadOnly(c.Leaving.Scopes)); err != nil {
+		c.Device, c.Epoch, c.Cursor, c.ProofAt.Epoch, c.ProofAt.Seq, c.History[:], c.MAC[:], ddl.ReadOnly(readOnly(&c.Leaving))); err != nil {
 		return fmt.Errorf("write control row: %w", err)
 	}
 	at := make([]storedScope, 0, len(c.StagedAt))
@@ -115,6 +116,15 @@ func (p *port) PutControl(c replica.Control) error {
 		return fmt.Errorf("write state row: %w", err)
 	}
 	return p.putEvolution(&c)
+}
+
+// readOnly gives the scopes and the doors whose rows nobody may write any more.
+func readOnly(l *replica.Leaving) []string {
+	out := slices.Clone(l.Scopes)
+	for _, d := range l.Doors {
+		out = append(out, replica.DoorOf(d))
+	}
+	return out
 }
 
 func readGrants(text string, out *[]se.Grant) error {

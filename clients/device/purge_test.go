@@ -178,6 +178,45 @@ func TestEndedScopeIsReadOnly(t *testing.T) {
 	require.ErrorContains(t, err, "has ended")
 }
 
+// A steward from whom a door is taken writes no more what belongs to it, through however many references; the rest of the
+// grid stays open, and so does the door when he gets it back.
+func TestTakenDoorIsReadOnly(t *testing.T) {
+	c, a, _ := pair(t)
+	synced(t, a, c)
+	mine, other := household(t, a), household(t, a)
+	resident := insert(t, a, "resident", map[string]any{"household_id": mine, "name": "王丽"})
+	door := shown(t, a, mine, "dwelling_id")
+	welcome := func(view string, lost, left []string) {
+		w := &se.Welcome{Epoch: 1, View: view, Reset: true, Limits: se.DefaultLimits, LastN: outboxLast(t, a), Hash: lastHash(t, a),
+			Grants: []se.Grant{{Scope: grid, Role: "steward", Doors: left}}}
+		if lost != nil {
+			w.Lost = []se.Grant{{Scope: grid, Role: "steward", Doors: lost}}
+		}
+		greet(t, a.Session(), w)
+	}
+	try := map[string]func(tx *device.Tx) error{
+		"the household": func(tx *device.Tx) error { return tx.Set("household", mine, map[string]any{"notes": "x"}) },
+		"the dwelling":  func(tx *device.Tx) error { return tx.Set("dwelling", se.RowID(door), map[string]any{"room_no": "9"}) },
+		"a resident":    func(tx *device.Tx) error { return tx.Set("resident", resident, map[string]any{"name": "x"}) },
+		"deleting":      func(tx *device.Tx) error { return tx.Delete("household", mine) },
+		"a new one": func(tx *device.Tx) error {
+			_, err := tx.Insert("resident", map[string]any{"household_id": mine, "name": "x"})
+			return err
+		},
+		"bringing one there": func(tx *device.Tx) error { return tx.Set("household", other, map[string]any{"dwelling_id": door}) },
+	}
+	left := []string{shown(t, a, other, "dwelling_id")}
+	welcome("w2", []string{door}, left)
+	for name, fn := range try {
+		_, err := a.Write(bg, fn)
+		require.ErrorContains(t, err, "at this door has ended", name)
+	}
+	write(t, a, func(tx *device.Tx) error { return tx.Set("household", other, map[string]any{"notes": "y"}) })
+	insert(t, a, "hazard", map[string]any{"scope": grid, "kind_code": "stairs", "description": "at no door"})
+	welcome("w3", nil, append(left, door))
+	write(t, a, try["the household"])
+}
+
 func control(t testing.TB, r *device.Replica) (ctl replica.Control) {
 	t.Helper()
 	seen := errors.New("seen")

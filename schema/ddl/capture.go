@@ -47,9 +47,9 @@ func captured(c *schema.Column) bool {
 	return c.Type != schema.TypeID && c.Group != schema.CellEnvelop && !c.Derived
 }
 
-func triggers(t *schema.Table) []string {
+func triggers(s *schema.Schema, t *schema.Table) []string {
 	out := []string{guardInsert(t), guardID(t), guardSize(t, "insert"), guardSize(t, "update"),
-		guardScope(t, "insert", "NEW"), guardScope(t, "update", "OLD", "NEW"), guardScope(t, "delete", "OLD"), kept(t), inserted(t), deleted(t)}
+		guardScope(s, t, "insert", "NEW"), guardScope(s, t, "update", "OLD", "NEW"), guardScope(s, t, "delete", "OLD"), kept(t), inserted(t), deleted(t)}
 	for _, cell := range t.Cells {
 		if captured(cell.Columns[0]) {
 			out = append(out, updated(t, cell))
@@ -119,24 +119,45 @@ func guardSize(t *schema.Table, event string) string {
 		`这一行的内容超过 4 MiB，没有保存；请缩短后再试`, `the row holds more than 4 MiB and was not saved; shorten it and try again`))
 }
 
-// ReadOnly gives the value of ds_control.readonly that keeps programs from writing rows of these scopes; nil for none.
-func ReadOnly(scopes []string) any {
-	if len(scopes) == 0 {
+// ReadOnly gives the value of ds_control.readonly that keeps programs from writing rows of these scopes and doors; nil for
+// none. No id of a door is the code of a scope.
+func ReadOnly(places []string) any {
+	if len(places) == 0 {
 		return nil
 	}
-	return "\n" + strings.Join(scopes, "\n") + "\n"
+	return "\n" + strings.Join(places, "\n") + "\n"
 }
 
-// guardScope refuses to write rows of a scope in which the person's work has ended: they wait to be removed, and what
-// was written there now would have nobody to take it.
-func guardScope(t *schema.Table, event string, rows ...string) string {
-	scope := quote(schema.ColScope)
+// guardScope refuses to write rows of a scope, or of a door, at which the person's work has ended: they wait to be removed,
+// and what was written there now would have nobody to take it.
+func guardScope(s *schema.Schema, t *schema.Table, event string, rows ...string) string {
+	const readonly = `(SELECT "readonly" FROM "ds_control" WHERE "k" = 1)`
 	var is []string
 	for _, r := range rows {
-		is = append(is, `coalesce(instr((SELECT "readonly" FROM "ds_control" WHERE "k" = 1), char(10) || `+r+`.`+scope+` || char(10)), 0) > 0`)
+		is = append(is, `instr(`+readonly+`, char(10) || coalesce(`+r+`.`+quote(schema.ColScope)+`, '') || char(10)) > 0`)
+		if door := doorOf(s, t, r, 1); door != "" {
+			is = append(is, `instr(`+readonly+`, char(10) || coalesce(`+door+`, '') || char(10)) > 0`)
+		}
 	}
-	return trigger(t, "scope-"+event, "BEFORE "+strings.ToUpper(event), "("+strings.Join(is, " OR ")+")", abort(
-		`你在这个网格的工作已经结束，这里的记录正在移除，不能再写；请同步`, `your work in this grid has ended and its records are being removed; they cannot be written any more: sync`))
+	return trigger(t, "scope-"+event, "BEFORE "+strings.ToUpper(event), readonly+" IS NOT NULL AND ("+strings.Join(is, " OR ")+")", abort(
+		`你在这个网格或这一户的工作已经结束，这里的记录正在移除，不能再写；请同步`, `your work in this grid or at this door has ended and its records are being removed; they cannot be written any more: sync`))
+}
+
+// doorOf is SQL for the door that a row belongs to, as the replica shows what leads there; "" for rows without one.
+func doorOf(s *schema.Schema, t *schema.Table, row string, depth int) string {
+	switch t.Door {
+	case "":
+		return ""
+	case schema.DoorSelf:
+		return row + `.` + quote(schema.ColID)
+	}
+	ref := row + `.` + quote(t.Door)
+	next := s.Table(t.Column(t.Door).Ref)
+	if next.Door == schema.DoorSelf {
+		return ref
+	}
+	as := "d" + strconv.Itoa(depth)
+	return `(SELECT ` + doorOf(s, next, as, depth+1) + ` FROM ` + quote(next.Name) + ` AS ` + as + ` WHERE ` + as + `.` + quote(schema.ColID) + ` = ` + ref + `)`
 }
 
 func abort(zh, en string) string { return "SELECT RAISE(ABORT, " + text(zh+" / "+en) + ");" }

@@ -48,7 +48,7 @@ func ReplicaUpgrade(s *schema.Schema, have Existing) []string {
 				out = append(out, "CREATE INDEX IF NOT EXISTS "+quote(prefix+t.Name+"."+c.Name)+" ON "+quote(t.Name)+"("+quote(c.Name)+")")
 			}
 		}
-		out = append(out, triggers(t)...)
+		out = append(out, triggers(s, t)...)
 	}
 	return out
 }

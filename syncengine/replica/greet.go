@@ -3,6 +3,7 @@ package replica
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -14,6 +15,7 @@ import (
 type Leaving struct {
 	N      int64        `json:"n,omitempty"`      // its last n when it was told; what it wrote up to there must have its verdict first
 	Scopes []string     `json:"scopes,omitempty"` // sorted: nobody may write rows there until they are purged
+	Doors  []string     `json:"doors,omitempty"`  // sorted: doors of scopes that stay, taken from the person; the same holds of their rows. See DoorOf
 	State  LeavingState `json:"state,omitempty"`
 	Retire bool         `json:"retire,omitempty"` // everything goes, and nothing comes any more
 	Wipe   bool         `json:"wipe,omitempty"`   // with Retire: the files themselves and the key too
@@ -83,22 +85,44 @@ func (c *Control) leave(w *se.Welcome) {
 	l := &c.Leaving
 	switch {
 	case len(w.Lost) > 0:
-		scopes := slices.Clone(l.Scopes)
+		scopes, doors := slices.Clone(l.Scopes), slices.Clone(l.Doors)
 		for _, g := range w.Lost {
 			scopes = append(scopes, g.Scope)
+			for _, d := range g.Doors {
+				doors = append(doors, lostDoor(g.Scope, d))
+			}
 		}
-		*l = Leaving{N: c.LastN, Scopes: scopes, State: LeavingDrain}
+		*l = Leaving{N: c.LastN, Scopes: scopes, Doors: doors, State: LeavingDrain}
 	case w.Receipt != 0 && l.State == LeavingNothing:
 		// Told without having heard it: the answer was lost, and the centre went on without it.
 		*l = Leaving{N: c.LastN, State: LeavingDrain}
 	case w.Receipt == 0 && l.State == LeavingPurged:
 		*l = Leaving{}
 	}
-	slices.Sort(l.Scopes)
-	l.Scopes = slices.DeleteFunc(slices.Compact(l.Scopes), func(s string) bool {
+	l.Scopes = without(l.Scopes, func(s string) bool {
 		return slices.ContainsFunc(w.Grants, func(g se.Grant) bool { return g.Scope == s })
 	})
+	l.Doors = without(l.Doors, func(x string) bool {
+		scope, door := lostScope(x), DoorOf(x)
+		return slices.ContainsFunc(w.Grants, func(g se.Grant) bool {
+			return slices.Contains(g.Doors, door) || g.Scope == scope && len(g.Doors) == 0
+		})
+	})
 }
+
+// without gives a list sorted, each once, without what is back.
+func without(list []string, back func(string) bool) []string {
+	slices.Sort(list)
+	return slices.DeleteFunc(slices.Compact(list), back)
+}
+
+// A lost door is kept with the scope that it was lost in: who gets all of that has it back.
+func lostDoor(scope, door string) string { return scope + "/" + door }
+
+func lostScope(lost string) string { return lost[:strings.LastIndexByte(lost, '/')] }
+
+// DoorOf gives the id of a door of Leaving.Doors.
+func DoorOf(lost string) string { return lost[strings.LastIndexByte(lost, '/')+1:] }
 
 // RetireReplica seals what was written and gives up every grant: what is left to do is to drain and to purge.
 func RetireReplica(tx Tx, s *schema.Schema, clock Clock, r se.Retire) error {

@@ -96,7 +96,7 @@ func Purged(tx Tx) (*se.Purged, error) {
 		return nil, err
 	}
 	if ctl.Leaving.State == LeavingDrain {
-		ctl.Leaving.State, ctl.Leaving.Scopes = LeavingPurged, nil
+		ctl.Leaving.State, ctl.Leaving.Scopes, ctl.Leaving.Doors = LeavingPurged, nil, nil
 		if err := tx.PutControl(ctl); err != nil {
 			return nil, err
 		}

@@ -318,7 +318,7 @@ func (w *World) midway(rng *rand.Rand) {
 func (n *node) learn() {
 	_ = n.dev.View(func(tx replica.Tx) error {
 		ctl, err := tx.Control()
-		n.knows, n.closed = nil, ctl.Leaving.Scopes
+		n.knows, n.closed, n.taken = nil, ctl.Leaving.Scopes, ctl.Leaving.Doors
 		if ctl.Met > 0 || len(ctl.Grants) > 0 || ctl.Leaving.Retire {
 			n.knows, n.met = ctl.Grants, true
 		}

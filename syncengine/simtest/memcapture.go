@@ -136,8 +136,11 @@ func assign(t *schema.Table, row replica.Image, set []Assign) {
 
 // guard refuses to write rows of a scope in which the person's work has ended, as the triggers do.
 func (m *MemDevice) guard(t *schema.Table, st *Statement, old replica.Image) error {
-	if m.unguarded || len(m.ctl.Leaving.Scopes) == 0 {
+	if m.unguarded {
 		return nil
+	}
+	if err := m.guardDoor(t, st, old); err != nil {
+		return err
 	}
 	scopes := []string{}
 	if old != nil {

@@ -46,6 +46,7 @@ type node struct {
 	contact   []contact // the last Welcome it took; several if it ended while it took one
 	shut      bool      // its lease has locked it
 	closed    []string  // scopes in which he may not write any more
+	taken     []string  // doors, likewise: see replica.Leaving
 	old       bool      // its program is from before replicas refused that
 	contacts  int       // Welcomes and the like that it took
 	left      bool      // nobody works on it any more

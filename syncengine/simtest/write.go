@@ -42,7 +42,7 @@ func (j *job) keys() []replica.RowKey {
 
 // write carries a job out on the device, under the oracle's eyes.
 func (n *node) write(j *job) {
-	if len(j.Statements) == 0 || n.touches(j) {
+	if len(j.Statements) == 0 || n.touches(j) || n.barred(j) {
 		return
 	}
 	o := n.w.oracle
