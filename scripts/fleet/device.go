@@ -164,6 +164,9 @@ func (d *Device) sdk(x simtest.Transaction) error {
 	if device.CodeOf(err) == device.CodeLocked {
 		return simtest.ErrLocked
 	}
+	if device.CodeOf(err) == device.CodeUpdate {
+		return simtest.ErrOutdated
+	}
 	return err
 }
 

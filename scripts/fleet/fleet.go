@@ -37,32 +37,7 @@ func TempDir() (string, error) {
 
 // Run lets the world of a seed live over files in dir.
 func Run(dir string, seed uint64, opts simtest.Options) simtest.Report {
-	var open []interface {
-		Close() error
-		sound() error
-	}
-	defer func() {
-		for _, x := range open {
-			_ = x.Close() // what matters was durable at each commit
-		}
-	}()
-	opts.Make = func(s *schema.Schema) simtest.Centre {
-		c := NewCentre(filepath.Join(dir, "centre"), s)
-		open = append(open, c)
-		return c
-	}
-	opts.Device = func(s *schema.Schema, id, account string) simtest.Device {
-		d := NewDevice(filepath.Join(dir, account+id[:8]), s, id, account)
-		open = append(open, d)
-		return d
-	}
-	r := simtest.Run(seed, opts)
-	for _, x := range open {
-		if err := x.sound(); err != nil && r.Finding == "" {
-			r.Finding = err.Error()
-		}
-	}
-	return r
+	return over(dir, opts, func(opts simtest.Options) simtest.Report { return simtest.Run(seed, opts) })
 }
 
 // RunInMemory lets the same world live without files, but with the SDK's way of sealing what other programs wrote:

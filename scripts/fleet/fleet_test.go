@@ -34,3 +34,22 @@ func TestWorldsOverFiles(t *testing.T) {
 		})
 	}
 }
+
+// TestVersionsOverFiles: phones of several versions over files, updated over full outboxes, with crashes, full disks and
+// wrong clocks.
+func TestVersionsOverFiles(t *testing.T) {
+	sum := map[string]int{}
+	for s := range uint64(6) {
+		dir, err := fleet.TempDir()
+		require.NoError(t, err)
+		r := fleet.RunVersions(dir, s+1, simtest.Options{})
+		require.Empty(t, r.Finding, "over files; they are kept in %s", dir)
+		require.NoError(t, os.RemoveAll(dir))
+		for k, n := range r.Sometimes {
+			sum[k] += n
+		}
+	}
+	for _, state := range []string{"adopted at the head", "centre stopped at a commit", "cut", "phone after", "phone before", "phone fail", "update with something kept"} {
+		require.Positive(t, sum[state], "no world reached: %s (%v)", state, sum)
+	}
+}

@@ -3,6 +3,7 @@
 //
 //	go run ./scripts/sim -seeds 2000       many worlds, as many at once as there are processors
 //	go run ./scripts/sim -rewound          worlds with restores and copied replicas
+//	go run ./scripts/sim -versions         worlds with phones of several versions
 //	go run ./scripts/sim -seed 42 -v       one world, bit for bit as it was, with every event
 package main
 
@@ -31,11 +32,14 @@ func main() {
 	workers := flag.Int("p", runtime.GOMAXPROCS(0), "worlds at once")
 	until := flag.Bool("until-found", false, "stop at the first world with a finding")
 	rewound := flag.Bool("rewound", false, "worlds whose centre is put back and whose replicas are copied, put back and holed")
+	versions := flag.Bool("versions", false, "worlds whose phones are of several versions, and are updated meanwhile")
 	verbose := flag.Bool("v", false, "print every event of the one world")
 	flag.Parse()
 	switch {
 	case flag.NArg() > 0:
 		fail("unknown argument %q; see -h", flag.Arg(0))
+	case *rewound && *versions:
+		fail("-rewound and -versions are two kinds of worlds")
 	case *commits < 0 || *workers < 1 || *seeds < 1:
 		fail("-commits must not be negative, -p and -seeds must be at least 1")
 	}
@@ -43,6 +47,9 @@ func main() {
 	opts := simtest.Options{Commits: *commits}
 	if *rewound {
 		run = func(seed uint64, _ simtest.Options) simtest.Report { return simtest.RunRewound(seed) }
+	}
+	if *versions {
+		run = simtest.RunVersions
 	}
 	if *seed != 0 {
 		one(*seed, opts, *verbose)

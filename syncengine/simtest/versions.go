@@ -7,10 +7,9 @@ import (
 	"slices"
 
 	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/schema/seal"
 	se "github.com/doorstep-sync/doorstep/syncengine"
-	"github.com/doorstep-sync/doorstep/syncengine/memstore"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
-	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
 
 // Versions gives the small schema in three versions, each with more at the end of what the one before had: columns of
@@ -52,13 +51,20 @@ func Versions() [3]*schema.Schema {
 	return out
 }
 
-// mixed is a small world of phones of several versions under one centre, on a perfect clock. Cuts, snapshots, moves,
-// programs that know nothing of the SDK, updates over full outboxes and a minimum are drawn from the seed. Its oracle
-// compares what a replica shows and keeps with its own projection of the centre's rows.
+// Updater is a Device that can be opened with newer declarations, as an updated app does.
+type Updater interface {
+	Device
+	Upgrade(s *schema.Schema, clock replica.Clock) error
+}
+
+// mixed is a small world of phones of several versions under one centre. Cuts, snapshots, moves, programs that know
+// nothing of the SDK, updates over full outboxes and a minimum are drawn from the seed; in every other world also the
+// troubles of versions_fault.go. Its oracle compares what a replica shows and keeps with its own projection of the
+// centre's rows.
 type mixed struct {
 	rng      *rand.Rand
 	versions [3]*schema.Schema
-	store    *memstore.Store
+	store    Centre
 	engine   *se.Engine
 	phones   []*phoneOf
 	now      int64
@@ -66,29 +72,46 @@ type mixed struct {
 	words    int
 	finding  string
 	counts   map[string]int
+	trouble  trouble
+	ring     *seal.Ring
+	steps    int
 }
 
 type phoneOf struct {
-	dev       *MemDevice
+	dev       Updater
+	clock     clock
 	version   int
 	principal *se.Principal
+	outdated  bool // it was told that it is below the minimum
 	synced    bool // it holds the head, and nothing was written since
 }
 
-// RunVersions makes the world of a seed; it gives the first broken promise, "" for none, and what the world reached.
-func RunVersions(seed uint64) (finding string, counts map[string]int) {
+// RunVersions makes the world of a seed and lets it live to its end.
+func RunVersions(seed uint64, opts Options) (report Report) {
 	m := &mixed{rng: rand.New(rand.NewPCG(seed, 0x7e510)), versions: Versions(), now: start, counts: map[string]int{}}
+	m.ring = seal.NewRing([]seal.Key{{Table: sealedTable, Column: sealedColumn, ID: 1}})
 	defer func() {
 		if r := recover(); r != nil {
-			finding, counts = fmt.Sprintf("panic: %v\n%s", r, stack()), m.counts
+			m.bad("panic: %v\n%s", r, stack())
+		}
+		report = Report{Seed: seed, Devices: len(m.phones), Commits: m.words, Faults: m.trouble.faults, Steps: m.steps, Simulated: m.now - start, Sometimes: m.counts}
+		if m.finding != "" {
+			report.Finding = fmt.Sprintf("seed %d: %s\nreplay: go run ./scripts/sim -versions -seed %d", seed, m.finding, seed)
 		}
 	}()
 	newest := m.versions[2]
-	m.store, m.engine = memstore.New(newest), se.New(newest, se.DefaultLimits)
+	if opts.Make == nil {
+		opts.Make = func(s *schema.Schema) Centre { return NewMemCentre(s) }
+	}
+	if opts.Device == nil {
+		opts.Device = func(s *schema.Schema, id, account string) Device { return NewMemDevice(s, id, account) }
+	}
+	m.store, m.engine = opts.Make(newest), se.New(newest, se.DefaultLimits)
 	for i := range 6 {
 		p := &phoneOf{version: []int{0, 2, 1, 0, 2, 1}[i]}
 		id := fmt.Sprintf("%08d-0000-7000-8000-000000000000", i+1)
-		p.dev = NewMemDevice(m.versions[p.version], id, id[:8])
+		p.dev = opts.Device(m.versions[p.version], id, id[:8]).(Updater)
+		p.clock.bootAt = start
 		p.principal = &se.Principal{Account: id[:8], Device: id, Grants: m.grants(i)}
 		m.store.SetPrincipal(id, p.principal)
 		m.phones = append(m.phones, p)
@@ -96,11 +119,12 @@ func RunVersions(seed uint64) (finding string, counts map[string]int) {
 	for range 4 {
 		m.write(m.phones[1], "place", Insert)
 	}
+	m.begin(seed)
 	for range 90 {
 		m.step()
 	}
 	m.finish()
-	return m.finding, m.counts
+	return report
 }
 
 func (m *mixed) bad(format string, args ...any) {
@@ -127,6 +151,8 @@ func (m *mixed) grants(i int) []se.Grant {
 func (m *mixed) step() {
 	i := m.rng.IntN(len(m.phones))
 	p := m.phones[i]
+	m.steps++
+	m.strike()
 	switch n := m.rng.IntN(20); {
 	case n < 9:
 		tables := []string{"place", "family", "family", "family", "pet", "pet"}
@@ -156,7 +182,7 @@ func (m *mixed) write(p *phoneOf, table string, verb Verb) {
 	if t == nil {
 		return
 	}
-	ids := p.dev.ids[table]
+	ids := p.holds(t)
 	st := Statement{Verb: verb, Table: table}
 	if verb == Insert {
 		m.words++
@@ -169,7 +195,7 @@ func (m *mixed) write(p *phoneOf, table string, verb Verb) {
 	}
 	for _, c := range t.Columns {
 		whole := verb == Insert || verb == Replace
-		if v, ok := m.value(p, c); ok && verb != Delete && (whole && c.Required || m.rng.IntN(3) == 0 && (c.Name != schema.ColScope || m.rng.IntN(4) == 0)) {
+		if v, ok := m.value(p, c, st.Row); ok && verb != Delete && (whole && c.Required || m.rng.IntN(3) == 0 && (c.Name != schema.ColScope || m.rng.IntN(4) == 0)) {
 			st.Set = append(st.Set, Assign{c.Name, v})
 		} else if c.Required && whole && c.Type == schema.TypeRef {
 			return // nothing to refer to
@@ -180,12 +206,19 @@ func (m *mixed) write(p *phoneOf, table string, verb Verb) {
 	}
 	foreign := m.rng.IntN(3) == 0
 	p.synced = false
-	if err := p.dev.Exec(Transaction{Foreign: foreign, Statements: []Statement{st}}, m.clock()); err != nil {
-		m.bad("write: %v", err)
+	if s, ok := p.dev.(Sealer); ok && !foreign && p.state().captured > 0 {
+		if dead, err := m.run(p, func() error { return s.Seal(m.clock(p)) }); dead || err != nil {
+			m.failed(p, "seal", err)
+			return
+		}
 	}
+	_, err := m.run(p, func() error {
+		return p.dev.Exec(Transaction{Foreign: foreign, Statements: []Statement{st}}, m.clock(p))
+	})
+	m.failed(p, "write", err)
 }
 
-func (m *mixed) value(p *phoneOf, c *schema.Column) (schema.Value, bool) {
+func (m *mixed) value(p *phoneOf, c *schema.Column, row se.RowID) (schema.Value, bool) {
 	m.words++
 	switch {
 	case c.Type == schema.TypeID, c.Policy == schema.PolicyCentral, c.Derived:
@@ -193,7 +226,7 @@ func (m *mixed) value(p *phoneOf, c *schema.Column) (schema.Value, bool) {
 	case c.Name == schema.ColScope:
 		return text([]string{"A", "A", "B"}[m.rng.IntN(3)]), true
 	case c.Ref != "":
-		ids := p.dev.ids[c.Ref]
+		ids := p.holds(m.versions[p.version].Table(c.Ref))
 		if len(ids) == 0 {
 			return schema.Null(), false
 		}
@@ -204,44 +237,55 @@ func (m *mixed) value(p *phoneOf, c *schema.Column) (schema.Value, bool) {
 		return schema.Int(int64(m.rng.IntN(9))), true
 	case c.Type == schema.TypeReal:
 		return schema.Real(float64(m.rng.IntN(9))), true
+	case c.Type == schema.TypeSealed:
+		b, err := m.ring.Seal(sealedTable, c.Name, string(row), fmt.Sprint("w", m.words))
+		if err != nil {
+			m.bad("seal: %v", err)
+		}
+		return schema.Blob(b), true
 	}
 	return text(fmt.Sprint("w", m.words)), true
 }
 
-func (m *mixed) clock() replica.Clock {
+func (m *mixed) clock(p *phoneOf) replica.Clock {
 	m.now += 1000
-	return replica.Clock{Wall: m.now, Boot: "b", Mono: m.now - start}
+	return p.clock.read(m.now)
 }
-
-var errCutOff = errors.New("cut")
 
 // sync talks with the centre; with cut, only until so many messages have come down.
 func (m *mixed) sync(p *phoneOf, cut int) {
-	c := &mixedLink{m: m, p: p, cut: cut, cen: session.NewCentre(se.DefaultLimits, m.now)}
-	c.cen.Portion(400, se.Pages{Items: 3, Frame: 300})
-	c.dev = session.NewDevice(&end{dev: p.dev, schema: m.versions[p.version], clock: m.clock})
-	hello, err := c.dev.Start("", "simtest")
-	if err == nil {
-		err = c.up(hello)
+	m.haunt()
+	c := m.dial(p, cut)
+	links := []*mixedLink{c}
+	if m.trouble.often(8) {
+		m.counts["two connections at once"]++
+		links = append(links, m.dial(p, 0))
 	}
-	if errors.Is(err, errCutOff) {
-		m.counts["cut"]++
-		return
+	for m.talk(links) {
+		continue
 	}
-	if err != nil {
-		m.bad("%s of version %d: %v", p.principal.Account, p.version, err)
+	for _, c := range links {
+		m.leave(c)
+	}
+	if c.err != nil || c.gone {
+		if errors.Is(c.err, errCutOff) {
+			m.counts["cut"]++
+		} else if c.err != nil {
+			m.bad("%s of version %d: %v", p.principal.Account, p.version, c.err)
+		}
 		return
 	}
 	if c.drained {
 		m.counts["drained"]++
-		if len(p.dev.outbox) > 0 {
+		if p.state().outbox > 0 {
 			m.bad("%s is below the minimum and could not drain", p.principal.Account)
 		}
 		return
 	}
-	p.synced = len(p.dev.outbox) == 0 && len(p.dev.pending) == 0
+	st := p.state()
+	p.synced = st.outbox == 0 && st.pending == 0
 	if !p.synced {
-		m.bad("%s synchronised and still has %d changesets", p.principal.Account, len(p.dev.outbox))
+		m.bad("%s synchronised and still has %d changesets", p.principal.Account, st.outbox)
 	}
 	m.compare(p, "after a round")
 }
@@ -251,20 +295,26 @@ func (m *mixed) update(p *phoneOf) {
 	if p.version == 2 {
 		return
 	}
-	if len(p.dev.kept) > 0 {
+	st := p.state()
+	if st.kept > 0 {
 		m.counts["update with something kept"]++
 	}
-	if len(p.dev.outbox) > 0 || len(p.dev.captured) > 0 {
+	if st.outbox > 0 || st.captured > 0 {
 		m.counts["update over a full outbox"]++
 	}
-	if len(p.dev.staged) > 0 {
+	if st.staged > 0 {
 		m.counts["update over a staged step"]++
 	}
-	p.version++
-	if err := p.dev.Upgrade(m.versions[p.version], m.clock()); err != nil {
-		m.bad("update: %v", err)
+	next := m.versions[p.version+1]
+	dead, err := m.run(p, func() error { return p.dev.Upgrade(next, m.clock(p)) })
+	if dead || err != nil {
+		m.counts["an update was cut off"]++
 	}
-	p.synced = p.synced && len(p.dev.outbox) == 0
+	m.failed(p, "update", err)
+	if st = p.state(); st.ctl.Schema == next.Version {
+		p.version++
+	}
+	p.synced = p.synced && st.outbox == 0
 	if p.synced {
 		m.atLast(p)
 	}
@@ -272,18 +322,17 @@ func (m *mixed) update(p *phoneOf) {
 
 // atLast compares a phone that held the head when it was last asked, if the centre has not moved since.
 func (m *mixed) atLast(p *phoneOf) {
-	_ = m.store.View(func(tx se.ReadTx) error {
-		head, _ := tx.Head()
-		if p.dev.ctl.Cursor == head.Seq {
-			m.counts["adopted at the head"]++
-			m.compare(p, "after an update, offline")
-		}
-		return nil
-	})
+	var head se.Head
+	_ = m.store.View(func(tx se.ReadTx) (err error) { head, err = tx.Head(); return err })
+	if p.state().ctl.Cursor == head.Seq {
+		m.counts["adopted at the head"]++
+		m.compare(p, "after an update, offline")
+	}
 }
 
 // finish lifts the minimum, brings everybody to the head, updates everybody offline and compares.
 func (m *mixed) finish() {
+	m.calm()
 	for _, p := range m.phones {
 		q := *p.principal
 		q.Minimum = se.Minimum{}
@@ -299,8 +348,8 @@ func (m *mixed) finish() {
 		for p.version < 2 {
 			m.update(p)
 		}
-		if len(p.dev.kept) > 0 {
-			m.bad("%s is of the newest version and still keeps %d rows aside", p.principal.Account, len(p.dev.kept))
+		if n := p.state().kept; n > 0 {
+			m.bad("%s is of the newest version and still keeps %d rows aside", p.principal.Account, n)
 		}
 		m.sync(p, 0)
 	}
@@ -334,7 +383,7 @@ func (m *mixed) compare(p *phoneOf, when string) {
 				return err
 			}
 			want := project(t, p.principal, row, m.now)
-			got := p.dev.whole(t, m.versions[p.version], k)
+			got, kept := p.whole(t, m.versions[p.version], k)
 			if (got == nil) != (want == nil) {
 				m.bad("%s of version %d %s: %s %s is held or kept: %v, should be: %v", p.principal.Account, p.version, when, k.Table, k.Row, got != nil, want != nil)
 				return nil
@@ -345,7 +394,7 @@ func (m *mixed) compare(p *phoneOf, when string) {
 					return nil
 				}
 			}
-			if got == nil && len(p.dev.kept[k]) > 0 {
+			if got == nil && kept {
 				m.bad("%s of version %d %s: %s %s is gone and cells of it are kept", p.principal.Account, p.version, when, k.Table, k.Row)
 			}
 		}

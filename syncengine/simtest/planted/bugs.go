@@ -3,7 +3,7 @@ package planted
 import "slices"
 
 // Bugs are all that the simulation must find.
-var Bugs = slices.Concat(firstBugs, snapshotBugs, parkedBugs, endBugs, mergedBugs, rewoundBugs)
+var Bugs = slices.Concat(firstBugs, snapshotBugs, parkedBugs, endBugs, mergedBugs, rewoundBugs, versionBugs)
 
 // firstBugs are those that issue 2 names.
 var firstBugs = []Bug{

@@ -22,7 +22,8 @@ type Bug struct {
 
 // Kinds of worlds.
 const (
-	Rewound = "-rewound"
+	Rewound  = "-rewound"
+	Versions = "-versions"
 )
 
 // Overlay writes what `go build -overlay` needs into dir and gives the path of the JSON file. It fails if the text is
