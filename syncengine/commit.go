@@ -129,7 +129,7 @@ func (e *Engine) Welcome(tx ReadTx, h Hello, now int64) (*Welcome, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read head: %w", err)
 	}
-	if err := e.proved(tx, &h, head); err != nil {
+	if err := e.proved(tx, &h, p.Account, head); err != nil {
 		return nil, err
 	}
 	if err := served(tx); err != nil {

@@ -147,6 +147,14 @@ func TestProofs(t *testing.T) {
 	forged.Cursor++
 	require.ErrorIs(t, hello(forged), se.ErrBadProof)
 
+	// Somebody else's proof says nothing of what one was shown oneself; a copy of the replica has its own past.
+	stolen, copied := two, two
+	stolen.Device = w.dev("b", "worker").id
+	require.ErrorIs(t, hello(stolen), se.ErrBadProof)
+	copied.Device = "copy-of-a"
+	w.store.SetPrincipal(copied.Device, &se.Principal{Account: a.who, Device: copied.Device, Grants: []se.Grant{{Scope: "g1", Role: "worker"}}})
+	require.NoError(t, hello(copied))
+
 	backup := w.store
 	w.store = memstore.New(w.s)
 	w.store.SetPrincipal(a.id, &se.Principal{Account: "a", Device: a.id, Grants: []se.Grant{{Scope: "g1", Role: "worker"}}})
@@ -163,6 +171,6 @@ func TestProofs(t *testing.T) {
 	require.NoError(t, hello(two))
 	later := two
 	later.Epoch = 9
-	later.MAC = (&se.Proofs{County: 1, Key: []byte("the county's")}).MAC(se.Base{Epoch: 9, Seq: 2}, later.History)
+	later.MAC = (&se.Proofs{County: 1, Key: []byte("the county's")}).MAC(a.who, se.Base{Epoch: 9, Seq: 2}, later.History)
 	require.ErrorAs(t, hello(later), &lost, "an epoch that the centre has not begun")
 }

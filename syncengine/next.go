@@ -121,7 +121,7 @@ func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) {
 	if dev != nil {
 		done.LastN = dev.LastN
 	}
-	done.History, done.MAC = head.History, e.mac(step.Head, head.History)
+	done.History, done.MAC = head.History, e.mac(v.principal.Account, step.Head, head.History)
 	if n := len(step.Frames); n > 0 && step.Frames[n-1].carries() {
 		last := &step.Frames[n-1]
 		last.Done, last.To, last.LastN, last.HLC, last.Scopes = true, done.To, done.LastN, done.HLC, done.Scopes

@@ -34,18 +34,22 @@ func (e *Engine) WithProofs(p Proofs) *Engine {
 	return &out
 }
 
-func (e *Engine) mac(at Base, history Hash) Hash {
+func (e *Engine) mac(account string, at Base, history Hash) Hash {
 	if e.proofs == nil {
 		return Hash{}
 	}
-	return e.proofs.MAC(at, history)
+	return e.proofs.MAC(account, at, history)
 }
 
-// MAC proves that the county was at a seq of an epoch with that history.
-func (p *Proofs) MAC(at Base, history Hash) (out Hash) {
+// MAC proves that a person's device was told that the county was at a seq of an epoch with that history. It is the person's
+// and not the device's: a replica that was copied, or enrolled again, proves where it is though it has another name now,
+// maybe at a centre that never knew the one before. With somebody else's proof one would claim to have been shown what he
+// was.
+func (p *Proofs) MAC(account string, at Base, history Hash) (out Hash) {
 	b := canon(make([]byte, 0, 96))
 	b.str("doorstep.proof.v1")
 	b.num(p.County)
+	b.str(account)
 	b.base(at)
 	b = append(b, history[:]...)
 	m := hmac.New(sha256.New, p.Key)
@@ -58,12 +62,12 @@ func (p *Proofs) MAC(at Base, history Hash) (out Hash) {
 // proved, or has another history there.
 //
 // A device without a proof is taken at its word: it gains nothing by it but a snapshot.
-func (e *Engine) proved(tx ReadTx, h *Hello, head Head) error {
+func (e *Engine) proved(tx ReadTx, h *Hello, account string, head Head) error {
 	if e.proofs == nil || h.MAC.IsZero() {
 		return nil
 	}
 	at := Base{h.Epoch, h.Cursor}
-	if want := e.proofs.MAC(at, h.History); !hmac.Equal(want[:], h.MAC[:]) {
+	if want := e.proofs.MAC(account, at, h.History); !hmac.Equal(want[:], h.MAC[:]) {
 		return ErrBadProof
 	}
 	switch {
