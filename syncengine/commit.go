@@ -35,6 +35,9 @@ func (e *Engine) Commit(store Store, group []Submission) []Result {
 		return failed(group, err)
 	}
 	v, qerr := e.quarantine(store, group[0])
+	if errors.Is(qerr, ErrQuota) {
+		return failed(group, qerr)
+	}
 	if qerr != nil {
 		return failed(group, errors.Join(err, qerr))
 	}
@@ -90,6 +93,9 @@ func (e *Engine) quarantine(store Store, sub Submission) (Verdict, error) {
 		}
 		if cs.N != dev.LastN+1 || cs.Prev != dev.Hash {
 			return ErrGap
+		}
+		if err := e.mayRefuse(tx, cs, sub.Now); err != nil {
+			return err
 		}
 		dev.LastN, dev.Hash = cs.N, v.Hash
 		q := &Quarantined{Device: cs.Device, N: cs.N, Changeset: cs, Verdict: v, Received: sub.Now, At: sub.Now, Suspect: true}

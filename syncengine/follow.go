@@ -126,6 +126,9 @@ func (g *ingest) lead(t *schema.Table, row *Row, scope string) error {
 	if g.followed++; g.followed > maxFollowers {
 		return reject(CodeTooLarge, &Change{Table: t.Name, Row: row.ID}, "", "followers")
 	}
+	if err := g.room(&Change{Table: t.Name, Row: row.ID}, scope); err != nil {
+		return err
+	}
 	before := CopyRow(row)
 	if row.Inserted != g.seq {
 		if err := g.move(row); err != nil {

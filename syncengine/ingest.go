@@ -72,7 +72,7 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 	err = tx.Savepoint(g.run)
 	switch {
 	case errors.As(err, &refused):
-		if err := e.mayRefuse(tx, cs); err != nil {
+		if err := e.mayRefuse(tx, cs, sub.Now); err != nil {
 			return Verdict{}, err
 		}
 		v.Kind, v.Reason = refused.kind, &refused.reason

@@ -7,10 +7,11 @@ import "fmt"
 type Quotas struct {
 	// Refused is how many rejected and parked changesets of one device may wait in quarantine at once, RefusedBytes
 	// their canonical bytes. A device beyond it gets ErrQuota for the next one that would be refused: nothing of it is
-	// stored, it stays in the device's outbox, and goes on when somebody has dealt with what waits.
+	// stored, it stays in the device's outbox, and goes on when somebody has dealt with what waits. What it retried itself
+	// counts for refusedFor still: it is kept whole too.
 	Refused      int
 	RefusedBytes int64
-	// ScopeRows is how many live rows a scope may hold. An insert beyond it is rejected with CodeQuota.
+	// ScopeRows is how many live rows a scope may hold. An insert or a move beyond it is rejected with CodeQuota.
 	ScopeRows int64
 	// Candidates is how many candidates of one device may wait in one conflict.
 	Candidates int
@@ -26,19 +27,23 @@ func (e *Engine) WithQuotas(q Quotas) *Engine {
 	return &with
 }
 
-// Usage is what a device's open quarantine holds.
+// refusedFor is how long a refused changeset that its device retried counts, in ms: one could otherwise fill the quarantine
+// without end, each refusal followed by a small changeset in its place.
+const refusedFor = 30 * 24 * 3600 * 1000
+
+// Usage is what a device's quarantine holds.
 type Usage struct {
 	Changesets int
 	Bytes      int64 // about
 }
 
 // mayRefuse tells whether one more refused changeset of the device finds room in quarantine.
-func (e *Engine) mayRefuse(tx ReadTx, cs *Changeset) error {
+func (e *Engine) mayRefuse(tx ReadTx, cs *Changeset, now int64) error {
 	q := e.quotas
 	if q.Refused == 0 && q.RefusedBytes == 0 {
 		return nil
 	}
-	u, err := tx.Refused(cs.Device)
+	u, err := tx.Refused(cs.Device, now-refusedFor)
 	if err != nil {
 		return fmt.Errorf("read what waits in quarantine: %w", err)
 	}
@@ -48,7 +53,7 @@ func (e *Engine) mayRefuse(tx ReadTx, cs *Changeset) error {
 	return nil
 }
 
-// room refuses an insert into a scope that is full, and counts it otherwise.
+// room refuses one more row in a scope that is full.
 func (g *ingest) room(c *Change, scope string) error {
 	q := g.engine.quotas.ScopeRows
 	if q == 0 {

@@ -164,6 +164,9 @@ func (g *ingest) update(i int, c *Change, t *schema.Table, row *Row) error {
 		if !g.views.fits(t, scope) {
 			return reject(CodeBadValue, c, schema.ColScope, "level")
 		}
+		if err := g.room(c, scope); err != nil {
+			return err
+		}
 	}
 	if !away && slices.ContainsFunc(c.Cells, func(w CellWrite) bool { return w.Cell == schema.CellScope || t.Cell(w.Cell) == t.CellOf(t.Door) }) {
 		g.checkShown(c, t) // nobody moves a row to where he cannot see it

@@ -48,8 +48,9 @@ type ReadTx interface {
 	LastStep(table string, caseID RowID) (*Step, error)
 	// AwaitedRow tells whether a quarantined changeset would have created that row, and which.
 	AwaitedRow(table string, id RowID) (*WriteID, error)
-	// Refused counts the changesets of a device that wait in quarantine, those that were dealt with left out.
-	Refused(device string) (Usage, error)
+	// Refused counts the changesets of a device that wait in quarantine, and those received at or after a time that the
+	// device itself retried. What others dealt with is left out.
+	Refused(device string, since int64) (Usage, error)
 	// ScopeRows counts the live rows of a scope.
 	ScopeRows(scope string) (int64, error)
 	// Parked lists a device's open parked changesets with n > after, in order, at most limit.

@@ -9,9 +9,11 @@ import (
 )
 
 // Refused implements syncengine.ReadTx.
-func (t *readTx) Refused(device string) (u syncengine.Usage, err error) {
+func (t *readTx) Refused(device string, since int64) (u syncengine.Usage, err error) {
 	_, err = t.one(func(r row) error { u = syncengine.Usage{Changesets: int(r.int(0)), Bytes: r.int(1)}; return nil },
-		`SELECT count(*), coalesce(sum(bytes), 0) FROM quarantine WHERE county = $1 AND device = $2 AND closed = 0`, t.s.county, device)
+		`SELECT count(*), coalesce(sum(bytes), 0) FROM (SELECT bytes FROM quarantine WHERE county = $1 AND device = $2 AND closed = 0
+		UNION ALL SELECT bytes FROM quarantine WHERE county = $3 AND device = $4 AND outcome = 'retried' AND received >= $5)`,
+		t.s.county, device, t.s.county, device, since)
 	return u, err
 }
 

@@ -2,8 +2,14 @@ package memstore
 
 import "github.com/doorstep-sync/doorstep/syncengine"
 
-func (t *readTx) Refused(device string) (syncengine.Usage, error) {
-	return t.state.refused[device], nil
+func (t *readTx) Refused(device string, since int64) (syncengine.Usage, error) {
+	u := t.state.refused[device]
+	for id, q := range t.state.quar {
+		if id.Device == device && q.Closed && q.Outcome == syncengine.SettledRetried && q.Received >= since {
+			u.Changesets, u.Bytes = u.Changesets+1, u.Bytes+q.Size()
+		}
+	}
+	return u, nil
 }
 
 func (t *readTx) ScopeRows(scope string) (int64, error) { return t.state.scopeRows[scope], nil }

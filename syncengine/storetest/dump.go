@@ -106,7 +106,7 @@ func dumpTx(t testing.TB, tx syncengine.ReadTx) answers {
 func dumpDevice(a answers, tx syncengine.ReadTx, d string) {
 	x, err := tx.Device(d)
 	a.add(x, err, "device %s", d)
-	used, err := tx.Refused(d)
+	used, err := tx.Refused(d, 5)
 	a.add(used, err, "refused of %s", d)
 	said, err := tx.Told(d)
 	a.add(said, err, "told %s", d)

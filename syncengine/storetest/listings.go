@@ -137,8 +137,18 @@ func testParked(t *testing.T, open func(t *testing.T) Opened) {
 		x, err := tx.Quarantined("dev-1", 10)
 		require.NoError(t, err)
 		require.True(t, x.Ready)
+		refused := func(since int64) int {
+			u, err := tx.Refused("dev-1", since)
+			require.NoError(t, err)
+			return u.Changesets
+		}
+		require.Equal(t, 3, refused(0))
+		x.Closed, x.Outcome, x.Received = true, syncengine.SettledRetried, 7
+		require.NoError(t, tx.PutQuarantined(x))
+		require.Equal(t, []int{3, 3, 2}, []int{refused(0), refused(7), refused(8)}, "what the device retried counts from its reception on")
 		x.Closed, x.Outcome = true, syncengine.SettledReleased
 		require.NoError(t, tx.PutQuarantined(x))
+		require.Equal(t, 2, refused(0))
 		require.Equal(t, []int64{9}, parked(tx, "dev-1", 0, 9))
 		require.Equal(t, []int64{9}, on(tx, "dev-1", 5))
 		require.Equal(t, []int64{1}, ready(tx, 9))
