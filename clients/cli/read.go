@@ -209,7 +209,7 @@ func (a *app) cell(ctx context.Context, r *device.Replica, c *schema.Column, v s
 func (a *app) title(t *schema.Table, row *device.Row) string {
 	var parts []string
 	for _, name := range t.NaturalKey {
-		if c := t.Column(name); c.Type == schema.TypeText && !row.Values[name].IsNull() {
+		if c := t.Column(name); c.Type == schema.TypeText && c.HashOf == "" && !row.Values[name].IsNull() {
 			parts = append(parts, a.show(c, row.Values[name]))
 		}
 	}

@@ -193,6 +193,9 @@ func (p *painter) access(t *schema.Table, row *syncengine.Row) *schema.Access {
 func (p *painter) name(t *schema.Table, access *schema.Access, row *syncengine.Row, depth int) string {
 	var key []string
 	for _, name := range t.NaturalKey {
+		if t.Column(name).HashOf != "" {
+			continue // tells nobody anything
+		}
 		if text := p.word(t, access, row, t.Column(name)); text != "" {
 			key = append(key, text)
 		}
