@@ -323,7 +323,9 @@ func TestPersonEnteredTwiceIsFound(t *testing.T) {
 	phone.do("sync")
 	li.do("sync")
 	phone.do("sync")
-	var list struct{ Conflicts []struct{ ID, Kind, Row string } }
+	var list struct {
+		Conflicts []struct{ ID, Kind, Row string }
+	}
 	require.NoError(t, json.Unmarshal([]byte(zhou.do("--json", "conflict", "list")), &list))
 	require.Len(t, list.Conflicts, 1, "one person, not the namesakes")
 	require.Equal(t, []string{"duplicate", one}, []string{list.Conflicts[0].Kind, list.Conflicts[0].Row})
