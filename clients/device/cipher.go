@@ -89,7 +89,7 @@ func inMemory(c *sqlite3.SQLiteConn) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	got := make([]driver.Value, 1)
 	if err := rows.Next(got); err != nil || got[0] != int64(2) {
 		return fmt.Errorf("device: SQLite does not keep temporary tables in memory: %v, %w", got[0], err)

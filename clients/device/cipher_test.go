@@ -132,11 +132,7 @@ func TestNothingOfAnEncryptedReplicaIsInClear(t *testing.T) {
 		require.NotZero(t, size(t, a.Path()+"-wal"))
 		require.NoError(t, a.SetAside(2)) // as before a restored centre's snapshot
 		require.FileExists(t, a.Path()+".epoch1")
-		list, err := a.Query(bg, `SELECT h.notes FROM household h, (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 20000) SELECT x FROM c) ORDER BY h.notes, x DESC`)
-		require.NoError(t, err) // larger than a cache: it would be sorted in files
-		require.True(t, list.Next())
-		files = bare(t, a.Path(), canary)
-		require.NoError(t, list.Close())
+		files = whileSorting(t, a)
 		require.NoError(t, outside.Close())
 		require.NoError(t, a.Close())
 		files = append(files, bare(t, a.Path(), canary)...)
@@ -157,6 +153,17 @@ func TestNothingOfAnEncryptedReplicaIsInClear(t *testing.T) {
 	for _, name := range []string{"a.db", "a.db-wal", "a.db.epoch1", "a.db.damaged1"} {
 		require.Contains(t, plain, name, "the search finds what is there")
 	}
+}
+
+// whileSorting searches while a result that is larger than a cache is sorted: where that went into files they would be found.
+func whileSorting(t testing.TB, a *device.Replica) []string {
+	t.Helper()
+	list, err := a.Query(bg, `SELECT h.notes FROM household h, (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 20000) SELECT x FROM c) ORDER BY h.notes, x DESC`)
+	require.NoError(t, err)
+	defer list.Close()
+	require.True(t, list.Next())
+	require.NoError(t, list.Err())
+	return bare(t, a.Path(), canary)
 }
 
 func size(t testing.TB, path string) int64 {

@@ -3,7 +3,6 @@ package device_test
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -97,30 +96,40 @@ func keyedShell(path, script string) (string, error) {
 		list = strings.Split("SELECT name, sql FROM sqlite_schema ORDER BY name\n"+tables(db), "\n")
 	}
 	for _, q := range list {
-		rows, err := db.Query(q)
+		lines, err := listed(db, q)
 		if err != nil {
 			return err.Error(), err
 		}
-		names, err := rows.Columns()
-		cells := make([]sql.NullString, len(names))
-		dest := make([]any, len(names))
-		for i := range cells {
-			dest[i] = &cells[i]
-		}
-		for err == nil && rows.Next() {
-			if err = rows.Scan(dest...); err == nil {
-				var line []string
-				for _, c := range cells {
-					line = append(line, c.String)
-				}
-				out = append(out, strings.Join(line, "|"))
-			}
-		}
-		if err = errors.Join(err, rows.Err(), rows.Close()); err != nil {
-			return err.Error(), err
-		}
+		out = append(out, lines...)
 	}
 	return strings.TrimSpace(strings.Join(out, "\n")), nil
+}
+
+func listed(db *sql.DB, query string) (out []string, err error) {
+	rows, err := db.Query(query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	cells, dest := make([]sql.NullString, len(names)), make([]any, len(names))
+	for i := range cells {
+		dest[i] = &cells[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return nil, err
+		}
+		var line []string
+		for _, c := range cells {
+			line = append(line, c.String)
+		}
+		out = append(out, strings.Join(line, "|"))
+	}
+	return out, rows.Err()
 }
 
 // tables gives a line for each table that reads it.
