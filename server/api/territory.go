@@ -199,10 +199,12 @@ func shortened(s string) string {
 	return s
 }
 
+// accountsOf gives the accounts of logins, "" for one that there is not: the plan refuses it together with people who have
+// nothing to do with its grid, once it is known that the grid is the planner's.
 func (a *API) accountsOf(ctx context.Context, logins []string) (out []string, err error) {
 	for _, login := range logins {
 		x, err := a.Directory.AccountByLogin(ctx, login)
-		if err != nil {
+		if err != nil && !messages.Is(err, messages.NoAccount) {
 			return nil, err
 		}
 		out = append(out, x.ID)

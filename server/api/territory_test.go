@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -365,6 +366,17 @@ func TestPlanRefusals(t *testing.T) {
 		{"nobody of that name", map[string]any{"kind": "merge", "source": grid1, "target": grid2, "workers": []string{"x"}}, 404, "account_not_found"},
 	} {
 		t.Run(c.name, func(t *testing.T) { w.plan("sun", c.in).problem(c.status, c.key) })
+	}
+	// What is in somebody else's unit is not there, by the same words; so are people who have nothing to do with the grid.
+	w.enrol("zhou").insert("building", grid9, rowID(77), map[string][]schema.Value{"no": {schema.Text("77")}})
+	hidden, absent := w.plan("sun", split(grid1, grid2, string(rowID(77)))).problem(404, "door_unknown"), w.plan("sun", split(grid1, grid2, string(rowID(78)))).problem(404, "door_unknown")
+	require.Equal(t, strings.ReplaceAll(hidden.body, string(rowID(77)), string(rowID(78))), absent.body)
+	for _, list := range []string{"workers", "along"} {
+		in := func(source, login string) map[string]any {
+			return with(split(source, grid2, one), list, []string{login})
+		}
+		require.Equal(t, w.plan("sun", in(grid1, "zhou")).problem(404, "account_not_found").body, w.plan("sun", in(grid1, "nobody")).problem(404, "account_not_found").body)
+		require.Equal(t, w.plan("sun", in(grid9, "zhou")).problem(404, "unit_not_yours").body, w.plan("sun", in(grid9, "nobody")).problem(404, "unit_not_yours").body)
 	}
 	w.plan("wang", split(grid1, grid2, one)).problem(403, "console_only")
 	w.plan("admin", split(grid1, grid2, one)).problem(403, "console_only")

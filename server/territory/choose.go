@@ -1,6 +1,7 @@
 package territory
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -62,9 +63,14 @@ func (g *grid) chooseDoor(tx syncengine.ReadTx, spec *Spec, id syncengine.RowID)
 		if r != nil && r.Scope == spec.Target && t.Door == schema.DoorSelf && g.left(id) {
 			return nil
 		}
-		if r != nil {
-			return messages.Refuse(messages.DoorElsewhere, id)
+		if r == nil {
+			continue
 		}
+		// What is in a grid that is not the planner's is to him as if it were not there.
+		if his, err := g.his(r.Scope); err != nil || his {
+			return errors.Join(err, messages.Refuse(messages.DoorElsewhere, id))
+		}
+		break
 	}
 	return messages.Refuse(messages.DoorUnknown, id)
 }

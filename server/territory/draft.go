@@ -36,6 +36,13 @@ func (s *Service) Create(ctx context.Context, planner directory.Rights, spec Spe
 		if err != nil {
 			return err
 		}
+		if err := known(&spec, g, all); err != nil {
+			return err
+		}
+		g.his = func(scope string) (bool, error) {
+			covering, err := s.Directory.At(ctx, planner, scope)
+			return s.Directory.ConsoleAt(covering), err
+		}
 		if err := g.choose(tx, &spec); err != nil {
 			return err
 		}
@@ -57,6 +64,18 @@ func (s *Service) Create(ctx context.Context, planner directory.Rights, spec Spe
 		return Plan{}, err
 	}
 	return s.Get(ctx, p.ID)
+}
+
+// known refuses people who have nothing to do with the grid, as if there were no such account: nobody finds out by a plan
+// who else there is.
+func known(spec *Spec, g *grid, all []directory.Assignment) error {
+	for _, account := range slices.Concat(spec.Along, spec.Workers) {
+		if account == "" || !slices.ContainsFunc(all, func(a directory.Assignment) bool { return a.Account == account }) &&
+			!slices.ContainsFunc(g.order, func(x *live) bool { return x.author == account }) {
+			return messages.Refuse(messages.NoAccount)
+		}
+	}
+	return nil
 }
 
 // check refuses what makes no sense, and gives both grids.

@@ -25,14 +25,15 @@ type grid struct {
 	schema *schema.Schema
 	head   syncengine.Head
 	rows   map[syncengine.RowKey]*live
-	order  []*live // by last change
+	order  []*live                          // by last change
+	his    func(scope string) (bool, error) // whether the planner works at the centre in a scope
 
 	inside map[*live][]*live            // the doors in a row
 	behind map[syncengine.RowID][]*live // what is here of a door that may live elsewhere than it, by the door's id
 }
 
 func newGrid(s *schema.Schema) *grid {
-	return &grid{schema: s, rows: map[syncengine.RowKey]*live{}, inside: map[*live][]*live{}, behind: map[syncengine.RowID][]*live{}}
+	return &grid{schema: s, his: func(string) (bool, error) { return false, nil }, rows: map[syncengine.RowKey]*live{}, inside: map[*live][]*live{}, behind: map[syncengine.RowID][]*live{}}
 }
 
 // readGrid reads the live rows of a scope.
