@@ -63,7 +63,9 @@ func (p *program) stop() {
 
 func (p *program) run(args ...string) string {
 	p.t.Helper()
-	out, err := exec.Command(p.bin, append(args, "--data", p.data, "--log-level", "error")...).CombinedOutput()
+	cmd := exec.Command(p.bin, append(args, "--data", p.data, "--log-level", "error")...)
+	cmd.Env = append(os.Environ(), "DOORSTEP_LANG=en")
+	out, err := cmd.CombinedOutput()
 	require.NoError(p.t, err, "%s", out)
 	return string(out)
 }
