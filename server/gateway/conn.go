@@ -78,6 +78,7 @@ func (c *conn) claim(who Identity) {
 	c.mu.Lock()
 	c.who = who
 	c.limit = helloFrame
+	c.session.Spending(func(now int64) bool { return c.g.checks.spend(who.Device, now) })
 	c.mu.Unlock()
 	c.g.claim(c, who.Device)
 }

@@ -148,6 +148,8 @@ type Gateway struct {
 	reading  chan struct{} // bounds how many heavy parts are read at once, so that the store has readers left for light ones
 	decoding chan struct{} // bounds how many large messages are decoded at once
 
+	checks allowances // of devices
+
 	ctx    context.Context // of everything that outlives a handshake; ends when Shutdown's patience does
 	cancel context.CancelFunc
 

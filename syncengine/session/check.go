@@ -11,6 +11,7 @@ const (
 	staleTries = 30 // answers that came too late, before a check is given up until another day
 	sameScope  = 4  // rounds that found something though all was said to be mended, before a scope is left alone
 	manyRounds = 1000
+	maxRepair  = 64 << 20 // bytes of rows in one answer: far above what a centre puts there before it says that a snapshot is due
 )
 
 // checking is a check of the whole replica, one scope at a time, from the device's side.
@@ -20,6 +21,7 @@ type checking struct {
 	sent    *se.Check // waits for its answer
 	part    int       // parts of the answer so far
 	items   []se.DeltaItem
+	size    int  // bytes of items
 	waiting bool // for the next step, or until Check is called again
 	stale   int
 	vain    int // rounds of this scope after which it should have been equal, and was not
@@ -69,7 +71,7 @@ func (d *Device) compare() ([]Message, error) {
 	}
 	d.checks++
 	check.Number = d.checks
-	c.sent, c.part, c.items, c.waiting = check, 0, nil, false
+	c.sent, c.part, c.items, c.size, c.waiting = check, 0, nil, 0, false
 	return []Message{&Check{*check}}, nil
 }
 
@@ -94,6 +96,12 @@ func (d *Device) repair(m *se.Repair) ([]Message, error) {
 	}
 	c.part = m.Part
 	c.items = append(c.items, m.Items...)
+	for i := range m.Items {
+		c.size += m.Items[i].Size()
+	}
+	if c.size > maxRepair {
+		return nil, &Closed{NoticeProtocol, "a repair of more rows than one may hold; where so much differs a snapshot is due"}
+	}
 	switch {
 	case !m.Done:
 		return nil, nil
@@ -152,16 +160,9 @@ func (d *Device) advance() ([]Message, error) {
 type checks struct {
 	number int64 // of the last one
 	out    bool  // a Verify effect is out
-	spent  int64 // ms of allowance used, see allowance
-	at     int64
+	own    Allowance
+	spend  func(now int64) bool // nil: own
 }
-
-// A device may ask this often: once in so many ms in the long run, and this many ms' worth at once. Each Check of another
-// kind costs the reading of a scope.
-const (
-	checkEvery = 3_000
-	allowance  = 300 * checkEvery
-)
 
 func (c *Centre) check(m *se.Check, now int64) []Effect {
 	k := &c.checks
@@ -174,16 +175,17 @@ func (c *Centre) check(m *se.Check, now int64) []Effect {
 		return c.close(NoticeProtocol, "a second Check before the answer to the first")
 	}
 	k.number = m.Number
-	k.spent, k.at = max(0, k.spent-max(0, now-k.at)), now
-	if k.spent <= allowance {
-		k.spent += checkEvery
+	spend := k.spend
+	if spend == nil {
+		spend = k.own.Spend
 	}
+	over := !spend(now)
 	switch {
-	case m.Report != nil && k.spent > allowance:
+	case m.Report != nil && over:
 		return nil
 	case m.Report != nil:
 		return []Effect{&Report{c.hello.Device, *m.Report}}
-	case c.drain || c.untold || c.sent > c.seen || k.spent > allowance:
+	case c.drain || c.untold || c.sent > c.seen || over:
 		return []Effect{&Send{&Repair{se.Repair{Number: m.Number, Part: 1, Done: true, Stale: true}}}}
 	}
 	k.out = true

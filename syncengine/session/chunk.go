@@ -13,6 +13,10 @@ const (
 	maxChunk = 24 << 20
 	// maxChunks bounds the chunks of one snapshot.
 	maxChunks = 1 << 16
+	// maxOffers and maxOffered bound the snapshots that are announced on one connection, one for a scope, and the chunks of
+	// all of them: a county has some thousand units, and a large one some ten thousand chunks.
+	maxOffers  = 1 << 14
+	maxOffered = 1 << 18
 )
 
 // offer keeps what the chunks of a snapshot must be.
@@ -28,7 +32,14 @@ func (d *Device) offer(m *se.Manifest) error {
 	if d.offers == nil {
 		d.offers = map[string]*se.Manifest{}
 	}
+	d.offered += len(m.Chunks)
+	if old := d.offers[m.Scope]; old != nil {
+		d.offered -= len(old.Chunks)
+	}
 	d.offers[m.Scope] = m
+	if len(d.offers) > maxOffers || d.offered > maxOffered {
+		return &Closed{NoticeProtocol, "the centre announced more snapshots than a replica could take"}
+	}
 	return nil
 }
 

@@ -68,6 +68,7 @@ type Device struct {
 	notices  []Notice
 	queued   bool                    // the centre said that what this device lacks waits for its turn
 	offers   map[string]*se.Manifest // by scope
+	offered  int                     // chunks of all of them
 	receipt  *se.Purged              // sent on this connection
 	answers  bool                    // the centre answers Check
 	check    *checking               // of the whole replica, under way
@@ -301,7 +302,9 @@ func (d *Device) notice(n *Notice) error {
 		d.queued = true // until something comes: nothing that is worth keeping
 		return nil
 	}
-	d.notices = append(d.notices, *n)
+	if d.notices = append(d.notices, *n); len(d.notices) > maxNotices {
+		d.notices = d.notices[1:]
+	}
 	if n.Close {
 		return &Closed{n.Code, n.Text}
 	}
@@ -310,6 +313,9 @@ func (d *Device) notice(n *Notice) error {
 
 // Queued tells that the centre serves many devices, and that what this one lacks waits for its turn.
 func (d *Device) Queued() bool { return d.queued }
+
+// maxNotices is how many notices of one connection are kept, the newest.
+const maxNotices = 100
 
 // Notices gives what the centre told on this connection.
 func (d *Device) Notices() []Notice { return d.notices }
