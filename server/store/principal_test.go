@@ -88,3 +88,24 @@ func TestPrincipalEnds(t *testing.T) {
 		`INSERT INTO assignment (county, id, account, role, scope, doors) VALUES (1, '1', 'acc', 'steward', 'g', '{"not":"a list"}')`)
 	require.Error(t, s.View(func(tx syncengine.ReadTx) error { _, err := tx.Principal("dev"); return err }), "rights that cannot be read are no rights")
 }
+
+// TestPrincipalSuccessors: a closed unit that somebody still has a grant on leads to the unit that is in use now, however
+// often that one was closed in turn. A ring of units, made by hand, holds nobody up; units of another county lead nowhere.
+func TestPrincipalSuccessors(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), "s.db"))
+	run(t, s,
+		`INSERT INTO org_unit (county, code, name, parent, valid_to, successor) VALUES
+			(1, 'v', 'village', NULL, NULL, NULL), (1, 'a', 'first', 'v', 10, 'b'), (1, 'b', 'second', 'v', 20, 'c'), (1, 'c', 'in use', 'v', NULL, NULL),
+			(1, 'x', 'a ring', 'v', 10, 'y'), (1, 'y', 'a ring', 'v', 10, 'x'), (2, 'c', 'elsewhere', NULL, 5, 'd'), (1, 'far', 'not his', NULL, 5, 'c')`,
+		`INSERT INTO account (county, id) VALUES (1, 'acc'), (1, 'other')`,
+		`INSERT INTO device (county, id, account) VALUES (1, 'dev', 'acc'), (1, 'own', 'other')`,
+		`INSERT INTO assignment (county, id, account, role, scope) VALUES (1, '1', 'acc', 'worker', 'v'), (1, '2', 'other', 'worker', 'c')`)
+	got := principalOf(t, s, "dev").Successors
+	require.Equal(t, "c", got["a"])
+	require.Equal(t, "c", got["b"])
+	require.NotContains(t, got, "c")
+	require.NotContains(t, got, "v")
+	require.NotContains(t, got, "far")
+	require.Len(t, got, 4, "and the ring, which ends somewhere")
+	require.Empty(t, principalOf(t, s, "own").Successors)
+}

@@ -73,6 +73,7 @@ type mixed struct {
 	finding  string
 	counts   map[string]int
 	trouble  trouble
+	closing  closing
 	ring     *seal.Ring
 	steps    int
 }
@@ -120,6 +121,7 @@ func RunVersions(seed uint64, opts Options) (report Report) {
 		m.write(m.phones[1], "place", Insert)
 	}
 	m.begin(seed)
+	m.beginClosing(seed)
 	for range 90 {
 		m.step()
 	}
@@ -153,6 +155,7 @@ func (m *mixed) step() {
 	p := m.phones[i]
 	m.steps++
 	m.strike()
+	m.closeScope()
 	switch n := m.rng.IntN(20); {
 	case n < 9:
 		tables := []string{"place", "family", "family", "family", "pet", "pet"}
@@ -164,7 +167,7 @@ func (m *mixed) step() {
 	case n < 18:
 		m.update(p)
 	case n < 19:
-		p.principal = &se.Principal{Account: p.principal.Account, Device: p.principal.Device, Grants: m.grants(i), Minimum: p.principal.Minimum}
+		p.principal = &se.Principal{Account: p.principal.Account, Device: p.principal.Device, Grants: m.grants(i), Minimum: p.principal.Minimum, Successors: m.successors()}
 		p.synced = false
 		m.store.SetPrincipal(p.principal.Device, p.principal)
 	default:
@@ -360,6 +363,7 @@ func (m *mixed) finish() {
 func (m *mixed) honest() {
 	_ = m.store.View(func(tx se.ReadTx) error {
 		list, err := tx.History(0, 100_000)
+		m.closed(tx, list)
 		for _, e := range list {
 			s := m.versions[e.Changeset.Schema-m.versions[0].Version]
 			for _, c := range e.Changeset.Changes {

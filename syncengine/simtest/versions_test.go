@@ -23,6 +23,7 @@ var Mixed = []string{
 	"phone fail",
 	"pushed by a dead connection",
 	"reboot",
+	"scope closed",
 	"snapshot for version 0",
 	"snapshot for version 1",
 	"snapshot for version 2",
@@ -30,6 +31,7 @@ var Mixed = []string{
 	"update over a full outbox",
 	"update over a staged step",
 	"update with something kept",
+	"written into a closed scope",
 }
 
 // TestMixedVersions: fleets of three versions at once, updated at random, in half of the worlds on a bad network with

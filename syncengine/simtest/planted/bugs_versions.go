@@ -1,6 +1,6 @@
 package planted
 
-// versionBugs are about what a replica keeps that its program does not know.
+// versionBugs are about what a replica keeps that its program does not know, and about scopes that are closed.
 var versionBugs = []Bug{
 	{
 		Name: "what is kept of a row outlives it", File: "syncengine/replica/kept.go", Worlds: Versions,
@@ -31,5 +31,10 @@ var versionBugs = []Bug{
 		case`,
 		New: `			_ = c
 		case`,
+	},
+	{
+		Name: "late work stays in a closed scope", File: "syncengine/follow.go", Worlds: Versions,
+		Old: `{ return g.reads.principal.Successors[scope] }`,
+		New: `{ return g.reads.principal.Successors["?"+scope] }`,
 	},
 }
