@@ -218,15 +218,23 @@ func (d *demo) shell(ctx context.Context, _ *rand.Rand) error {
 	return nil
 }
 
-// notAllowed: a steward may not edit the register; his phone will be told why.
+// notAllowed: a steward may not edit the register. The SDK refuses; another program asks nobody, and then his phone is
+// told why.
 func (d *demo) notAllowed(ctx context.Context, _ *rand.Rand) error {
 	x := d.people.steward[4]
 	h := d.village.blocks[4].homes[0]
-	d.line("一位楼长改了户籍台账（无此权限），应被退回并说明原因", "a steward edits the register, which is not his to edit: it should come back with the reason")
-	return x.write(ctx, func(tx *device.Tx) error {
+	err := x.write(ctx, func(tx *device.Tx) error {
 		_, err := tx.Exec("UPDATE household SET notes = ? WHERE id = ?", "换租客了", h.household)
 		return err
 	})
+	d.check(device.CodeOf(err) == device.CodeNoRight, "没有权限的改动不应保存", "what is not his to edit should not be saved")
+	out, err := exec.CommandContext(ctx, "sqlite3", x.path, fmt.Sprintf("UPDATE household SET notes='换租客了' WHERE id='%s';", h.household)).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("sqlite3 on %s: %w: %s", x.path, err, out)
+	}
+	d.line("一位楼长用 sqlite3 命令改了户籍台账（本机程序因无此权限已拒绝），应被退回并说明原因",
+		"a steward edits the register with the sqlite3 shell, for his program refuses what is not his to edit: it should come back with the reason")
+	return nil
 }
 
 // somebody gives a household and a phone number for the commands at the end.
