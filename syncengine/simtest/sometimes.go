@@ -198,6 +198,7 @@ var Sometimes = []string{
 	"work parked that was written after the end was known",
 	"work written before a grant's end was known took effect",
 	"worker lent to the other grid",
+	"write refused at a door that was taken",
 	"write refused where the grant has ended",
 	"write to a dead id",
 }
