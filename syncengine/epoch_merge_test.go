@@ -68,6 +68,8 @@ func TestMergeAcrossEpochs(t *testing.T) {
 		{"two lines had the same epoch: nothing of it is taken as seen", review, Lineage{Epochs: []EndedEpoch{{1, 0}}}, []late{{"b", 1, Base{1, 95}, 1, "y"}}, "y [x] won"},
 		{"the zero base is of no epoch: among its like clocks decide", review, known,
 			[]late{{"b", 1, Base{}, 7, "y"}}, "x [y] candidate"},
+		{"once restored, who had seen nothing stands back behind who has seen something: he may have been seen in what was lost", review, known,
+			[]late{{"b", 1, Base{2, 100}, 1, "y"}, {"c", 1, Base{}, 999, "z"}}, "y [z] stands,candidate"},
 		{"lww keeps what has the larger base", lww, known, []late{{"b", 1, Base{1, 130}, 1, "y"}, {"c", 1, Base{1, 110}, 999, "z"}}, "y [] won,lost"},
 		{"max: what was there at the restored head counts as shown", most, known, []late{{"b", 1, Base{1, 130}, 1, "low"}}, "low [] stands"},
 		{"max: what was offered again does not", most, known,

@@ -80,6 +80,9 @@ func (in *Write) beats(w *Write) bool {
 	if in.Base.ended(in.Epoch) || w.Base.ended(in.Epoch) {
 		return w.Base.Less(in.Base)
 	}
+	if none := (Base{}); in.Epoch > 1 && (in.Base == none) != (w.Base == none) {
+		return w.Base == none // who had seen nothing may be of what was lost, and the other may have had him before him there
+	}
 	return w.before(in)
 }
 
