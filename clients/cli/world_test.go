@@ -58,7 +58,8 @@ type world struct {
 	seals   *seals.Keys
 	store   *store.Store
 	sockets *gateway.Gateway
-	down    atomic.Bool // the centre hangs up on everybody
+	running atomic.Int32 // commands
+	down    atomic.Bool  // the centre hangs up on everybody
 
 	mu sync.Mutex
 	at time.Time
@@ -123,8 +124,11 @@ func (m *machine) run(ctx context.Context, stdin io.Reader, out, errs io.Writer,
 			return map[string]string{"DOORSTEP_REPLICA": m.file(), "DOORSTEP_SETTINGS": m.config()}[name]
 		},
 	}
+	m.world.running.Add(1)
 	code := p.Main(ctx, args)
-	m.world.quiet()
+	if m.world.running.Add(-1) == 0 { // one that watches stays connected
+		m.world.quiet()
+	}
 	return code
 }
 
