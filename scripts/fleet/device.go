@@ -161,8 +161,11 @@ func (d *Device) sdk(x simtest.Transaction) error {
 		}
 		return nil
 	})
-	if device.CodeOf(err) == device.CodeLocked {
+	switch device.CodeOf(err) {
+	case device.CodeLocked:
 		return simtest.ErrLocked
+	case device.CodeNoRight:
+		return simtest.ErrNoRight
 	}
 	if device.CodeOf(err) == device.CodeUpdate {
 		return simtest.ErrOutdated

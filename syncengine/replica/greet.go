@@ -110,8 +110,9 @@ func (c *Control) leave(w *se.Welcome) {
 	})
 }
 
-// without gives a list sorted, each once, without what is back.
+// without gives a list sorted, each once, without what is back. The list stays as it is: a transaction may be rolled back.
 func without(list []string, back func(string) bool) []string {
+	list = slices.Clone(list)
 	slices.Sort(list)
 	return slices.DeleteFunc(slices.Compact(list), back)
 }

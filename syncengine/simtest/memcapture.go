@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -26,8 +27,14 @@ func (m *MemDevice) Exec(x Transaction, clock replica.Clock) error {
 		if x.Form != nil {
 			forms = append(forms, *x.Form)
 		}
-		_, err := replica.Seal(tx, m.schema, clock, false, forms...)
-		return err
+		cs, err := replica.Seal(tx, m.schema, clock, false, forms...)
+		if err != nil || cs == nil || m.unguarded {
+			return err
+		}
+		if why, err := replica.Forbidden(tx, m.schema, &m.ctl, cs); err != nil || why != nil {
+			return errors.Join(err, ErrNoRight)
+		}
+		return nil
 	})
 }
 

@@ -35,6 +35,9 @@ type Device interface {
 // ErrLocked is what a Device's Exec says of a replica that its lease has locked.
 var ErrLocked = errors.New("simtest: the replica is locked")
 
+// ErrNoRight is what a Device's Exec says of what the person's role may not write.
+var ErrNoRight = errors.New("simtest: the role has no right")
+
 // Sealer is a Device whose SDK seals what other programs wrote as a changeset of its own, before one of its own.
 type Sealer interface {
 	Seal(clock replica.Clock) error

@@ -199,6 +199,7 @@ var Sometimes = []string{
 	"work written before a grant's end was known took effect",
 	"worker lent to the other grid",
 	"write refused at a door that was taken",
+	"what a role may not write was refused before it was saved",
 	"write refused where the grant has ended",
 	"write to a dead id",
 }

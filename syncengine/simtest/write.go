@@ -89,6 +89,13 @@ func (n *node) write(j *job) {
 		}
 		return err
 	})
+	if errors.Is(err, ErrNoRight) {
+		n.w.count("what a role may not write was refused before it was saved")
+		if j.want != se.CodeNoRight {
+			o.bad("device", "%s refuses its person %+v, which is in order", n.id, j.Statements)
+		}
+		return
+	}
 	if errors.Is(err, ErrLocked) {
 		return
 	}
