@@ -1,6 +1,8 @@
 package simtest
 
 import (
+	"slices"
+
 	se "github.com/doorstep-sync/doorstep/syncengine"
 )
 
@@ -33,7 +35,7 @@ func (c contact) contradicts(n *node, refused bool) bool {
 func (n *node) greeting(w *se.Welcome) (done func(error)) {
 	before := n.contact
 	c := n.contacted(w)
-	n.contact = append(before[:len(before):len(before)], c)
+	n.contact = append(slices.Clone(before), c)
 	return func(err error) {
 		if err != nil {
 			n.contact = before

@@ -36,6 +36,7 @@ type node struct {
 	account string
 	dev     Device
 	end     session.Replica
+	ended   func() // its process did
 	clock   clock
 	arm     *arm
 
@@ -79,7 +80,8 @@ func newNode(w *World, i int, id, account string) *node {
 	}
 	n.clock.bootAt = w.now
 	reading := func() replica.Clock { return n.clock.read(w.now) }
-	n.end = &end{dev: n.dev, schema: w.schema, clock: reading}
+	sdk := &end{dev: n.dev, schema: w.schema, clock: reading}
+	n.end, n.ended = sdk, sdk.ended
 	if s, ok := n.dev.(Speaker); ok {
 		n.end = s.Session(reading)
 	}
@@ -148,6 +150,7 @@ func (n *node) crash() {
 		n.clock.reboot(n.w.now)
 	}
 	n.dev.Crash(n.clock.read(n.w.now))
+	n.ended()
 	n.forms = nil
 	n.learn()
 	for _, c := range n.conns {
