@@ -3,6 +3,7 @@ package syncengine
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -142,10 +143,12 @@ func lineage(tx ReadTx, dev *Device, epoch int64) (l Lineage, err error) {
 // maxParents bounds how many copies of copies are followed. A replica that was copied so often has other troubles.
 const maxParents = 64
 
-// parents lists the devices that a replica was copied from, the nearest first.
+// parents lists the devices that a replica was copied from, the nearest first. A copy of a copy that was made early has no
+// more of the first replica than it has of the second.
 func parents(tx ReadTx, dev *Device) (out []WriteID, err error) {
-	for len(out) < maxParents && dev != nil && dev.Parent != "" {
-		out = append(out, WriteID{dev.Parent, dev.Fork})
+	for n := int64(math.MaxInt64); len(out) < maxParents && dev != nil && dev.Parent != ""; {
+		n = min(n, dev.Fork)
+		out = append(out, WriteID{dev.Parent, n})
 		if dev, err = tx.Device(dev.Parent); err != nil {
 			return nil, fmt.Errorf("read parent of a device: %w", err)
 		}

@@ -136,3 +136,22 @@ func TestNothingUnseenGoesAcrossEpochs(t *testing.T) {
 		}
 	})
 }
+
+// family is a store that knows devices alone.
+type family struct {
+	ReadTx
+	devices map[string]*Device
+}
+
+func (f family) Device(id string) (*Device, error) { return f.devices[id], nil }
+
+// A copy that was made of another copy's early state has little of what they both come from.
+func TestPastOfACopyOfACopy(t *testing.T) {
+	b, c := &Device{ID: "b", Parent: "a", Fork: 10}, &Device{ID: "c", Parent: "b", Fork: 5}
+	list, err := parents(family{devices: map[string]*Device{"a": {ID: "a"}, "b": b}}, c)
+	require.NoError(t, err)
+	l := Lineage{Parents: list}
+	require.True(t, l.own("c", 6, WriteID{"a", 5}))
+	require.True(t, l.own("c", 6, WriteID{"b", 5}))
+	require.False(t, l.own("c", 20, WriteID{"a", 6}), "that is of the time after the copy was made")
+}

@@ -1,6 +1,7 @@
 package syncengine_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,7 +30,7 @@ func TestForkOfAnUnknownDevice(t *testing.T) {
 	w := newWorld(t)
 	a := w.dev("a", "worker")
 	claims := a.sent(1, 2)
-	after := append(claims, se.Claim{N: 3, Hash: se.Hash{7}}, se.Claim{N: 4, Hash: se.Hash{8}}) // that it wrote since, as the copy
+	after := append(slices.Clone(claims), se.Claim{N: 3, Hash: se.Hash{7}}, se.Claim{N: 4, Hash: se.Hash{8}}) // that it wrote since, as the copy
 	a.sent(3)
 	before := []se.WriteID{{Device: "copy", N: 3}, {Device: a.id, N: 2}}
 	own := w.dev("own", "worker")

@@ -49,8 +49,9 @@ func main() {
 		o.grids = o.devices
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, o); err != nil {
+	err := run(ctx, o)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "arrive:", err)
 		os.Exit(1)
 	}
