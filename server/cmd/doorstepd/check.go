@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -103,6 +104,7 @@ func (k *checkup) all() {
 	k.port(running)
 	k.disk()
 	k.keys()
+	k.county()
 	k.certificate()
 	k.declarations()
 	k.clock(begun)
@@ -245,6 +247,13 @@ func (k *checkup) keys() {
 	}
 	if bad == 0 && len(files) > 0 {
 		k.ok("%d key files, for this user alone", len(files))
+	}
+}
+
+func (k *checkup) county() {
+	path := filepath.Join(k.c.Data, databaseFile)
+	if list, err := store.Counties(path); err == nil && len(list) > 0 && !slices.Contains(list, k.c.County) {
+		k.fault("%s is the database of county %d, not of %d; start with --county %d, or give another --data", path, list[0], k.c.County, list[0])
 	}
 }
 

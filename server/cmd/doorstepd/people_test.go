@@ -31,6 +31,25 @@ func doorstepd(t *testing.T, want int, args ...string) string {
 	return out.String() + errs.String()
 }
 
+// A county's number that is not the database's is refused before anything is written: the centre would begin a second
+// county in it and take its epoch for lost commits.
+func TestAnotherCountysDatabase(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	r := startWith(t, data, func(*config) {})
+	require.NoError(t, r.end())
+	doorstepd(t, 0, "check", "--data", data, "--listen", "127.0.0.1:0")
+	before, err := os.ReadFile(filepath.Join(data, databaseFile))
+	require.NoError(t, err)
+	for _, args := range [][]string{{"serve"}, {"confirm"}, {"restore", filepath.Join(data, databaseFile)}} {
+		said := doorstepd(t, 2, append(args, "--data", data, "--county", "7", "--listen", "127.0.0.1:0", "--lang", "en")...)
+		require.Contains(t, said, "is the database of county 370115, not of 7", args)
+	}
+	require.Contains(t, doorstepd(t, 1, "check", "--data", data, "--county", "7", "--listen", "127.0.0.1:0"), "370115")
+	after, err := os.ReadFile(filepath.Join(data, databaseFile))
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+}
+
 // A copy made while phones write is whole, has its manifest, and holds all that was acknowledged before it began; the
 // drill restores it, serves it to a device and leaves nothing behind; a changed copy is found out.
 func TestBackupUnderLoad(t *testing.T) {

@@ -68,6 +68,9 @@ func restore(c config, log zerolog.Logger, backup string, unverified bool, now t
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	db, fresh := f.file("doorstep.db"), f.file("doorstep.db.restoring")
+	if err := ownCounty(db, c.County); err != nil {
+		return r, "", err
+	}
 	mark := epochMark{f.file(countyEpochFile), log}
 	newest := mark.Newest()
 	open := func(path string) (*store.Store, error) { return store.Open(path, declared, store.WithCounty(c.County)) }
@@ -192,7 +195,10 @@ func confirm(c config, now time.Time) (did bool, err error) {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	s, err := store.Open(f.file("doorstep.db"), declared, store.WithCounty(c.County))
+	if err := ownCounty(f.file(databaseFile), c.County); err != nil {
+		return false, err
+	}
+	s, err := store.Open(f.file(databaseFile), declared, store.WithCounty(c.County))
 	if err != nil {
 		return false, err
 	}

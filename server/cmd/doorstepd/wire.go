@@ -70,6 +70,9 @@ func (a *app) wire(now func() time.Time) (err error) {
 	if a.folder, err = openFolder(c.Data); err != nil {
 		return err
 	}
+	if err := ownCounty(a.folder.file(databaseFile), c.County); err != nil {
+		return err
+	}
 	if a.identity, err = a.openIdentity(now); err != nil {
 		return err
 	}
