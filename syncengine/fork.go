@@ -129,6 +129,11 @@ func nearest(tx ReadTx, parent, device string, before []WriteID) (*Device, strin
 	if err != nil {
 		return nil, "", fmt.Errorf("read principal: %w", err)
 	}
+	if p, err := tx.Principal(parent); err != nil {
+		return nil, "", fmt.Errorf("read principal: %w", err)
+	} else if own != nil && p != nil && p.Account != own.Account {
+		parent = "" // somebody else's: nothing of it is this one's
+	}
 	list := append([]WriteID{{Device: parent}}, before[:min(len(before), maxParents)]...)
 	for _, was := range list {
 		dev, err := tx.Device(was.Device)

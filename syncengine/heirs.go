@@ -14,7 +14,7 @@ func (g *ingest) heirs(id WriteID) (out []string, err error) {
 			return nil, fmt.Errorf("list copies of a device: %w", err)
 		}
 		for i := range list {
-			if c := &list[i]; id.N <= c.Fork && !slices.Contains(out, c.ID) {
+			if c := &list[i]; len(out) < maxParents && id.N <= c.Fork && !slices.Contains(out, c.ID) {
 				out, from = append(out, c.ID), append(from, c.ID)
 			}
 		}

@@ -1,6 +1,7 @@
 package syncengine_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,4 +63,24 @@ func TestCopiesHearOfWhatTheyShare(t *testing.T) {
 	for _, d := range []*dev{late, second} {
 		require.Len(t, d.inbox(), 3, "%s never had it", d.id)
 	}
+}
+
+// A conflict is told to a bounded number of copies, however many were made.
+func TestCopiesThatAreToldAreBounded(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.dev("a", "worker"), w.dev("b", "worker")
+	base := a.ok(ins("home", rid(1), set("head", 0, "x")))
+	a.ok(upd("home", rid(1), set("head", base, "of a")))
+	claims := []se.Claim{{N: a.n, Hash: a.hash}}
+	var copies []*dev
+	for i := range 200 {
+		copies = append(copies, a.copied(fmt.Sprint("c", i), claims...))
+	}
+	b.push(upd("home", rid(1), set("head", base, "of b")))
+	n := 0
+	for _, c := range copies {
+		n += len(c.inbox())
+	}
+	require.Positive(t, n)
+	require.LessOrEqual(t, n, 64)
 }

@@ -80,6 +80,9 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 	case err == nil:
 		v.Kind, v.Seq = g.kind(), g.seq
 		if v.Conflicts, err = g.disclosed(); err == nil {
+			if v.Kind == Conflicts && len(v.Conflicts) == 0 && len(g.conflicts) > 0 {
+				v.Kind = Accepted
+			}
 			err = errors.Join(g.recordAll(&head), g.auditDecisions())
 		}
 	}

@@ -76,7 +76,7 @@ func TestLateWorkIsToldNothing(t *testing.T) {
 	w.moved(a)
 	b.ok(upd("home", rid(1), set("head", s, "of b")))
 	v := a.push(upd("home", rid(1), set("head", s, "of a")))
-	require.Equal(t, se.Conflicts, v.Kind)
+	require.Equal(t, se.Accepted, v.Kind)
 	require.Empty(t, v.Conflicts)
 	reason := a.refused(se.Rejected, se.CodeCentralOnly, upd("home", rid(1), set("score", s, int64(1))))
 	require.Empty(t, reason.Current)

@@ -256,6 +256,7 @@ var resultTexts = map[string]schema.Label{
 	"device_emptied_at":     {ZH: "记录已清空，回执 %s；文件和密钥下次联网时清除，自 %s", EN: "its records are gone, receipt of %s; its files and key go at its next contact, since %s"},
 	"device_erased_emptied": {ZH: "设备 %s（%s） %s 上的记录已清空（回执 %s）；下次联网时清除剩下的文件和密钥。如果它再也不会联网，请直接删除或毁掉这部手机上的文件：密钥在中心已经什么都打不开", EN: "device %s (%s) %s has no records left (receipt of %s); the files and the key that remain go at its next contact. If there will be none, delete the files on that phone by hand: at the centre its key opens nothing any more"},
 	"device_erased":         {ZH: "设备 %s（%s） %s 下次联网时先交出未发送的内容，再清除记录和密钥", EN: "device %s (%s) %s hands over what it has not sent at its next contact, then its records and key go"},
+	"device_copy_goes_on":   {ZH: "它的一份副本是设备 %s（%s） %s，仍可同步；如果它不是本人的，请执行 doorstep device revoke %s", EN: "a copy of it is device %s (%s) %s, which goes on; if that is not its person's, run: doorstep device revoke %s"},
 	"device_revoked":        {ZH: "已停用设备 %s（%s） %s", EN: "device %s (%s) %s is revoked"},
 	"minimum_none":          {ZH: "没有最低版本要求", EN: "no minimum version"},
 	"minimum_schema":        {ZH: "声明最低版本 %d（中心现用 %d）", EN: "declarations from version %d (this centre has %d)"},

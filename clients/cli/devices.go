@@ -267,7 +267,7 @@ func (a *app) deviceRevokeCommand() *cobra.Command {
 			return a.emit(r.JSON200)
 		}
 		a.print("device_revoked", clean(r.JSON200.Label), clean(r.JSON200.AccountName), id)
-		return nil
+		return a.copies(cmd.Context(), client, id)
 	})
 }
 
@@ -290,11 +290,33 @@ func (a *app) deviceEraseCommand() *cobra.Command {
 		}
 		if emptied(*r.JSON200) {
 			a.print("device_erased_emptied", clean(r.JSON200.Label), clean(r.JSON200.AccountName), id, a.moment(r.JSON200.PurgedAt))
-			return nil
+		} else {
+			a.print("device_erased", clean(r.JSON200.Label), clean(r.JSON200.AccountName), id)
 		}
-		a.print("device_erased", clean(r.JSON200.Label), clean(r.JSON200.AccountName), id)
-		return nil
+		return a.copies(cmd.Context(), client, id)
 	})
+}
+
+// copies names the devices that a replica of this one has become and that go on: whoever took its files may have made one,
+// or its person did with his new phone. Only he knows which.
+func (a *app) copies(ctx context.Context, client *restclient.ClientWithResponses, id string) error {
+	list, _, err := a.devices(ctx, client, restclient.DeviceListParams{}, 100_000)
+	if err != nil {
+		return err
+	}
+	for from := []string{id}; len(from) > 0; from = from[1:] {
+		for i := range list {
+			x := &list[i]
+			if x.Parent == nil || *x.Parent != from[0] {
+				continue
+			}
+			from = append(from, x.Id)
+			if x.RevokedAt == nil {
+				a.print("device_copy_goes_on", clean(x.Label), clean(x.AccountName), x.Id, x.Id)
+			}
+		}
+	}
+	return nil
 }
 
 func (a *app) codeCommand() *cobra.Command {

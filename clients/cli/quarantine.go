@@ -125,7 +125,7 @@ func (a *app) quarantineText(q *restclient.Quarantined) {
 			kind = se.Rejected
 		}
 		why := se.Reason{Code: se.Code(q.Code), Table: text(q.Record), Row: se.RowID(text(q.Row)), Column: text(q.Column), Rule: text(q.Rule)}
-		fmt.Fprintf(a.Out, "  %s\n", device.Explain(s, kind, &why).In(a.lang))
+		fmt.Fprintf(a.Out, "  %s\n", clean(device.Explain(s, kind, &why).In(a.lang)))
 	}
 	if !q.Open {
 		fmt.Fprintf(a.Out, "  %s\n", a.quarantineState(false, text((*string)(q.Outcome)), "", text(q.EndedBy), text(q.Reason)))

@@ -134,7 +134,7 @@ func (a *app) rejectedText(s *schema.Schema, x *device.Rejection) {
 		note = strings.TrimRight("  "+a.known("settled.", string(x.Outcome))+" "+clean(x.Why), " ")
 	}
 	fmt.Fprintf(a.Out, "%s %d  %s  %s%s\n", mark, x.N, a.say("verdict."+x.Kind.String()), a.when(x.Filed), note)
-	fmt.Fprintf(a.Out, "  %s\n", x.In(a.lang))
+	fmt.Fprintf(a.Out, "  %s\n", clean(x.In(a.lang)))
 	for _, c := range x.Changeset.Changes {
 		t := s.Table(c.Table)
 		if t == nil {

@@ -20,7 +20,9 @@ const (
 // open as far as this device was told.
 const settled = `NOT EXISTS(SELECT 1 FROM ds_pending x WHERE x.n = j.n)
 	AND NOT EXISTS(SELECT 1 FROM ds_conflict_ref c WHERE c.n = j.n
-		AND NOT EXISTS(SELECT 1 FROM ds_inbox i WHERE i.id = c.id AND i.kind IN (?3, ?4)))`
+		AND NOT EXISTS(SELECT 1 FROM ds_inbox i WHERE i.id = c.id AND i.kind IN (?3, ?4)))
+	AND NOT EXISTS(SELECT 1 FROM ds_inbox o WHERE o.kind = 'conflict' AND length(o.row) > 0 AND instr(CAST(j.body AS BLOB), CAST(o.row AS BLOB)) > 0
+		AND NOT EXISTS(SELECT 1 FROM ds_inbox i WHERE i.id = o.id AND i.kind IN (?3, ?4)))`
 
 // pruneJournal erases, once a day, what old settled changesets said. What is not sent is not in the journal; a refused one
 // stays until its person has dealt with it. Offered again after a restore, an erased one is a hole under its hash.

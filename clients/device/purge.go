@@ -108,7 +108,7 @@ func (r *Replica) dropAside() error {
 	gone := false
 	for _, e := range entries {
 		base := filepath.Base(r.path)
-		if !strings.HasPrefix(e.Name(), base+".epoch") && !strings.HasPrefix(e.Name(), base+damaged) {
+		if !strings.HasPrefix(e.Name(), base+".epoch") && !strings.HasPrefix(e.Name(), base+".rekey") && !strings.HasPrefix(e.Name(), base+damaged) {
 			continue
 		}
 		if err := os.Remove(filepath.Join(filepath.Dir(r.path), e.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {

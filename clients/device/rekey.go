@@ -105,7 +105,12 @@ func copyUnder(db *sql.DB, path string, key []byte) error {
 	q := url.Values{}
 	cipherQuery(q, key)
 	if _, err := db.Exec(`VACUUM INTO ?`, "file:"+(&url.URL{Path: part}).EscapedPath()+"?"+q.Encode()); err != nil {
-		return errors.Join(fmt.Errorf("write the replica under another key: %w", storage(err)), os.Remove(part))
+		code := CodeOf(storage(err))
+		if code == "" {
+			code = CodeDisk
+		}
+		// What SQLite says here names the file with its key.
+		return errors.Join(say(code, errors.New("the replica was not written under another key")), os.Remove(part))
 	}
 	if err := sameUnder(part, key); err != nil {
 		return errors.Join(err, os.Remove(part))

@@ -63,6 +63,7 @@ type past struct {
 	row   *syncengine.Row
 	dead  *syncengine.Dead
 	moves []syncengine.Move
+	head  int64
 	from  int64             // seq from which on moves lists all
 	now   *schema.Access    // how the person sees the row today
 	cells map[string]string // conflict → cell, of the decisions among the entries
@@ -120,7 +121,11 @@ func (p *past) read(tx syncengine.ReadTx) (err error) {
 	if p.dead, err = tx.Dead(p.table.Name, p.id); err != nil {
 		return err
 	}
-	p.moves, p.from, err = tx.Places(p.table.Name, p.id)
+	if p.moves, p.from, err = tx.Places(p.table.Name, p.id); err != nil {
+		return err
+	}
+	head, err := tx.Head()
+	p.head = head.Seq
 	return err
 }
 
@@ -223,7 +228,11 @@ func (a *API) pastPage(ctx context.Context, r directory.Rights, p *past, cell st
 	paint := a.painter(ctx, r)
 	paint.subject(p.table.Name, p.id)
 	commits, last, unplaced := 0, int64(0), int64(0)
-	for before := in.Before; ; {
+	before := in.Before
+	if before == 0 || before > p.head {
+		before = p.head + 1
+	}
+	for {
 		entries, err := a.entries(p, before, in.Limit+1)
 		if err != nil {
 			return nil, err

@@ -319,6 +319,23 @@ func (a *API) readsChange(ctx context.Context, r directory.Rights, scope string,
 		return false, err
 	}
 	t, access, err := a.accessTo(ctx, r, scope, c)
+	if err == nil && t != nil && access == nil && row != nil {
+		var was []syncengine.Move
+		if err := a.State.View(func(tx syncengine.ReadTx) (err error) { was, _, err = tx.Places(c.Table, c.Row); return err }); err != nil {
+			return false, err
+		}
+		his := false
+		for _, m := range append(was, syncengine.Move{Scope: row.Scope}) {
+			at, _, err := a.roles(ctx, r, t, m.Scope)
+			if err != nil {
+				return false, err
+			}
+			his = his || at != nil
+		}
+		if !his {
+			row = nil // never was anywhere that he sees: as if it were not there
+		}
+	}
 	if err == nil && t != nil && access == nil && row == nil {
 		access, _, err = a.roles(ctx, r, t, scope) // it never was anywhere: for those where it is kept, though they are not shown it
 	}

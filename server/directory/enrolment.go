@@ -70,6 +70,13 @@ func (d *Directory) EnrolAgain(ctx context.Context, hash, publicKey []byte, labe
 		if before.Device != "" && before.Account != account {
 			return messages.Refuse(messages.CodeOther, before.Account)
 		}
+		if before.Device != "" {
+			if was, err := d.device(ctx, tx, before.Device); err == nil && was.Account != account {
+				return messages.Refuse(messages.CodeOther, before.Account)
+			} else if err != nil && !messages.Is(err, messages.NoDevice) {
+				return err
+			}
+		}
 		if device != "" {
 			v, err = d.enrolledBefore(ctx, tx, device, publicKey)
 			return err
