@@ -79,6 +79,7 @@ var peopleTexts = map[string]schema.Label{
 	"help.restore":           {ZH: "中心恢复备份之后", EN: "After the centre was put back to a backup"},
 	"help.restore_show":      {ZH: "是否有恢复在等管理员确认", EN: "Whether a restore waits for an administrator"},
 	"help.restore_confirm":   {ZH: "确认任命和停用都已核对，设备恢复同步", EN: "Say that assignments and revocations were looked at: devices are served again"},
+	"restore_confirmed":      {ZH: "已确认：设备恢复同步。", EN: "Confirmed: devices are served again."},
 	"restore_none":           {ZH: "没有恢复在等确认；设备照常同步。", EN: "No restore waits; devices are served."},
 	"restore_waits":          {ZH: "中心已恢复，第 %d 期自序号 %d 开始（%s）；设备都在等。请核对账号、任命和设备，再执行 doorstep restore confirm。", EN: "The centre was restored: epoch %d begins at %d (%s), and no device is served. Look at accounts, assignments and devices, then run doorstep restore confirm."},
 }

@@ -197,7 +197,7 @@ func (a *app) checkNote(x *restclient.Device) string {
 
 // heldText lists what the records on a device belong to, and what was taken from it: what somebody who finds it may read.
 func (a *app) heldText(x *restclient.Device) {
-	if x.Holds != nil {
+	if x.Holds != nil && (x.RevokedAt == nil || x.PurgedAt == nil) { // after its receipt it holds nothing
 		a.print("device_holds")
 		var lines [][]string
 		for _, h := range *x.Holds {

@@ -33,9 +33,17 @@ func (a *app) restoreConfirmCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		before, err := client.RestoreGetWithResponse(cmd.Context())
+		if err := a.answered(err, func() (bool, []byte, *http.Response) { return before.JSON200 != nil, before.Body, before.HTTPResponse }); err != nil {
+			return err
+		}
 		r, err := client.RestoreConfirmWithResponse(cmd.Context())
 		if err := a.answered(err, func() (bool, []byte, *http.Response) { return r.JSON200 != nil, r.Body, r.HTTPResponse }); err != nil {
 			return err
+		}
+		if !a.json && before.JSON200.Waiting && !r.JSON200.Waiting {
+			a.print("restore_confirmed")
+			return nil
 		}
 		return a.restoreText(r.JSON200)
 	})
@@ -47,8 +55,12 @@ func (a *app) restoreText(x *restclient.Restored) error {
 		return a.emit(x)
 	case !x.Waiting:
 		a.print("restore_none")
-	case x.Epoch != nil && x.Head != nil:
-		a.print("restore_waits", *x.Epoch, *x.Head, a.moment(x.At))
+	case x.Epoch != nil:
+		head := int64(0) // a centre put back to before its first commit
+		if x.Head != nil {
+			head = *x.Head
+		}
+		a.print("restore_waits", *x.Epoch, head, a.moment(x.At))
 	}
 	return nil
 }
