@@ -295,7 +295,7 @@ func TestKeysReadableByOthersStopTheStart(t *testing.T) {
 	require.NoError(t, r.end())
 	require.NoError(t, os.Chmod(filepath.Join(data, "signing-keys.pem"), 0o644))
 	var out, errs bytes.Buffer
-	require.Equal(t, exitFailed, run(soon(t), []string{"serve", "--listen", "127.0.0.1:0", "--data", data}, &out, &errs, environment(), time.Now))
+	require.Equal(t, exitFailed, run(soon(t), []string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--county", "370115"}, &out, &errs, environment(), time.Now))
 	require.Contains(t, errs.String(), "chmod 600")
 }
 
