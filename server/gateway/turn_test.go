@@ -21,8 +21,11 @@ type holding struct {
 
 func (h *holding) Next(req se.NextRequest) (*se.Part, error) {
 	if req.Device == h.device {
-		h.entered <- struct{}{}
-		<-h.free
+		select {
+		case h.entered <- struct{}{}:
+			<-h.free
+		case <-h.free: // what came meanwhile may make it read once more
+		}
 	}
 	return h.Centre.Next(req)
 }
