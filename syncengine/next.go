@@ -37,6 +37,9 @@ type Part struct {
 	Prepare string
 	// Restart says that what is staged was begun below the floor: the device must forget it and begin anew.
 	Restart bool
+	// Untold says that the device was last told of another view, on another connection: it must be greeted anew before it
+	// gets anything of this one (P8).
+	Untold bool
 	// Drain says that the device is below the minimum: there are no frames for it.
 	Drain bool
 	Until int64 // when the first grant of View ends, ms; 0 = none does
@@ -85,6 +88,14 @@ func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) {
 	step := &Part{View: v.id, Head: Base{head.Epoch, head.Seq}, Inbox: req.Inbox, Until: v.until}
 	if v.principal.Minimum.Drains(req.Schema, req.App, req.Now) {
 		step.Drain = true
+		return step, nil
+	}
+	told, err := tx.Told(req.Device)
+	if err != nil {
+		return nil, fmt.Errorf("read what the device was told: %w", err)
+	}
+	if told != nil && told.View != v.id {
+		step.Untold = true
 		return step, nil
 	}
 	from := req.Cursor

@@ -99,6 +99,39 @@ func TestReceiptNamesTheAnswer(t *testing.T) {
 	require.NotZero(t, a.told().Lost[0].Purged)
 }
 
+// Two connections of one device: the older one greeted it for the view that its person has again, the newer one for another
+// in between. Nothing goes out on either before what ended meanwhile is on record.
+func TestToldOnAnotherConnection(t *testing.T) {
+	w := newWorld(t)
+	a := w.dev("a", "worker")
+	older := a.tell(0)
+	w.store.SetPrincipal(a.id, &se.Principal{Account: a.who, Device: a.id, Grants: []se.Grant{
+		{Scope: "g1", Role: "worker"}, {Scope: "g2", Role: "worker", To: w.now + 10},
+	}})
+	require.NotEqual(t, older.View, a.tell(0).View)
+	w.now += 10
+	read := func() *se.Part {
+		return view(w, func(tx se.ReadTx) (*se.Part, error) {
+			return w.e.Next(tx, se.NextRequest{Device: a.id, View: older.View, Now: w.now, Budget: 1 << 20})
+		})
+	}
+	part := read()
+	require.Equal(t, older.View, part.View, "the person's view is as it was")
+	require.True(t, part.Untold)
+	require.Empty(t, part.Frames)
+	require.Equal(t, []string{"g2"}, scopesOf(a.tell(0).Lost))
+	part = read()
+	require.False(t, part.Untold)
+	require.NotEmpty(t, part.Frames)
+}
+
+func scopesOf(grants []se.Grant) (out []string) {
+	for _, g := range grants {
+		out = append(out, g.Scope)
+	}
+	return out
+}
+
 func TestToldOnlyOnce(t *testing.T) {
 	w := newWorld(t)
 	a := w.dev("a", "worker")

@@ -292,7 +292,7 @@ func (c *Centre) Advanced(part *se.Part, now int64) []Effect {
 		return c.close(NoticeInternal, "the centre could not read; come back later")
 	}
 	fresh := c.cursor == (se.Base{})
-	if part.View != c.view || part.Reset != fresh || part.Restart || part.Drain {
+	if part.View != c.view || part.Untold || part.Reset != fresh || part.Restart || part.Drain {
 		// The person's grants changed since Welcome, or what the replica holds is too old to go on from, or its app has
 		// come to be below the minimum: greet anew before anything of the new view is sent.
 		h := c.from(c.view, c.cursor)

@@ -26,6 +26,11 @@ func TestGrantsThatChangeNeedNoNewProof(t *testing.T) {
 	require.Equal(t, []Effect{&Open{want}}, c.Advanced(&se.Part{View: "w", Reset: true}, 6))
 
 	c = begin()
+	c.Receive(&Seen{Frames: 1, Epoch: 1, Cursor: 7, View: "v"}, 4)
+	c.Bell(5)
+	require.Equal(t, []Effect{&Open{want}}, c.Advanced(&se.Part{View: "v", Untold: true}, 6))
+
+	c = begin()
 	want.View = "of another connection"
 	require.Equal(t, []Effect{&Open{want}}, c.Receive(&Seen{Frames: 1, Epoch: 1, Cursor: 7, View: want.View}, 4))
 }
