@@ -1,6 +1,8 @@
 package replica
 
 import (
+	"slices"
+
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 )
@@ -57,7 +59,8 @@ func forbidden(t *schema.Table, a *schema.Access, c *se.Change) *se.Reason {
 	return nil
 }
 
-// scopeOfChange gives the scope that a change is judged in; known is false for a row that moves, or is only here.
+// scopeOfChange gives the scope that a change is judged in; known is false for a row that moves, that a change before this
+// one moved and the centre has not judged yet, or that is only here.
 func scopeOfChange(tx Tx, t *schema.Table, c *se.Change) (scope string, known bool, err error) {
 	for i := range c.Cells {
 		if w := &c.Cells[i]; w.Cell == schema.CellScope && len(w.Values) == 1 {
@@ -68,7 +71,14 @@ func scopeOfChange(tx Tx, t *schema.Table, c *se.Change) (scope string, known bo
 	if err != nil || row == nil {
 		return "", false, err
 	}
-	return row[t.CellIndex(schema.CellScope)][0].Str(), true, nil
+	pending, err := tx.Pending(t, c.Row)
+	if err != nil {
+		return "", false, err
+	}
+	moved := slices.ContainsFunc(pending, func(p Pending) bool {
+		return slices.ContainsFunc(p.Change.Cells, func(w se.CellWrite) bool { return w.Cell == schema.CellScope })
+	})
+	return row[t.CellIndex(schema.CellScope)][0].Str(), !moved, nil
 }
 
 // access gives what the person may do with a record type in a scope by the grants of the last Welcome; sure is false where

@@ -33,6 +33,7 @@ func TestReceiptOfADeviceThatNeverWrote(t *testing.T) {
 func TestWelcomeThatIsNotOnRecordIsNotGiven(t *testing.T) {
 	w := newTown(t)
 	p := w.phone("wei", worker("A"))
+	p.grant(worker("A"), worker("B"))
 	w.store.SetHook(func() error { return errDisk })
 	welcome, err := w.engine.Open(w.store, se.Hello{Device: p.id}, w.now)
 	require.ErrorIs(t, err, errDisk)

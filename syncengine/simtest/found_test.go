@@ -63,6 +63,26 @@ func TestWelcomeOlderThanVerdictsOffersNothing(t *testing.T) {
 	require.Equal(t, 1, greet())
 }
 
+// A row that its person moved to a grid where his role may do more, and whose move the centre has not judged yet, is the
+// centre's to judge: the device refuses nothing that he writes to it meanwhile.
+func TestARowOnTheMoveIsTheCentresToJudge(t *testing.T) {
+	w := newTown(t)
+	a := w.phone("wei", worker("A"), worker("B"))
+	a.does(place(at(1), "A"))
+	a.sync()
+	a.does(set1("place", at(1), "scope", text("B")))
+	a.grant(steward("A", at(1)), worker("B"))
+	a.pull()
+	a.does(set1("place", at(1), "lat", schema.Real(1))) // no steward's to write
+	a.does(gone("place", at(1)))
+	verdicts := a.sync()
+	require.Len(t, verdicts, 3)
+	for i := range verdicts {
+		require.True(t, verdicts[i].Kind.Effective(), "%+v", verdicts[i].Reason)
+	}
+	require.Nil(t, w.row("place", at(1)))
+}
+
 // A household that its writer puts into another grid, and that its dwelling takes back in the same changeset, has not
 // moved; what belongs to it was nowhere else meanwhile.
 func TestWhatADwellingTakesBackHasNotMoved(t *testing.T) {

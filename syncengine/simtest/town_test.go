@@ -103,20 +103,30 @@ func (p *phone) send() (verdicts []se.Verdict) {
 	return verdicts
 }
 
-// part asks the centre what the phone lacks.
+// part says Hello, and asks the centre what the phone lacks.
 func (p *phone) part(budget int, pages se.Pages) *se.Part {
 	p.town.t.Helper()
+	p.greeted()
 	var part *se.Part
-	require.NoError(p.town.t, p.town.store.View(func(tx se.ReadTx) error {
-		w, err := p.town.engine.Welcome(tx, se.Hello{Device: p.id, View: p.ctl.View, Epoch: p.ctl.Epoch, Cursor: p.ctl.Cursor}, p.town.now)
-		require.NoError(p.town.t, err)
-		require.NoError(p.town.t, p.Update(func(tx replica.Tx) error { _, err := replica.Greet(tx, p.town.schema, p.clock(), w); return err }))
+	require.NoError(p.town.t, p.town.store.View(func(tx se.ReadTx) (err error) {
 		part, err = p.town.engine.Next(tx, se.NextRequest{
 			Device: p.id, Cursor: p.ctl.Base(), View: p.ctl.View, Staged: p.ctl.StagedAt, Now: p.town.now, Budget: budget, Pages: pages,
 		})
 		return err
 	}))
 	return part
+}
+
+// greeted takes a Welcome, and answers it where grants have ended.
+func (p *phone) greeted() {
+	p.town.t.Helper()
+	w, err := p.town.engine.Open(p.town.store, se.Hello{Device: p.id, View: p.ctl.View, Epoch: p.ctl.Epoch, Cursor: p.ctl.Cursor}, p.town.now)
+	require.NoError(p.town.t, err)
+	require.NoError(p.town.t, p.Update(func(tx replica.Tx) error { _, err := replica.Greet(tx, p.town.schema, p.clock(), w); return err }))
+	if len(w.Lost) > 0 {
+		_, err = p.town.engine.Record(p.town.store, se.Tell{Device: p.id, View: w.View, N: p.ctl.LastN}, p.town.now)
+		require.NoError(p.town.t, err)
+	}
 }
 
 func (p *phone) stage(d *se.Delta) error {
