@@ -99,7 +99,7 @@ code is 1. Nothing is changed.`,
 }
 
 func (k *checkup) all() {
-	begun := time.Now()
+	begun := k.now()
 	running := k.folder()
 	k.port(running)
 	k.disk()
@@ -131,10 +131,10 @@ func (k *checkup) folder() (running bool) {
 		k.fault("the data folder %s cannot be written: %v; give this user the right", k.c.Data, cause(err))
 		return false
 	}
-	begun := time.Now()
+	begun := k.now()
 	_, err = probe.Write(make([]byte, 4096))
 	err = errors.Join(err, probe.Sync(), probe.Close(), os.Remove(probe.Name()))
-	switch took := time.Since(begun); {
+	switch took := k.now().Sub(begun); {
 	case err != nil:
 		k.fault("the data folder %s does not keep what is written to it: %v", k.c.Data, err)
 	case took > slowSync:
@@ -312,7 +312,8 @@ func (k *checkup) clock(begun time.Time) {
 		k.fault("the clock is %v behind the centre's last commit (%s); set it before the centre runs", last.Sub(now).Round(time.Second), last.UTC().Format(time.RFC3339))
 		return
 	}
-	wall, mono := time.Now().Round(0).Sub(begun.Round(0)), time.Since(begun)
+	ended := k.now()
+	wall, mono := ended.Round(0).Sub(begun.Round(0)), ended.Sub(begun)
 	if d := wall - mono; d.Abs() > time.Second {
 		k.warn("the clock was moved by %v while it was looked at", d.Round(time.Second))
 	}

@@ -145,7 +145,7 @@ func drill(ctx context.Context, c config, from origin, scratch string, now func(
 			err = errors.Join(err, end)
 		}
 	}()
-	phone := scratchPhone{url: "http://" + l.Addr().String(), app: a}
+	phone := scratchPhone{url: "http://" + l.Addr().String(), app: a, now: now}
 	if err := phone.enrol(ctx, &d); err != nil {
 		return d, failed("enrol a device: %w", err)
 	}
@@ -161,6 +161,7 @@ func drill(ctx context.Context, c config, from origin, scratch string, now func(
 type scratchPhone struct {
 	url    string
 	app    *app
+	now    func() time.Time
 	device string
 	token  string
 }
@@ -266,7 +267,7 @@ func (p *scratchPhone) sync(ctx context.Context, d *drilled) error {
 		}
 		return ws.WriteMessage(websocket.BinaryMessage, b)
 	}
-	if err := say(&session.Hello{Hello: se.Hello{Device: p.device, App: "doorstepd drill", Schema: p.app.schema.Version, Wall: time.Now().UnixMilli()}}); err != nil {
+	if err := say(&session.Hello{Hello: se.Hello{Device: p.device, App: "doorstepd drill", Schema: p.app.schema.Version, Wall: p.now().UnixMilli()}}); err != nil {
 		return err
 	}
 	for {

@@ -193,6 +193,19 @@ func TestCheckFindsFaults(t *testing.T) {
 	require.Contains(t, out.String(), "not been set by NTP")
 }
 
+// A disk that takes long to make a block durable is said to, by the clock that the program was given.
+func TestCheckOfASlowDisk(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	require.NoError(t, os.Mkdir(data, 0o700))
+	for step, want := range map[time.Duration]string{slowSync: "durable in 100ms", slowSync + time.Millisecond: "took 101ms to make 4 KiB durable"} {
+		var out bytes.Buffer
+		now := time.UnixMilli(1_800_000_000_000)
+		k := checkup{out: &out, c: config{Data: data}, now: func() time.Time { now = now.Add(step); return now }}
+		require.False(t, k.folder())
+		require.Contains(t, out.String(), want)
+	}
+}
+
 // Every setting is shown with where its value comes from; what is secret is not shown; an unknown key is refused with
 // the nearest one.
 func TestPrintConfig(t *testing.T) {
