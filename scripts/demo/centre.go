@@ -128,13 +128,13 @@ func (c *centre) call(ctx context.Context, method, path string, body, out any) e
 // openCentre starts it, makes the first administrator and imports the real divisions.
 func (d *demo) openCentre(ctx context.Context) error {
 	d.title("中心：零配置启动，导入真实行政区划", "The centre: started without configuration, real divisions imported")
-	began := time.Now()
+	began := d.now()
 	c, s, err := startCentre(d.dir)
 	if err != nil {
 		return err
 	}
 	d.centre, c.lang = c, d.lang
-	d.line("监听 %s（仅本机），数据目录 %s，启动用时 %d 毫秒", "listens on %s (this machine only), data in %s, up in %d ms", c.url, c.data, time.Since(began).Milliseconds())
+	d.line("监听 %s（仅本机），数据目录 %s，启动用时 %d 毫秒", "listens on %s (this machine only), data in %s, up in %d ms", c.url, c.data, d.now().Sub(began).Milliseconds())
 	var session struct {
 		Token string `json:"token"`
 	}

@@ -31,7 +31,7 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	d := &demo{story: story{lang: *lang}, seed: *seed, began: time.Now()}
+	d := &demo{story: story{lang: *lang}, seed: *seed, now: time.Now, began: time.Now()}
 	code := d.play(ctx, *data, *quiet)
 	d.close(*quiet)
 	stop()
@@ -55,6 +55,7 @@ func language() string {
 type demo struct {
 	story
 	seed    uint64
+	now     func() time.Time
 	began   time.Time
 	dir     string
 	ours    bool // the folder is temporary
@@ -86,7 +87,7 @@ func (d *demo) play(ctx context.Context, data string, quiet bool) int {
 		return 1
 	}
 	d.title("全部成立", "All of it held")
-	d.line("用时 %.1f 秒，种子 %d", "Took %.1f s, seed %d", time.Since(d.began).Seconds(), d.seed)
+	d.line("用时 %.1f 秒，种子 %d", "Took %.1f s, seed %d", d.now().Sub(d.began).Seconds(), d.seed)
 	if !quiet {
 		d.further(ctx)
 	}

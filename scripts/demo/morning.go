@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"time"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -95,7 +94,7 @@ func (d *demo) visits(ctx context.Context, r *rand.Rand) error {
 			b := d.village.blocks[grid*buildings/2+r.IntN(buildings/2)]
 			h := b.homes[r.IntN(len(b.homes))]
 			err := x.write(ctx, func(tx *device.Tx) error {
-				v := values{"household_id": h.household, "started_at": time.Now(), "outcome": "met", "purposes": []string{"routine"}, "opinions": invented}
+				v := values{"household_id": h.household, "started_at": d.now(), "outcome": "met", "purposes": []string{"routine"}, "opinions": invented}
 				if i%5 == 4 {
 					v["outcome"] = "absent"
 				}
@@ -148,7 +147,7 @@ func (d *demo) quarrel(ctx context.Context, _ *rand.Rand) error {
 			if x.role != "grid_worker" {
 				return nil
 			}
-			_, err := tx.Insert("mediation_session", values{"dispute_id": morning.dispute, "held_at": time.Now(), "record": morning.facts[i]})
+			_, err := tx.Insert("mediation_session", values{"dispute_id": morning.dispute, "held_at": d.now(), "record": morning.facts[i]})
 			return err
 		})
 		if err != nil {
@@ -194,11 +193,11 @@ func (d *demo) claims(ctx context.Context, _ *rand.Rand) error {
 
 func (d *demo) patrol(ctx context.Context, _ *rand.Rand) error {
 	err := d.people.worker[1].write(ctx, func(tx *device.Tx) error {
-		p, err := tx.Insert("patrol", values{"kind_code": "fire", "started_at": time.Now(), "team": "巡防一队", "checkpoints": []string{"9号楼", "12号楼"}, "summary": invented})
+		p, err := tx.Insert("patrol", values{"kind_code": "fire", "started_at": d.now(), "team": "巡防一队", "checkpoints": []string{"9号楼", "12号楼"}, "summary": invented})
 		if err != nil {
 			return err
 		}
-		_, err = tx.Insert("patrol_finding", values{"patrol_id": p, "kind_code": "hazard", "found_at": time.Now(), "description": "消防通道停车（" + invented + "）"})
+		_, err = tx.Insert("patrol_finding", values{"patrol_id": p, "kind_code": "hazard", "found_at": d.now(), "description": "消防通道停车（" + invented + "）"})
 		return err
 	})
 	d.line("一次消防巡防，发现 1 处问题", "a fire patrol with one finding")

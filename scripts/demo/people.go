@@ -52,12 +52,13 @@ func (p *people) close() {
 
 // shifted is a clock that is wrong by a fixed amount.
 type shifted struct {
+	now   func() time.Time
 	ahead time.Duration
 	began time.Time
 }
 
 func (c shifted) Read() replica.Clock {
-	now := time.Now()
+	now := c.now()
 	return replica.Clock{Wall: now.Add(c.ahead).UnixMilli(), Boot: "demo", Mono: now.Sub(c.began).Milliseconds()}
 }
 
@@ -144,7 +145,7 @@ func (d *demo) enrolAll(ctx context.Context) error {
 		}
 		opts := device.Options{App: "demo"}
 		if i == slices.Index(d.people.all, d.people.steward[yearAhead]) {
-			opts.Clock = shifted{ahead: 365 * 24 * time.Hour, began: d.began}
+			opts.Clock = shifted{now: d.now, ahead: 365 * 24 * time.Hour, began: d.began}
 		}
 		r, err := device.Create(x.path, opts)
 		if err != nil {

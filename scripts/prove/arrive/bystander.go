@@ -32,7 +32,7 @@ type result struct {
 
 // settle takes the bystander's own snapshot, before anybody arrives.
 func (k *county) settle(ctx context.Context, url string) (*bystander, error) {
-	l, err := dial(ctx, url, k.bystander)
+	l, err := k.dial(ctx, url, k.bystander)
 	if err != nil {
 		return nil, err
 	}
@@ -48,16 +48,16 @@ func (k *county) settle(ctx context.Context, url string) (*bystander, error) {
 // push goes on until stop is closed.
 func (b *bystander) push(ctx context.Context, stop <-chan struct{}) (r result) {
 	defer b.link.close()
-	began := time.Now()
+	began := b.link.now()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		since := time.Since(began)
+		since := b.link.now().Sub(began)
 		if err := b.offer(); err != nil {
 			r.err = err
 			return r
 		}
-		r.waits = append(r.waits, wait{since, time.Since(began) - since})
+		r.waits = append(r.waits, wait{since, b.link.now().Sub(began) - since})
 		select {
 		case <-stop:
 			return r
@@ -72,7 +72,7 @@ func (b *bystander) push(ctx context.Context, stop <-chan struct{}) (r result) {
 // offer pushes one changeset and waits for its verdict.
 func (b *bystander) offer() error {
 	b.n++
-	cs := &se.Changeset{Device: b.Device, N: b.n, Prev: b.prev, Author: b.Account, Schema: 1, Wall: time.Now().UnixMilli()}
+	cs := &se.Changeset{Device: b.Device, N: b.n, Prev: b.prev, Author: b.Account, Schema: 1, Wall: b.link.now().UnixMilli()}
 	cs.Changes = []se.Change{hazard(b.Grid, 0xfff, int(b.n))}
 	b.prev = cs.Hash()
 	if err := b.link.say(&session.Push{Changesets: []*se.Changeset{cs}}); err != nil {

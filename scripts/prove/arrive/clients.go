@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -25,6 +24,7 @@ type taken struct{ rows, bytes, chunks int }
 type link struct {
 	ws  *websocket.Conn
 	cut func() bool
+	now func() time.Time
 
 	welcome *session.Welcome
 	frames  int64 // seen
@@ -33,13 +33,13 @@ type link struct {
 
 // dial opens a link. Whoever finds no room stays away for what the centre says and a random part of as much again, like
 // every device.
-func dial(ctx context.Context, url string, m member) (*link, error) {
+func (k *county) dial(ctx context.Context, url string, m member) (*link, error) {
 	for {
 		ws, resp, err := websocket.DefaultDialer.DialContext(ctx, strings.Replace(url, "http", "ws", 1)+"/v1/sync", http.Header{
 			"Authorization": {"Bearer " + m.token}, "Sec-Websocket-Protocol": {wire.SubprotocolBinary},
 		})
 		if err == nil {
-			return &link{ws: ws, cut: context.AfterFunc(ctx, func() { _ = ws.Close() })}, nil
+			return &link{ws: ws, now: k.now, cut: context.AfterFunc(ctx, func() { _ = ws.Close() })}, nil
 		}
 		if resp == nil {
 			return nil, err
@@ -50,7 +50,7 @@ func dial(ctx context.Context, url string, m member) (*link, error) {
 			return nil, err
 		}
 		away := time.Duration(after) * time.Second
-		if err := pause(ctx, away+rand.N(away+1)); err != nil {
+		if err := pause(ctx, away+k.random(away+1)); err != nil {
 			return nil, err
 		}
 	}
@@ -82,7 +82,7 @@ func (l *link) say(m session.Message) error {
 }
 
 func (l *link) hear() (session.Message, error) {
-	_ = l.ws.SetReadDeadline(time.Now().Add(10 * time.Minute))
+	_ = l.ws.SetReadDeadline(l.now().Add(10 * time.Minute))
 	_, b, err := l.ws.ReadMessage()
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func (l *link) hear() (session.Message, error) {
 
 // visit takes a whole snapshot, checks every hash and counts.
 func (k *county) visit(ctx context.Context, url string, i int) (taken, error) {
-	l, err := dial(ctx, url, k.devices[i])
+	l, err := k.dial(ctx, url, k.devices[i])
 	if err != nil {
 		return taken{}, err
 	}
@@ -108,7 +108,7 @@ func (k *county) visit(ctx context.Context, url string, i int) (taken, error) {
 
 // step says Hello and takes everything up to the end of the first step.
 func (l *link) step(m member) error {
-	hello := se.Hello{Device: m.Device, App: "arrive", Schema: 1, Wall: time.Now().UnixMilli(), Unpacks: []string{se.Deflate}}
+	hello := se.Hello{Device: m.Device, App: "arrive", Schema: 1, Wall: l.now().UnixMilli(), Unpacks: []string{se.Deflate}}
 	if err := l.say(&session.Hello{Hello: hello}); err != nil {
 		return err
 	}

@@ -69,6 +69,7 @@ func (s *seeded) keep(dir string) error {
 
 // county is who arrives in this run.
 type county struct {
+	outside
 	devices   []member
 	bystander member
 	codes     []string // of those who keep a replica
@@ -76,7 +77,7 @@ type county struct {
 
 // admit gets tokens and codes for this run.
 func (x *seeding) admit(ctx context.Context, s *seeded, o options) (*county, error) {
-	k := &county{devices: s.Members[:o.devices], bystander: s.Members[len(s.Members)-1]}
+	k := &county{outside: x.outside, devices: s.Members[:o.devices], bystander: s.Members[len(s.Members)-1]}
 	if err := x.sign(ctx, &k.bystander); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -32,6 +33,12 @@ type options struct {
 	patience, longest                 time.Duration // bystander's p99, and what he may wait once
 }
 
+// outside is what only main takes from the machine: the clock, and lengths of time below a bound.
+type outside struct {
+	now    func() time.Time
+	random func(below time.Duration) time.Duration
+}
+
 func main() {
 	var o options
 	flag.IntVar(&o.devices, "devices", 300, "devices that arrive at once")
@@ -49,7 +56,7 @@ func main() {
 		o.grids = o.devices
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o)
+	err := run(ctx, o, outside{now: time.Now, random: rand.N[time.Duration]})
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "arrive:", err)
@@ -57,7 +64,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o options) error {
+func run(ctx context.Context, o options, out outside) error {
 	if o.dir == "" {
 		dir, err := os.MkdirTemp("", "arrive")
 		if err != nil {
@@ -71,11 +78,11 @@ func run(ctx context.Context, o options) error {
 	}
 	if o.centre == "" {
 		o.centre = filepath.Join(o.dir, "doorstepd")
-		if out, err := exec.CommandContext(ctx, "go", "build", "-tags", "sqlite_fts5", "-o", o.centre, "./server/cmd/doorstepd").CombinedOutput(); err != nil {
-			return fmt.Errorf("build the centre: %w: %s", err, out)
+		if text, err := exec.CommandContext(ctx, "go", "build", "-tags", "sqlite_fts5", "-o", o.centre, "./server/cmd/doorstepd").CombinedOutput(); err != nil {
+			return fmt.Errorf("build the centre: %w: %s", err, text)
 		}
 	}
-	county, err := prepare(ctx, o)
+	county, err := prepare(ctx, o, out)
 	if err != nil || o.seedOnly {
 		return err
 	}
@@ -88,25 +95,25 @@ func run(ctx context.Context, o options) error {
 }
 
 // prepare gives who may arrive, in a folder that is seeded if it is not yet.
-func prepare(ctx context.Context, o options) (*county, error) {
+func prepare(ctx context.Context, o options, out outside) (*county, error) {
 	s, err := known(o.dir, o)
 	if err != nil {
 		return nil, err
 	}
-	x, err := open(filepath.Join(o.dir, "data"))
+	x, err := open(filepath.Join(o.dir, "data"), out)
 	if err != nil {
 		return nil, err
 	}
 	defer x.close()
 	if s == nil {
-		began := time.Now()
+		began := out.now()
 		if s, err = x.seed(ctx, o); err != nil {
 			return nil, fmt.Errorf("seed: %w", err)
 		}
 		if err := s.keep(o.dir); err != nil {
 			return nil, err
 		}
-		took := time.Since(began)
+		took := out.now().Sub(began)
 		fmt.Printf("seeded    %d grids × %d records = %d in %.1f s (%.0f a second)\n",
 			o.grids, o.records, o.grids*o.records, took.Seconds(), float64(o.grids*o.records)/took.Seconds())
 	}
@@ -131,13 +138,13 @@ func (k *county) arrive(ctx context.Context, c *process, o options) error {
 	var rows, bytes, packed atomic.Int64
 	errs := make([]error, o.devices)
 	times := make([]time.Duration, o.devices)
-	began := time.Now()
+	began := k.now()
 	for i := range o.devices {
 		wg.Go(func() {
 			if errs[i] = pause(ctx, time.Second*time.Duration(i)/time.Duration(o.devices)); errs[i] != nil { // all within a second
 				return
 			}
-			first := time.Now()
+			first := k.now()
 			var got taken
 			var err error
 			if i < o.replicas {
@@ -145,7 +152,7 @@ func (k *county) arrive(ctx context.Context, c *process, o options) error {
 			} else {
 				got, err = k.visit(ctx, c.url, i)
 			}
-			times[i] = time.Since(first)
+			times[i] = k.now().Sub(first)
 			if err == nil && got.rows < o.records {
 				err = fmt.Errorf("got %d rows of %d", got.rows, o.records)
 			}
@@ -156,7 +163,7 @@ func (k *county) arrive(ctx context.Context, c *process, o options) error {
 		})
 	}
 	wg.Wait()
-	wall := time.Since(began)
+	wall := k.now().Sub(began)
 	close(stop)
 	r := <-pushed
 	peak := c.peak()

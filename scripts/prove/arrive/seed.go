@@ -25,7 +25,7 @@ type seeding struct {
 	engine *se.Engine
 	dir    *directory.Directory
 	auth   *auth.Service
-	now    func() time.Time
+	outside
 }
 
 // Of seeding: records of one changeset, and changesets of one transaction.
@@ -37,7 +37,7 @@ const (
 func grid(i int) string { return fmt.Sprintf("370115003%03d%03d", 239+i/900, 100+i%900) }
 
 // open opens a centre's folder, and makes it if there is none.
-func open(folder string) (x *seeding, err error) {
+func open(folder string, out outside) (x *seeding, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func open(folder string) (x *seeding, err error) {
 	if err != nil {
 		return nil, err
 	}
-	x = &seeding{store: st, engine: se.New(s, se.DefaultLimits), now: time.Now}
+	x = &seeding{store: st, engine: se.New(s, se.DefaultLimits), outside: out}
 	x.dir = directory.New(directory.Config{DB: st, County: 1, Roles: s.Roles, Now: x.now, Random: rand.Reader})
 	if x.auth, err = auth.New(auth.Config{Directory: x.dir, Keys: keys, County: 1, Now: x.now, Random: rand.Reader, CodeLife: 24 * time.Hour}); err != nil {
 		return nil, errors.Join(err, st.Close())

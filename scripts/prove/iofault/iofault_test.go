@@ -134,7 +134,7 @@ func centre(t *testing.T) scenario {
 		if err != nil {
 			return f, err
 		}
-		f, _ = workload.CheckStore(st, s, lines)
+		f, _ = workload.CheckStore(st, s, lines, time.Now)
 		return f, st.Close()
 	}}
 }
@@ -156,7 +156,7 @@ func checkDevice(s *schema.Schema, dir, beside string, lines []string) (f worklo
 	if err != nil {
 		return f, errors.Join(err, r.Close())
 	}
-	f, _ = workload.CheckReplica(r, county, s, lines)
+	f, _ = workload.CheckReplica(r, county, s, lines, time.Now)
 	return f, errors.Join(r.Close(), county.Close())
 }
 

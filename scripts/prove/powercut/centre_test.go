@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -56,7 +57,7 @@ func centreProof(t *testing.T) proof {
 			if err != nil {
 				return opened(err, lines), n
 			}
-			f, n.changesets = workload.CheckStore(st, s, lines)
+			f, n.changesets = workload.CheckStore(st, s, lines, time.Now)
 			if err := st.Close(); err != nil {
 				f.Otherwise("close: %v", err)
 			}

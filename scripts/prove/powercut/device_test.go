@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -59,7 +60,7 @@ func deviceProof(t *testing.T) proof {
 			if err != nil {
 				return opened(err, lines), n
 			}
-			f, n.changesets = workload.CheckReplica(r, county, s, lines)
+			f, n.changesets = workload.CheckReplica(r, county, s, lines, time.Now)
 			if err := errors.Join(r.Close(), county.Close()); err != nil {
 				f.Otherwise("close: %v", err)
 			}

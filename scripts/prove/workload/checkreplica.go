@@ -14,7 +14,7 @@ import (
 
 // CheckReplica holds the replica of phone 1 against the lines "known", "wrote", "filed" and "at" of its writers, and
 // against the county that it was in step with; it goes on with both for one changeset. changesets is how many it shows.
-func CheckReplica(r *device.Replica, county *store.Store, s *schema.Schema, lines []string) (f Faults, changesets int) {
+func CheckReplica(r *device.Replica, county *store.Store, s *schema.Schema, lines []string, now func() time.Time) (f Faults, changesets int) {
 	var q Querier = r.Query
 	if err := q.Integrity(); err != nil {
 		f.Otherwise("integrity_check: %v", err)
@@ -33,7 +33,7 @@ func CheckReplica(r *device.Replica, county *store.Store, s *schema.Schema, line
 	}
 	compare(&f, q, applied)
 	if got.Device != "" && len(f.Lost) == 0 {
-		goOn(&f, r, county, s)
+		goOn(&f, r, county, s, now)
 	}
 	return f, len(applied)
 }
@@ -85,9 +85,9 @@ func compare(f *Faults, q Querier, applied map[Mark]bool) {
 }
 
 // goOn brings the replica in step with the county and writes once more: both must then show everything.
-func goOn(f *Faults, r *device.Replica, county *store.Store, s *schema.Schema) {
+func goOn(f *Faults, r *device.Replica, county *store.Store, s *schema.Schema, now func() time.Time) {
 	engine := se.New(s, se.DefaultLimits)
-	l, err := NewLink(r, county, engine, func() int64 { return time.Now().UnixMilli() }, nil)
+	l, err := NewLink(r, county, engine, millis(now), nil)
 	if err == nil && furnished(r) {
 		if _, err = Write(context.Background(), r, Phone); err == nil {
 			err = errors.Join(l.Sealed(), l.Bell())

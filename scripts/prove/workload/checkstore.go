@@ -29,7 +29,7 @@ func promises(lines []string) (out []promise, err error) {
 
 // CheckStore holds a store against the "ack" lines of writers, and its parts against each other; it goes on with it
 // for one changeset. changesets is how many took effect.
-func CheckStore(st *store.Store, s *schema.Schema, lines []string) (f Faults, changesets int) {
+func CheckStore(st *store.Store, s *schema.Schema, lines []string, now func() time.Time) (f Faults, changesets int) {
 	list, err := promises(lines)
 	if err != nil {
 		f.Otherwise("%v", err)
@@ -59,7 +59,7 @@ func CheckStore(st *store.Store, s *schema.Schema, lines []string) (f Faults, ch
 	if err := st.View(func(tx se.ReadTx) error { return checkRows(tx, s, &f) }); err != nil {
 		f.Otherwise("read rows: %v", err)
 	}
-	checkGoesOn(st, s, &f, applied)
+	checkGoesOn(st, s, &f, applied, now)
 	return f, len(applied)
 }
 
@@ -97,24 +97,23 @@ func checkRows(tx se.ReadTx, s *schema.Schema, f *Faults) error {
 }
 
 // checkGoesOn sends the last changeset of each device again, which must change nothing, and one more.
-func checkGoesOn(st *store.Store, s *schema.Schema, f *Faults, applied map[Mark]bool) {
+func checkGoesOn(st *store.Store, s *schema.Schema, f *Faults, applied map[Mark]bool, now func() time.Time) {
 	if !applied[Mark{Who: Desk, N: 1}] {
 		return // the power went before the first changeset
 	}
 	engine := se.New(s, se.DefaultLimits)
-	now := func() int64 { return time.Now().UnixMilli() }
 	if err := Enrol(st, 1); err != nil {
 		f.Otherwise("write the directory: %v", err)
 		return
 	}
-	a, err := NewAuthor(st, engine, 1, now)
+	a, err := NewAuthor(st, engine, 1, millis(now))
 	if err != nil {
 		f.Otherwise("%v", err)
 		return
 	}
 	cs := a.Next(1)[0]
 	for range 2 { // the second time it is known
-		r := engine.Commit(st, []se.Submission{{Changeset: cs, Contact: a.Contact(), Now: now()}})[0]
+		r := engine.Commit(st, []se.Submission{{Changeset: cs, Contact: a.Contact(), Now: now().UnixMilli()}})[0]
 		if r.Err != nil || !r.Verdict.Kind.Effective() {
 			f.Otherwise("the next changeset after the cut: %+v", r)
 			return

@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/doorstep-sync/doorstep/server/store"
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -39,6 +40,9 @@ type Author struct {
 	hash   se.Hash
 	now    func() int64 // ms since 1970 UTC
 }
+
+// millis reads a clock in ms since 1970 UTC.
+func millis(now func() time.Time) func() int64 { return func() int64 { return now().UnixMilli() } }
 
 // NewAuthor goes on from where the centre says that the device is.
 func NewAuthor(st *store.Store, engine *se.Engine, who int, now func() int64) (*Author, error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
-	"time"
 
 	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
 	"github.com/doorstep-sync/doorstep/server/centre"
@@ -26,8 +25,8 @@ func (w *writer) centre(dir string) error {
 	if err := workload.Enrol(st, phones); err != nil {
 		return err
 	}
-	c := centre.New(w.engine, st, centre.Options{Now: time.Now})
-	desk, err := workload.NewAuthor(st, w.engine, workload.Desk, millis)
+	c := centre.New(w.engine, st, centre.Options{Now: w.now})
+	desk, err := workload.NewAuthor(st, w.engine, workload.Desk, w.millis)
 	if err != nil {
 		return err
 	}
@@ -38,7 +37,7 @@ func (w *writer) centre(dir string) error {
 	}
 	failed := make(chan error)
 	for who := 1; who <= phones; who++ {
-		a, err := workload.NewAuthor(st, w.engine, who, millis)
+		a, err := workload.NewAuthor(st, w.engine, who, w.millis)
 		if err != nil {
 			return err
 		}

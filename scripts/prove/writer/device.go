@@ -34,7 +34,7 @@ func (w *writer) device(dir, county string) error {
 	}
 	peers := map[int]*workload.Author{}
 	for _, who := range []int{workload.Desk, other} {
-		if peers[who], err = workload.NewAuthor(st, w.engine, who, millis); err != nil {
+		if peers[who], err = workload.NewAuthor(st, w.engine, who, w.millis); err != nil {
 			return err
 		}
 	}
@@ -50,7 +50,7 @@ func (w *writer) device(dir, county string) error {
 	if err := say([]byte("known 0\n")); err != nil {
 		return err
 	}
-	link, err := workload.NewLink(r, st, w.engine, millis, took)
+	link, err := workload.NewLink(r, st, w.engine, w.millis, took)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func took(in session.Message, out []session.Message) error {
 func (w *writer) commit(st *store.Store, a *workload.Author, count int) error {
 	var subs []se.Submission
 	for _, cs := range a.Next(count) {
-		subs = append(subs, se.Submission{Changeset: cs, Contact: a.Contact(), Now: millis()})
+		subs = append(subs, se.Submission{Changeset: cs, Contact: a.Contact(), Now: w.millis()})
 	}
 	var errs []error
 	for _, r := range w.engine.Commit(st, subs) {

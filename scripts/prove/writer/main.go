@@ -20,7 +20,7 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	if err := run(os.Args[1:], time.Now); err != nil {
 		fmt.Fprintln(os.Stderr, "writer:", err)
 		os.Exit(1)
 	}
@@ -31,9 +31,10 @@ type writer struct {
 	schema *schema.Schema
 	engine *se.Engine
 	seed   uint64
+	now    func() time.Time
 }
 
-func run(args []string) error {
+func run(args []string, now func() time.Time) error {
 	if len(args) < 3 {
 		return fmt.Errorf("usage: writer centre DIR SEED | writer device DIR SEED COUNTY")
 	}
@@ -45,7 +46,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	w := &writer{schema: s, engine: se.New(s, se.DefaultLimits), seed: seed}
+	w := &writer{schema: s, engine: se.New(s, se.DefaultLimits), seed: seed, now: now}
 	switch {
 	case args[0] == "centre" && len(args) == 3:
 		return w.centre(args[1])
@@ -61,7 +62,7 @@ func run(args []string) error {
 
 func (w *writer) rand(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(w.seed, stream)) }
 
-func millis() int64 { return time.Now().UnixMilli() }
+func (w *writer) millis() int64 { return w.now().UnixMilli() }
 
 // say prints acknowledgements in one write: whole lines, at once.
 func say(lines []byte) error {

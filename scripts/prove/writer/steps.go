@@ -50,7 +50,7 @@ func (w *writer) centreSteps(dir string) error {
 		}
 		authors := map[int]*workload.Author{}
 		for who := range 3 {
-			if authors[who], err = workload.NewAuthor(st, w.engine, who, millis); err != nil {
+			if authors[who], err = workload.NewAuthor(st, w.engine, who, w.millis); err != nil {
 				return err
 			}
 		}
@@ -81,7 +81,7 @@ func (w *writer) group(st *store.Store, authors map[int]*workload.Author, each i
 	for who := range 3 {
 		if a := authors[who]; a != nil {
 			for _, cs := range a.Next(each) {
-				subs = append(subs, se.Submission{Changeset: cs, Contact: a.Contact(), Now: millis()})
+				subs = append(subs, se.Submission{Changeset: cs, Contact: a.Contact(), Now: w.millis()})
 				marks = append(marks, workload.Mark{Who: who, N: cs.N})
 			}
 		}
@@ -116,7 +116,7 @@ func (w *writer) deviceSteps(dir, county string) error {
 	}
 	peers := map[int]*workload.Author{}
 	for _, who := range []int{workload.Desk, other} {
-		if peers[who], err = workload.NewAuthor(st, w.engine, who, millis); err != nil {
+		if peers[who], err = workload.NewAuthor(st, w.engine, who, w.millis); err != nil {
 			return err
 		}
 	}
@@ -147,7 +147,7 @@ func (w *writer) deviceLife(dir string, st *store.Store, peer *workload.Author) 
 	talk := func(what string, fn func() error) error {
 		return persist(what, func() (err error) {
 			if link == nil {
-				link, err = workload.NewLink(r, st, w.engine, millis, took)
+				link, err = workload.NewLink(r, st, w.engine, w.millis, took)
 			}
 			if err == nil {
 				err = fn()
