@@ -4,7 +4,7 @@ import "github.com/doorstep-sync/doorstep/schema"
 
 // catalogue holds every sentence that the command line says itself, zh-CN first. Verbs are numbered where the two
 // languages need another order.
-var catalogue = merged(errorTexts, resultTexts, helpTexts, trustTexts, peopleTexts, profileTexts, copiedTexts, gridTexts, checkTexts, recoverTexts, pinTexts)
+var catalogue = merged(errorTexts, resultTexts, helpTexts, trustTexts, peopleTexts, profileTexts, copiedTexts, gridTexts, checkTexts, recoverTexts, pinTexts, deviceListTexts)
 
 func merged(parts ...map[string]schema.Label) map[string]schema.Label {
 	out := map[string]schema.Label{}
@@ -292,8 +292,8 @@ var resultTexts = map[string]schema.Label{
 	"settled.released":        {ZH: "中心已采纳", EN: "released at the centre"},
 	"settled.dismissed":       {ZH: "中心已驳回", EN: "dismissed at the centre"},
 	"settled.by_itself":       {ZH: "所等的记录到达后自动采纳", EN: "taken by itself when what it awaited came"},
-	"quarantine_released":     {ZH: "变更集 %d 已采纳（序号 %d），填写人会收到通知。", EN: "Changeset %d has taken effect (seq %d); its author is told."},
-	"quarantine_dismissed":    {ZH: "变更集 %d 已驳回（序号 %d），理由会告知填写人。", EN: "Changeset %d is dismissed (seq %d); its author is told why."},
+	"quarantine_released":     {ZH: "变更集 %d 已采纳（序号 %d）。填写它的那台设备下次联系时会收到通知；那台设备若已停用，请直接告诉填写人。", EN: "Changeset %d has taken effect (seq %d). The device that wrote it is told at its next contact; if that device is revoked, tell its author yourself."},
+	"quarantine_dismissed":    {ZH: "变更集 %d 已驳回（序号 %d）。填写它的那台设备下次联系时会收到理由；那台设备若已停用，请直接告诉填写人。", EN: "Changeset %d is dismissed (seq %d). The device that wrote it is told why at its next contact; if that device is revoked, tell its author yourself."},
 	"quarantine_exported":     {ZH: "变更集 %d 已写入 %s。", EN: "Changeset %d is written to %s."},
 	"quarantine_release_hint": {ZH: "采纳：doorstep quarantine release %[1]s %[2]d；驳回：doorstep quarantine dismiss %[1]s %[2]d --reason 理由", EN: "Release: doorstep quarantine release %[1]s %[2]d; dismiss: doorstep quarantine dismiss %[1]s %[2]d --reason TEXT"},
 	"quarantine_dismiss_hint": {ZH: "驳回：doorstep quarantine dismiss %s %d --reason 理由", EN: "Dismiss: doorstep quarantine dismiss %s %d --reason TEXT"},

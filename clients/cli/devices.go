@@ -59,11 +59,7 @@ func (a *app) deviceListCommand() *cobra.Command {
 		if a.json {
 			return a.emit(map[string]any{"devices": list, "more": more})
 		}
-		lines := make([][]string, len(list))
-		for i, x := range list {
-			lines[i] = []string{x.Id, clean(x.AccountName), clean(x.Label), a.deviceNote(x)}
-		}
-		a.list(lines, more)
+		a.deviceTable(list, more)
 		return nil
 	})
 	a.limitFlag(c, &limit)
@@ -76,39 +72,56 @@ func (a *app) deviceListCommand() *cobra.Command {
 // clockOff is the offset from which a clock is worth a word, as the centre tells the device.
 const clockOff = time.Minute
 
+// deviceNote is all there is to say of the state of a device in one phrase.
 func (a *app) deviceNote(x restclient.Device) string {
 	note := ""
 	switch {
-	case x.RevokedAt != nil:
-		note = a.say("device_revoked_at", a.moment(x.RevokedAt))
-		switch {
-		case emptied(x):
-			note = a.say("device_emptied_at", a.moment(x.PurgedAt), a.moment(x.ErasedAt))
-		case x.PurgedAt != nil:
-			note = a.say("device_purged_at", a.moment(x.PurgedAt))
-		case x.ErasedAt != nil:
-			note = a.say("device_erased_at", a.moment(x.ErasedAt))
-		}
-	case x.Console:
-		note = a.say("device_console")
+	case x.RevokedAt != nil || x.Console:
 	case x.LastContact == nil:
 		note = a.say("device_silent")
 	default:
 		note = a.say("device_contact", a.moment(x.LastContact))
 	}
 	if x.Waiting > 0 && x.RevokedAt == nil {
-		note += a.say("comma") + a.say("device_waiting", x.Waiting, a.moment(x.OldestWaiting))
+		note = a.joined(note, a.say("device_waiting", x.Waiting, a.moment(x.OldestWaiting)))
 	}
-	if x.Repaired != nil && *x.Repaired > 0 && x.RevokedAt == nil {
-		note += a.say("comma") + a.say("device_repaired", *x.Repaired)
-	}
-	if x.Parent != nil {
-		note += a.say("comma") + a.say("device_copy", *x.Parent)
-	}
+	note = a.joined(note, a.deviceRemarks(&x))
 	if off := time.Duration(x.ClockOffsetMs) * time.Millisecond; off.Abs() > clockOff {
-		note += a.say("comma") + a.say("device_clock", off.Round(time.Second).String())
+		note = a.joined(note, a.say("device_clock", off.Round(time.Second).String()))
 	}
 	return note
+}
+
+// deviceRemarks is what is not so of every device.
+func (a *app) deviceRemarks(x *restclient.Device) string {
+	note := ""
+	switch {
+	case x.RevokedAt != nil && emptied(*x):
+		note = a.say("device_emptied_at", a.moment(x.PurgedAt), a.moment(x.ErasedAt))
+	case x.RevokedAt != nil && x.PurgedAt != nil:
+		note = a.say("device_purged_at", a.moment(x.PurgedAt))
+	case x.RevokedAt != nil && x.ErasedAt != nil:
+		note = a.say("device_erased_at", a.moment(x.ErasedAt))
+	case x.RevokedAt != nil:
+		note = a.say("device_revoked_at", a.moment(x.RevokedAt))
+	case x.Console:
+		note = a.say("device_console")
+	}
+	if x.Repaired != nil && *x.Repaired > 0 && x.RevokedAt == nil {
+		note = a.joined(note, a.say("device_repaired", *x.Repaired))
+	}
+	if x.Parent != nil {
+		note = a.joined(note, a.say("device_copy", *x.Parent))
+	}
+	return note
+}
+
+// joined puts two phrases into one, either of which may be empty.
+func (a *app) joined(one, two string) string {
+	if one == "" || two == "" {
+		return one + two
+	}
+	return one + a.say("comma") + two
 }
 
 // emptied tells whether a device had purged before it was to be erased: its files and its key are there yet.
