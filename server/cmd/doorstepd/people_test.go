@@ -330,12 +330,12 @@ func TestRestoreVerifiesAndKeepsEverything(t *testing.T) {
 	require.Zero(t, aside())
 	c := config{Data: data, County: 370115}
 	for n := range 3 {
-		_, name, err := restore(c, zerolog.Nop(), file, false, time.Unix(1_800_000_000, 0))
+		_, name, err := restore(c, zerolog.Nop(), file, restoring{}, time.Unix(1_800_000_000, 0))
 		require.NoError(t, err)
 		require.FileExists(t, name)
 		require.Equal(t, n+1, aside())
 	}
-	_, _, err = restore(c, zerolog.Nop(), other, true, time.Unix(1_800_000_000, 0))
+	_, _, err = restore(c, zerolog.Nop(), other, restoring{unverified: true}, time.Unix(1_800_000_000, 0))
 	require.NoError(t, err)
 	require.Equal(t, 4, aside())
 	require.Contains(t, doorstepd(t, exitUsage, "backup", "--data", data, "--to", filepath.Join(dir, "no", "such.db")), "there is no folder")

@@ -16,7 +16,7 @@ import (
 )
 
 func restoreCommand(out, errs io.Writer, environ func() []string, now func() time.Time) *cobra.Command {
-	var unverified bool
+	var how restoring
 	cmd := &cobra.Command{
 		Use: "restore BACKUP", Short: "Put a backup of the database in place and begin a new epoch",
 		Long: `Put a backup of the database in place and begin a new epoch. The centre must not run.
@@ -25,7 +25,9 @@ The backup is verified first, whole, by its chains, and against FILE.manifest.js
 database is set aside in the data folder, not deleted. county.key stays: it is what devices prove their
 copies with, and it is in no backup of the database. After the start no device is served before an administrator has
 looked at grants and revocations and confirmed them: what was revoked after the backup is not revoked in it. Then the
-devices offer again what the backup lacks.`,
+devices offer again what the backup lacks.
+
+A backup of another centre than the one in the data folder is refused, unless --other-centre says that it is meant.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("restore takes one backup file; '%s --help' says how", cmd.CommandPath())
@@ -37,12 +39,12 @@ devices offer again what the backup lacks.`,
 			if err != nil {
 				return err
 			}
-			r, aside, err := restore(c, newLog(errs, c, now), args[0], unverified, now())
+			r, aside, err := restore(c, newLog(errs, c, now), args[0], how, now())
 			if err != nil {
 				return err
 			}
 			tell(out, "restored to seq %d, epoch %d begins; start the centre, check grants and revocations, then confirm (doorstep restore confirm).\n", r.Head, r.Epoch)
-			if !unverified {
+			if !how.unverified {
 				uncompared(out, args[0])
 			}
 			if aside != "" {
@@ -52,12 +54,16 @@ devices offer again what the backup lacks.`,
 		},
 	}
 	addFlags(cmd.Flags())
-	cmd.Flags().BoolVar(&unverified, "unverified", false, "take a backup that is found damaged, for want of a better one")
+	cmd.Flags().BoolVar(&how.unverified, "unverified", false, "take a backup that is found damaged, for want of a better one")
+	cmd.Flags().BoolVar(&how.otherCentre, "other-centre", false, "take the backup of another centre, which takes the place of this one")
 	return cmd
 }
 
+// restoring is what a person has said to put in place all the same.
+type restoring struct{ unverified, otherCentre bool }
+
 // restore puts the backup in place. Whatever goes wrong before the last rename leaves the data folder as it was.
-func restore(c config, log zerolog.Logger, backup string, unverified bool, now time.Time) (r syncengine.Restore, aside string, err error) {
+func restore(c config, log zerolog.Logger, backup string, how restoring, now time.Time) (r syncengine.Restore, aside string, err error) {
 	declared, err := loadSchema(c.Schema)
 	if err != nil {
 		return r, "", err
@@ -89,9 +95,14 @@ func restore(c config, log zerolog.Logger, backup string, unverified bool, now t
 	if err := copyBackup(backup, fresh); err != nil {
 		return r, "", err
 	}
-	if !unverified {
+	if !how.unverified {
 		if err := verified(backup, fresh, c.County); err != nil {
 			return r, "", errors.Join(failed("%s is not in order, nothing was changed; take another backup, or this one with --unverified: %w", backup, err), os.Remove(fresh))
+		}
+	}
+	if !how.otherCentre {
+		if err := ownCentre(db, fresh, backup, c.County); err != nil {
+			return r, "", errors.Join(err, removeCopy(fresh))
 		}
 	}
 	s, err := open(fresh)
@@ -120,6 +131,16 @@ func restore(c config, log zerolog.Logger, backup string, unverified bool, now t
 	}
 	log.Warn().Int64("epoch", r.Epoch).Int64("head", r.Head).Msg("a backup was put in place")
 	return r, aside, syncFolder(filepath.Dir(db))
+}
+
+// removeCopy removes a copy that was only read, with what reading it left beside it.
+func removeCopy(path string) error {
+	for _, end := range []string{"-wal", "-shm", ""} {
+		if err := os.Remove(path + end); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // verified checks the copy of a backup as a drill does: whole, by its chains, and against its manifest.
