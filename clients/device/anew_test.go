@@ -15,9 +15,7 @@ import (
 // opened starts the centre on its folder and makes the administrator, a grid, and a replica that holds a building.
 func (p *program) opened(t *testing.T) (path string, building se.RowID) {
 	t.Helper()
-	code := p.start()
-	p.token = ""
-	p.token = p.post("/v1/bootstrap", map[string]any{"code": code, "login": "admin", "name": "管理员", "password": "long enough 1"})["token"].(string)
+	p.administered(p.start())
 	return p.town(t)
 }
 
@@ -38,6 +36,33 @@ func (p *program) account(login string) string {
 	return ""
 }
 
+// code gives a new enrolment code for a login.
+func (p *program) code(login string) string {
+	return p.post("/v1/codes", map[string]any{"account": p.account(login)})["code"].(string)
+}
+
+// backedUp takes a copy of the database while the centre is stopped: then its log is in the file.
+func (p *program) backedUp(t *testing.T) (path string) {
+	t.Helper()
+	p.stop()
+	path = filepath.Join(t.TempDir(), "backup.db")
+	require.NoError(t, os.WriteFile(path, p.database(t), 0o600))
+	p.start()
+	return path
+}
+
+// sentAndUnsent starts a centre and a phone that has sent one record and written another since.
+func sentAndUnsent(t *testing.T) (*program, *device.Replica) {
+	t.Helper()
+	p := built(t)
+	path, building := p.opened(t)
+	a := reopened(t, path)
+	room(t, a, building, "sent")
+	synced(t, a, way(t, a))
+	room(t, a, building, "unsent")
+	return p, a
+}
+
 func refusedSync(t *testing.T, r *device.Replica, remote device.Remote, code device.Code) {
 	t.Helper()
 	ctx, cancel := timeout()
@@ -55,21 +80,15 @@ func TestEnrolledAfterTheBackup(t *testing.T) {
 	p.post("/v1/accounts", map[string]any{"login": "late", "name": "late"})
 	late := p.account("late")
 	p.post("/v1/assignments", map[string]any{"account": late, "role": "grid_worker", "scope": grid})
-	p.stop()
-	backup := filepath.Join(t.TempDir(), "backup.db")
-	require.NoError(t, os.WriteFile(backup, p.database(t), 0o600))
-	p.start()
+	backup := p.backedUp(t)
 	p.login()
-	code := func(login string) string {
-		return p.post("/v1/codes", map[string]any{"account": p.account(login)})["code"].(string)
-	}
 	b, err := device.Create(filepath.Join(t.TempDir(), "late.db"), device.Options{App: "test 1"})
 	require.NoError(t, err)
 	defer b.Close()
-	first := code("late")
+	first := p.code("late")
 	old, err := b.Enrol(bg, device.Enrolment{Centre: p.url, Code: first, Label: "late"})
 	require.NoError(t, err)
-	_, err = b.Enrol(bg, device.Enrolment{Centre: p.url, Code: code("late"), Label: "late"})
+	_, err = b.Enrol(bg, device.Enrolment{Centre: p.url, Code: p.code("late"), Label: "late"})
 	require.Equal(t, device.CodeEnrolled, device.CodeOf(err), "the centre knows it: %v", err)
 	synced(t, b, way(t, b))
 	for _, no := range []string{"1", "2", "3"} {
@@ -85,12 +104,12 @@ func TestEnrolledAfterTheBackup(t *testing.T) {
 	p.login()
 	refusedSync(t, b, remote, device.CodeUnauthorised)
 	require.Equal(t, before, entered(t, b), "nothing is taken from it")
-	_, err = b.Enrol(bg, device.Enrolment{Centre: p.url, Code: code("late"), Label: "late"})
+	_, err = b.Enrol(bg, device.Enrolment{Centre: p.url, Code: p.code("late"), Label: "late"})
 	require.Error(t, err, "not before it is confirmed")
 	p.post("/v1/restore/confirm", map[string]any{})
-	_, err = b.Enrol(bg, device.Enrolment{Centre: p.url, Code: code("wang"), Label: "late"})
+	_, err = b.Enrol(bg, device.Enrolment{Centre: p.url, Code: p.code("wang"), Label: "late"})
 	require.Error(t, err, "a code for somebody else")
-	id, err := b.Enrol(bg, device.Enrolment{Centre: p.url, Code: code("late"), Label: "late"})
+	id, err := b.Enrol(bg, device.Enrolment{Centre: p.url, Code: p.code("late"), Label: "late"})
 	require.NoError(t, err)
 	require.NotEqual(t, old.Device, id.Device)
 	synced(t, b, way(t, b))
@@ -115,12 +134,8 @@ func TestCopyMadeAfterTheBackup(t *testing.T) {
 	room(t, a, building, "both have it")
 	synced(t, a, way(t, a))
 	require.NoError(t, a.Close())
-	twin := filepath.Join(t.TempDir(), "twin.db")
-	copied(t, path, twin)
-	p.stop()
-	backup := filepath.Join(t.TempDir(), "backup.db")
-	require.NoError(t, os.WriteFile(backup, p.database(t), 0o600))
-	p.start()
+	twin := copyOf(t, path, "twin.db")
+	backup := p.backedUp(t)
 	a, b := reopened(t, path), reopened(t, twin)
 	room(t, a, building, "a")
 	synced(t, a, way(t, a))
@@ -133,8 +148,7 @@ func TestCopyMadeAfterTheBackup(t *testing.T) {
 	p.login()
 	p.post("/v1/restore/confirm", map[string]any{})
 	refusedSync(t, b, remote, device.CodeUnauthorised)
-	code := p.post("/v1/codes", map[string]any{"account": p.account("wang")})["code"].(string)
-	_, err := b.Enrol(bg, device.Enrolment{Centre: p.url, Code: code, Label: "wang"})
+	_, err := b.Enrol(bg, device.Enrolment{Centre: p.url, Code: p.code("wang"), Label: "wang"})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, became(t, b)[0].Fork, "what both have is the first one's")
 	for range 2 {
@@ -156,17 +170,11 @@ func became(t *testing.T, r *device.Replica) []device.Became {
 // TestLostKeyIsEnrolledAgain: without its key file a replica cannot speak for itself; a new code mends that, and its work
 // is there once.
 func TestLostKeyIsEnrolledAgain(t *testing.T) {
-	p := built(t)
-	path, building := p.opened(t)
-	a := reopened(t, path)
-	room(t, a, building, "sent")
-	synced(t, a, way(t, a))
-	room(t, a, building, "unsent")
-	require.NoError(t, os.Remove(device.KeyPath(path)))
+	p, a := sentAndUnsent(t)
+	require.NoError(t, os.Remove(device.KeyPath(a.Path())))
 	_, err := a.Remote(bg, nil, device.WebSocketOptions{})
 	require.Equal(t, device.CodeKey, device.CodeOf(err))
-	code := p.post("/v1/codes", map[string]any{"account": p.account("wang")})["code"].(string)
-	_, err = a.Enrol(bg, device.Enrolment{Centre: p.url, Code: code, Label: "wang"})
+	_, err = a.Enrol(bg, device.Enrolment{Centre: p.url, Code: p.code("wang"), Label: "wang"})
 	require.NoError(t, err)
 	synced(t, a, way(t, a))
 	require.EqualValues(t, 1, wholly(t, a).Became[0].Fork)
@@ -176,12 +184,7 @@ func TestLostKeyIsEnrolledAgain(t *testing.T) {
 // anotherCentre puts an empty centre in the place of the one that a phone belongs to, and gives the phone with unsent work.
 func anotherCentre(t *testing.T, keep ...string) (*program, *device.Replica, device.Remote) {
 	t.Helper()
-	p := built(t)
-	path, building := p.opened(t)
-	a := reopened(t, path)
-	room(t, a, building, "sent")
-	synced(t, a, way(t, a))
-	room(t, a, building, "unsent")
+	p, a := sentAndUnsent(t)
 	remote := way(t, a)
 	p.stop()
 	list, err := filepath.Glob(filepath.Join(p.data, "*"))
@@ -218,12 +221,7 @@ func TestCaseO02CentreMadeAnew(t *testing.T) {
 // TestCaseO20SetUpAnew (O20; realm-js#3548): as O2, but the folder with its keys stays and the database alone is new: "client unknown".
 // Nothing is wiped; the old database put back, the unsent work arrives.
 func TestCaseO20SetUpAnew(t *testing.T) {
-	p := built(t)
-	path, building := p.opened(t)
-	a := reopened(t, path)
-	room(t, a, building, "sent")
-	synced(t, a, way(t, a))
-	room(t, a, building, "unsent")
+	p, a := sentAndUnsent(t)
 	before, remote := entered(t, a), way(t, a)
 	p.stop()
 	db := filepath.Join(p.data, "doorstep.db")
@@ -250,11 +248,8 @@ func TestCaseO20SetUpAnew(t *testing.T) {
 func TestCaseO35WrongTarget(t *testing.T) {
 	p, a, remote := anotherCentre(t)
 	before := entered(t, a)
-	code := p.start()
-	p.token = ""
-	p.token = p.post("/v1/bootstrap", map[string]any{"code": code, "login": "admin", "name": "管理员", "password": "long enough 1"})["token"].(string)
-	p.post("/v1/org/import", "code,name,level,parent\n370115,济阳区,county,\n370115003,崔寨街道,street,370115\n370115003239,王河,community,370115003\n"+
-		grid+",第一网格,grid,370115003239\n")
+	p.administered(p.start())
+	p.divisions()
 	strange := p.person("wang", "grid_worker")
 	refusedSync(t, a, remote, device.CodeUnauthorised)
 	_, err := a.Enrol(bg, device.Enrolment{Centre: p.url, Code: strange, Label: "wang"})
@@ -272,10 +267,7 @@ func TestCaseO35WrongTarget(t *testing.T) {
 func TestCaseO03OlderBackup(t *testing.T) {
 	p := built(t)
 	path, building := p.opened(t)
-	p.stop()
-	backup := filepath.Join(t.TempDir(), "backup.db")
-	require.NoError(t, os.WriteFile(backup, p.database(t), 0o600))
-	p.start()
+	backup := p.backedUp(t)
 	a := reopened(t, path)
 	for _, no := range []string{"1", "2", "3"} {
 		room(t, a, building, no)

@@ -2,7 +2,6 @@ package device_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -187,14 +186,8 @@ func TestManyRepairsRaiseAlarm(t *testing.T) {
 
 // A replica is checked by itself once a day, after a sync, and not before.
 func TestCheckedOnceADay(t *testing.T) {
-	c := newCounty(t)
 	clock := &hand{}
-	r, err := device.Create(filepath.Join(t.TempDir(), "a.db"), device.Options{Clock: clock})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = r.Close() })
-	require.NoError(t, r.Identify(bg, device.Identity{Device: deviceA, Account: "acc-" + deviceA}))
-	c.join(deviceA, "acc-"+deviceA, "grid_worker")
-	synced(t, r, c)
+	c, r := worker(t, device.Options{Clock: clock})
 	synced(t, r, c)
 	require.Empty(t, c.reports, "everything has just come from the centre")
 	id := household(t, r)

@@ -3,7 +3,6 @@ package device_test
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,19 +17,13 @@ import (
 // Hello tells how long ago the last check ended and what the checks of a month put right; that everything has just come
 // is no check.
 func TestHelloTellsOfChecks(t *testing.T) {
-	c := newCounty(t)
 	clock := &hand{}
-	r, err := device.Create(filepath.Join(t.TempDir(), "a.db"), device.Options{Clock: clock})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = r.Close() })
-	require.NoError(t, r.Identify(bg, device.Identity{Device: deviceA, Account: "acc-" + deviceA}))
-	c.join(deviceA, "acc-"+deviceA, "grid_worker")
+	c, r := worker(t, device.Options{Clock: clock})
 	said := func() (checked time.Duration, repaired int64) {
 		h, err := r.Session().Hello()
 		require.NoError(t, err)
 		return time.Duration(h.Checked) * time.Millisecond, h.Repaired
 	}
-	synced(t, r, c)
 	ago, repaired := said()
 	require.Zero(t, ago)
 	require.Zero(t, repaired)
@@ -58,14 +51,9 @@ func TestHelloTellsOfChecks(t *testing.T) {
 // The daily check looks at the file itself too, after everything was sent, and says what to do about damage that nothing
 // has read yet.
 func TestDailyCheckFindsADamagedFile(t *testing.T) {
-	c := newCounty(t)
 	clock := &hand{}
-	path := filepath.Join(t.TempDir(), "a.db")
-	r, err := device.Create(path, device.Options{Clock: clock})
-	require.NoError(t, err)
-	require.NoError(t, r.Identify(bg, device.Identity{Device: deviceA, Account: "acc-" + deviceA}))
-	c.join(deviceA, "acc-"+deviceA, "grid_worker")
-	synced(t, r, c)
+	c, r := worker(t, device.Options{Clock: clock})
+	path := r.Path()
 	page, err := strconv.Atoi(strings.TrimSpace(shell(t, r, `SELECT rootpage FROM sqlite_schema WHERE name = 'wish';`)))
 	require.NoError(t, err)
 	require.NoError(t, r.Close())

@@ -50,19 +50,6 @@ func bare(t testing.TB, path, text string) (files []string) {
 	return files
 }
 
-// worker is an enrolled replica under a key, in a county of its own.
-func worker(t testing.TB, opts device.Options) (*county, *device.Replica) {
-	t.Helper()
-	c := newCounty(t)
-	r, err := device.Create(filepath.Join(t.TempDir(), "a.db"), opts)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = r.Close() })
-	require.NoError(t, r.Identify(bg, device.Identity{Device: deviceA, Account: "acc-" + deviceA}))
-	c.join(deviceA, "acc-"+deviceA, "grid_worker")
-	synced(t, r, c)
-	return c, r
-}
-
 func TestEncryptedReplicaOpensByItsKeyAlone(t *testing.T) {
 	defer device.InClear()()
 	_, r := worker(t, keyed(1))

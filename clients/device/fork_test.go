@@ -14,6 +14,14 @@ import (
 	se "github.com/doorstep-sync/doorstep/syncengine"
 )
 
+// copyOf copies the files of a closed replica, its key with them, into a folder of its own.
+func copyOf(t *testing.T, path, name string) (to string) {
+	t.Helper()
+	to = filepath.Join(t.TempDir(), name)
+	copied(t, path, to)
+	return to
+}
+
 // copied copies the files of a closed replica, its key with them.
 func copied(t *testing.T, from, to string) {
 	t.Helper()
@@ -44,8 +52,7 @@ func way(t *testing.T, r *device.Replica) device.Remote {
 // town makes a county with a grid and a building in it, and a worker's replica that holds it.
 func (o *office) town(t *testing.T) (path string, building se.RowID) {
 	t.Helper()
-	o.post("/v1/org/import", "code,name,level,parent\n370115,济阳区,county,\n370115003,崔寨街道,street,370115\n370115003239,王河,community,370115003\n"+
-		grid+",第一网格,grid,370115003239\n")
+	o.divisions()
 	boss, bossWay := o.enrolled("boss", "supervisor")
 	synced(t, boss, bossWay)
 	building = insert(t, boss, "building", map[string]any{"no": "1"})
@@ -84,9 +91,7 @@ func TestCopiedReplicaGoesOn(t *testing.T) {
 	synced(t, a, way(t, a))
 	room(t, a, building, "both have it")
 	require.NoError(t, a.Close())
-	twin, third := filepath.Join(t.TempDir(), "twin.db"), filepath.Join(t.TempDir(), "third.db")
-	copied(t, path, twin)
-	copied(t, path, third)
+	twin, third := copyOf(t, path, "twin.db"), copyOf(t, path, "third.db")
 	a, b := reopened(t, path), reopened(t, twin)
 	room(t, a, building, "written on a")
 	room(t, b, building, "written on b")
@@ -136,8 +141,7 @@ func TestReplicaPutBack(t *testing.T) {
 	synced(t, a, way(t, a))
 	waits := room(t, a, building, "unsent in the backup")
 	require.NoError(t, a.Close())
-	backup := filepath.Join(t.TempDir(), "backup.db")
-	copied(t, path, backup)
+	backup := copyOf(t, path, "backup.db")
 
 	a = reopened(t, path)
 	synced(t, a, way(t, a))
@@ -184,8 +188,7 @@ func TestForkIsTakenUpAgain(t *testing.T) {
 	a := reopened(t, path)
 	room(t, a, building, "1")
 	require.NoError(t, a.Close())
-	twin := filepath.Join(t.TempDir(), "twin.db")
-	copied(t, path, twin)
+	twin := copyOf(t, path, "twin.db")
 	a = reopened(t, path)
 	room(t, a, building, "a")
 	synced(t, a, way(t, a))
@@ -199,10 +202,7 @@ func TestForkIsTakenUpAgain(t *testing.T) {
 	before := devices()
 	for _, cut.request = range []bool{true, false} {
 		cut.on = true
-		ctx, cancel := timeout()
-		_, err = b.Sync(ctx, remote)
-		cancel()
-		require.Equal(t, device.CodeOffline, device.CodeOf(err), "%v", err)
+		refusedSync(t, b, remote, device.CodeOffline)
 		require.FileExists(t, device.KeyPath(twin)+".next", "the key is on the disk before it is used")
 	}
 	require.Equal(t, before+1, devices(), "the second request came through, its answer did not")
@@ -239,13 +239,11 @@ func TestCopiesOfACopyOnItsWay(t *testing.T) {
 	room(t, a, building, "1")
 	synced(t, a, way(t, a))
 	require.NoError(t, a.Close())
-	old := filepath.Join(t.TempDir(), "old.db")
-	copied(t, path, old)
+	old := copyOf(t, path, "old.db")
 	a = reopened(t, path)
 	room(t, a, building, "2")
 	require.NoError(t, a.Close())
-	young := filepath.Join(t.TempDir(), "young.db")
-	copied(t, path, young)
+	young := copyOf(t, path, "young.db")
 	a = reopened(t, path)
 	room(t, a, building, "3")
 	synced(t, a, way(t, a))
@@ -255,10 +253,7 @@ func TestCopiesOfACopyOnItsWay(t *testing.T) {
 	cut := &lossy{on: true}
 	remote, err := b.Remote(bg, &http.Client{Transport: cut}, device.WebSocketOptions{})
 	require.NoError(t, err)
-	ctx, cancel := timeout()
-	defer cancel()
-	_, err = b.Sync(ctx, remote)
-	require.Equal(t, device.CodeOffline, device.CodeOf(err), "%v", err)
+	refusedSync(t, b, remote, device.CodeOffline)
 	key, err := os.ReadFile(device.KeyPath(young) + ".next")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(device.KeyPath(old)+".next", key, 0o600))

@@ -10,7 +10,6 @@ import (
 	"github.com/doorstep-sync/doorstep/clients/device"
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
-	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
 
 // What changesets said goes when they are old and nothing of them is undecided: not the newest, whatever the clock says,
@@ -18,12 +17,7 @@ import (
 func TestJournalForgetsWhatIsOldAndSettled(t *testing.T) {
 	const day = int64(24 * time.Hour / time.Millisecond)
 	c, a, b := pair(t)
-	path := a.Path()
-	require.NoError(t, a.Close())
-	w := &wrist{replica.Clock{Wall: 1_790_000_000_000, Boot: "b1", Mono: 5}}
-	a, err := device.Open(path, device.Options{Clock: w})
-	require.NoError(t, err)
-	defer func() { _ = a.Close() }()
+	a, w := worn(t, a)
 	synced(t, a, c)
 	id := household(t, a)                                                                      // 1
 	dispute := insert(t, a, "dispute", map[string]any{"kind_code": "neighbour", "facts": "x"}) // 2
@@ -85,11 +79,12 @@ func TestJournalForgetsWhatIsOldAndSettled(t *testing.T) {
 	phone(t, a, id, "13900000004") // unsent
 	shell(t, a, `PRAGMA writable_schema = 1; DELETE FROM sqlite_schema WHERE name = 'ds_state';`)
 	require.NoError(t, a.Close())
-	done, err := device.Recover(path, device.Options{Clock: w})
+	done, err := device.Recover(a.Path(), device.Options{Clock: w})
 	require.NoError(t, err)
 	require.Equal(t, []int{1, 1015, 0, 0}, []int{done.Unsent, done.Filed, len(done.Lost), len(done.Unsure)})
-	a, err = device.Open(path, device.Options{Clock: w})
+	a, err = device.Open(a.Path(), device.Options{Clock: w})
 	require.NoError(t, err)
+	t.Cleanup(func() { _ = a.Close() })
 	require.Equal(t, 1, synced(t, a, c).Kinds[se.Accepted])
 	require.Equal(t, "13900000004", shown(t, a, id, "phone"))
 	require.Equal(t, "1016", shell(t, a, `SELECT count(*) FROM ds_journal WHERE filed > 0;`))

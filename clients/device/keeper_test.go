@@ -118,8 +118,7 @@ func (c cuttingConn) Receive() (session.Message, error) {
 // Whoever signs out in the middle of a sync gets nothing more into the file, and no keys back, however much is on its way.
 func TestLogoutDuringSync(t *testing.T) {
 	o := opened(t)
-	o.post("/v1/org/import", "code,name,level,parent\n370115,济阳区,county,\n370115003,崔寨街道,street,370115\n370115003239,王河,community,370115003\n"+
-		grid+",第一网格,grid,370115003239\n")
+	o.divisions()
 	wang, out := o.enrolled("wang", "grid_worker")
 	_, err := wang.Write(bg, func(tx *device.Tx) error {
 		_, err := tx.Insert("hazard", map[string]any{"scope": grid, "kind_code": "stairs", "description": "canary"})

@@ -9,7 +9,6 @@ import (
 
 	"github.com/doorstep-sync/doorstep/clients/device"
 	"github.com/doorstep-sync/doorstep/schema"
-	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
 
 // A Rekey that was cut off after the copy leaves a second whole replica: there is no receipt while it lies there.
@@ -33,12 +32,7 @@ func TestPurgeTakesWhatARekeyLeft(t *testing.T) {
 func TestJournalKeepsWhatAConflictOfOthersIsAbout(t *testing.T) {
 	const day = int64(24 * 3600 * 1000)
 	c, a, b := pair(t)
-	path := a.Path()
-	require.NoError(t, a.Close())
-	w := &wrist{replica.Clock{Wall: 1_790_000_000_000, Boot: "b1", Mono: 5}}
-	a, err := device.Open(path, device.Options{Clock: w})
-	require.NoError(t, err)
-	defer func() { _ = a.Close() }()
+	a, w := worn(t, a)
 	synced(t, a, c)
 	id := household(t, a)
 	dispute := insert(t, a, "dispute", map[string]any{"kind_code": "neighbour", "facts": "x"})

@@ -11,7 +11,6 @@ import (
 	"github.com/doorstep-sync/doorstep/clients/device"
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
-	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
 
 // telling are the methods of a replica that tell what is in records, or who is concerned by what. Each gives its error.
@@ -73,11 +72,7 @@ func TestNothingIsReadBehindTheLock(t *testing.T) {
 		require.True(t, tells != quiet, "say of %s, in one of the lists, whether it tells what is in records", name)
 	}
 	c, a, _ := pair(t)
-	require.NoError(t, a.Close())
-	w := &wrist{replica.Clock{Wall: 1_790_000_000_000, Boot: "b1", Mono: 5}}
-	a, err := device.Open(a.Path(), device.Options{Clock: w})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = a.Close() })
+	a, w := worn(t, a)
 	synced(t, a, c)
 	id := household(t, a)
 	for name, call := range telling {

@@ -287,6 +287,17 @@ type wrist struct{ now replica.Clock }
 
 func (w *wrist) Read() replica.Clock { return w.now }
 
+// worn opens a replica again by a clock that is set by hand.
+func worn(t *testing.T, r *device.Replica) (*device.Replica, *wrist) {
+	t.Helper()
+	require.NoError(t, r.Close())
+	w := &wrist{replica.Clock{Wall: 1_790_000_000_000, Boot: "b1", Mono: 5}}
+	r, err := device.Open(r.Path(), device.Options{Clock: w})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = r.Close() })
+	return r, w
+}
+
 // A phone without contact locks itself when its lease has run out, whatever its clock is set to; what was written drains,
 // and contact opens it again.
 func TestLeaseLocks(t *testing.T) {

@@ -89,10 +89,8 @@ func (p *program) ready() string {
 // everything is back: on the phones, and at the centre for a third one.
 func TestRestoreFromABackup(t *testing.T) {
 	p := built(t)
-	code := p.start()
-	p.token = p.post("/v1/bootstrap", map[string]any{"code": code, "login": "admin", "name": "管理员", "password": "long enough 1"})["token"].(string)
-	p.post("/v1/org/import", "code,name,level,parent\n370115,济阳区,county,\n370115003,崔寨街道,street,370115\n370115003239,王河,community,370115003\n"+
-		grid+",第一网格,grid,370115003239\n")
+	p.administered(p.start())
+	p.divisions()
 	boss, bossWay := p.enrolled("boss", "supervisor")
 	a, aWay := p.enrolled("wang", "grid_worker")
 	b, bWay := p.enrolled("li", "grid_worker")
@@ -106,12 +104,7 @@ func TestRestoreFromABackup(t *testing.T) {
 	synced(t, a, aWay)
 	synced(t, b, bWay)
 
-	p.stop() // its log is in the database file now
-	backup := filepath.Join(t.TempDir(), "backup.db")
-	text, err := os.ReadFile(filepath.Join(p.data, "doorstep.db"))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(backup, text, 0o600))
-	p.start()
+	backup := p.backedUp(t)
 	p.login()
 
 	for i := range 50 {
@@ -135,10 +128,7 @@ func TestRestoreFromABackup(t *testing.T) {
 	p.start()
 	p.login()
 	require.Contains(t, p.ready(), "restored")
-	ctx, cancel := timeout()
-	defer cancel()
-	_, err = a.Sync(ctx, aWay)
-	require.Equal(t, device.CodeRestored, device.CodeOf(err), "%v", err)
+	refusedSync(t, a, aWay, device.CodeRestored)
 	require.Equal(t, before, entered(t, a), "the phone keeps everything meanwhile")
 	p.post("/v1/restore/confirm", map[string]any{})
 	require.NotContains(t, p.ready(), "restored")
@@ -192,17 +182,14 @@ func entered(t *testing.T, r *device.Replica) (out []string) {
 // proves what is missing; the centre begins a new epoch by itself and serves nobody before it is confirmed.
 func TestAnOldDatabaseIsNoticed(t *testing.T) {
 	p := built(t)
-	code := p.start()
-	p.token = p.post("/v1/bootstrap", map[string]any{"code": code, "login": "admin", "name": "管理员", "password": "long enough 1"})["token"].(string)
-	p.post("/v1/org/import", "code,name,level,parent\n370115,济阳区,county,\n370115003,崔寨街道,street,370115\n370115003239,王河,community,370115003\n"+
-		grid+",第一网格,grid,370115003239\n")
+	p.administered(p.start())
+	p.divisions()
 	a, aWay := p.enrolled("wang", "grid_worker")
 	boss, bossWay := p.enrolled("boss", "supervisor")
 	synced(t, a, aWay)
 	p.stop()
 	db := filepath.Join(p.data, "doorstep.db")
-	old, err := os.ReadFile(db)
-	require.NoError(t, err)
+	old := p.database(t)
 	p.start()
 	synced(t, boss, bossWay)
 	b := insert(t, boss, "building", map[string]any{"no": "1"})
@@ -215,12 +202,8 @@ func TestAnOldDatabaseIsNoticed(t *testing.T) {
 	p.start()
 	p.login()
 	synced(t, a, aWay) // it knows nothing of what was lost
-	ctx, cancel := timeout()
-	defer cancel()
-	_, err = boss.Sync(ctx, bossWay)
-	require.Equal(t, device.CodeRestored, device.CodeOf(err), "%v", err)
-	_, err = a.Sync(ctx, aWay)
-	require.Equal(t, device.CodeRestored, device.CodeOf(err), "%v", err)
+	refusedSync(t, boss, bossWay, device.CodeRestored)
+	refusedSync(t, a, aWay, device.CodeRestored)
 	p.stop()
 	require.Contains(t, p.run("confirm"), "confirmed")
 	p.start()

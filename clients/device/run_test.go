@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -30,14 +29,8 @@ func (x *timers) After(d time.Duration) <-chan time.Time {
 }
 
 func TestRunBacksOffAndComesBack(t *testing.T) {
-	c := newCounty(t)
 	clock := &timers{asked: make(chan wait, 1000)}
-	r, err := device.Create(filepath.Join(t.TempDir(), "a.db"), device.Options{Clock: &hand{}, After: clock.After, Rand: rand.NewChaCha8([32]byte{1})})
-	require.NoError(t, err)
-	defer r.Close()
-	require.NoError(t, r.Identify(bg, device.Identity{Device: deviceA, Account: "acc-" + deviceA}))
-	c.join(deviceA, "acc-"+deviceA, "grid_worker")
-	synced(t, r, c)
+	c, r := worker(t, device.Options{Clock: &hand{}, After: clock.After, Rand: rand.NewChaCha8([32]byte{1})})
 	c.down = errors.New("no network")
 
 	ctx, cancel := context.WithCancel(bg)

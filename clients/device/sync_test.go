@@ -25,6 +25,19 @@ func pair(t testing.TB) (*county, *device.Replica, *device.Replica) {
 	return c, c.device(t, filepath.Join(dir, "a.db"), deviceA), c.device(t, filepath.Join(dir, "b.db"), deviceB)
 }
 
+// worker is an enrolled replica in a county of its own, in step with it.
+func worker(t testing.TB, opts device.Options) (*county, *device.Replica) {
+	t.Helper()
+	c := newCounty(t)
+	r, err := device.Create(filepath.Join(t.TempDir(), "a.db"), opts)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = r.Close() })
+	require.NoError(t, r.Identify(bg, device.Identity{Device: deviceA, Account: "acc-" + deviceA}))
+	c.join(deviceA, "acc-"+deviceA, "grid_worker")
+	synced(t, r, c)
+	return c, r
+}
+
 func synced(t testing.TB, r *device.Replica, c device.Remote) device.Report {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(bg, 30*time.Second)
