@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -49,6 +50,20 @@ type busy struct {
 }
 
 func uuid(n int64) string { return fmt.Sprintf("01890000-0000-7000-8000-%012x", n) }
+
+// backedUp gives the data of a centre that a phone brought one changeset to, and its backup. The centre has ended.
+func backedUp(t *testing.T) (data, file string) {
+	t.Helper()
+	dir := t.TempDir()
+	data, file = filepath.Join(dir, "data"), filepath.Join(dir, "backup.db")
+	r := start(t, data)
+	b := r.peopled()
+	require.True(t, b.push())
+	require.NoError(t, b.ws.Close())
+	doorstepd(t, exitOK, "backup", "--data", data, "--to", file)
+	require.NoError(t, r.end())
+	return data, file
+}
 
 // peopled makes administrator, units, a grid worker, and his phone, connected.
 func (r *running) peopled() *busy {

@@ -305,14 +305,8 @@ func TestForcedResnapshot(t *testing.T) {
 // A backup that was changed since is not put in place unless it is asked for, and no database that was set aside is
 // written over by the next.
 func TestRestoreVerifiesAndKeepsEverything(t *testing.T) {
-	dir := t.TempDir()
-	data, file := filepath.Join(dir, "data"), filepath.Join(dir, "backup.db")
-	r := start(t, data)
-	b := r.peopled()
-	require.True(t, b.push())
-	require.NoError(t, b.ws.Close())
-	doorstepd(t, exitOK, "backup", "--data", data, "--to", file)
-	require.NoError(t, r.end())
+	data, file := backedUp(t)
+	dir := filepath.Dir(file)
 
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)

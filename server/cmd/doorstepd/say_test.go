@@ -180,14 +180,7 @@ func TestDoorstepdSpeaksOneLanguage(t *testing.T) {
 
 // A backup whose manifest is not beside it is verified by itself, and that it was compared with nothing is said.
 func TestUncomparedBackupIsSaid(t *testing.T) {
-	dir := t.TempDir()
-	data, file := filepath.Join(dir, "data"), filepath.Join(dir, "backup.db")
-	r := start(t, data)
-	b := r.peopled()
-	require.True(t, b.push())
-	require.NoError(t, b.ws.Close())
-	doorstepd(t, exitOK, "backup", "--data", data, "--to", file)
-	require.NoError(t, r.end())
+	data, file := backedUp(t)
 	require.NotContains(t, doorstepd(t, exitOK, "drill", "--backup", file), "compared with nothing")
 	require.NoError(t, os.Remove(manifestOf(file)))
 	require.Contains(t, doorstepd(t, exitOK, "drill", "--backup", file), "compared with nothing")
