@@ -150,14 +150,10 @@ func (r *Replica) setAside(ctx context.Context, epoch int64) error {
 
 // vacuumInto copies the replica as it is between two transactions. Readers may not do it: they write nothing at all.
 func (r *Replica) vacuumInto(ctx context.Context, path string) error {
-	select {
-	case r.turn <- struct{}{}:
-	case <-r.gone:
-		return errClosed
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := r.takeTurn(ctx); err != nil {
+		return err
 	}
-	defer func() { <-r.turn }()
+	defer r.giveTurn()
 	_, err := r.conn.ExecContext(context.WithoutCancel(ctx), `VACUUM INTO ?`, path)
 	return err
 }

@@ -67,14 +67,10 @@ func (r *Replica) PurgeSteps(ctx context.Context) PurgeSteps {
 // in the gaps of pages that it rebalances, and the write-ahead log is emptied. It does not wait for other programs: false
 // says that one is reading or writing, and that it has to be tried again.
 func (r *Replica) scrub(ctx context.Context) (done bool, err error) {
-	select {
-	case r.turn <- struct{}{}:
-	case <-r.gone:
-		return false, errClosed
-	case <-ctx.Done():
-		return false, ctx.Err()
+	if err := r.takeTurn(ctx); err != nil {
+		return false, err
 	}
-	defer func() { <-r.turn }()
+	defer r.giveTurn()
 	bg := context.WithoutCancel(ctx)
 	if _, err := r.conn.ExecContext(bg, "PRAGMA busy_timeout = 100"); err != nil {
 		return false, storage(err)

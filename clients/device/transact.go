@@ -28,17 +28,27 @@ type port struct {
 	stmts  map[string]string
 }
 
-// transact runs fn in one immediate transaction and makes it durable, or leaves no trace of it. ctx bounds only the
-// wait for a turn in this program; other programs are waited for as long as the busy timeout says.
-func (r *Replica) transact(ctx context.Context, fn func(*port) error) (err error) {
+// takeTurn waits until nobody else in this program writes. Whoever has his turn gives it back with giveTurn.
+func (r *Replica) takeTurn(ctx context.Context) error {
 	select {
 	case r.turn <- struct{}{}:
+		return nil
 	case <-r.gone:
 		return errClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-r.turn }()
+}
+
+func (r *Replica) giveTurn() { <-r.turn }
+
+// transact runs fn in one immediate transaction and makes it durable, or leaves no trace of it. ctx bounds only the
+// wait for a turn in this program; other programs are waited for as long as the busy timeout says.
+func (r *Replica) transact(ctx context.Context, fn func(*port) error) (err error) {
+	if err := r.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer r.giveTurn()
 	bg := context.WithoutCancel(ctx)
 	if _, err := r.conn.ExecContext(bg, "BEGIN IMMEDIATE"); err != nil {
 		if errors.Is(err, sql.ErrConnDone) {
