@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/doorstep-sync/doorstep/internal/durable"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
@@ -74,7 +75,7 @@ func (r *Replica) swapKey(ctx context.Context) error {
 	if err := os.Rename(next, KeyPath(r.path)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return say(CodeKey, err)
 	}
-	return syncDir(filepath.Dir(r.path))
+	return durable.SyncFolder(filepath.Dir(r.path))
 }
 
 // Forks lists what this replica became in the course of time, the newest first.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/doorstep-sync/doorstep/internal/durable"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
@@ -145,7 +146,7 @@ func (r *Replica) setAside(ctx context.Context, epoch int64) error {
 	if err := os.Rename(part, name); err != nil {
 		return say(CodeDisk, err)
 	}
-	return syncDir(filepath.Dir(name))
+	return durable.SyncFolder(filepath.Dir(name))
 }
 
 // vacuumInto copies the replica as it is between two transactions. Readers may not do it: they write nothing at all.

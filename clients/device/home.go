@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+
+	"github.com/doorstep-sync/doorstep/internal/durable"
 )
 
 // Home is the folder of a phone that several people use: a replica for each, with a device identity and keys of its own.
@@ -75,18 +77,7 @@ func (h *Home) Use(profile string) error {
 	if !profileName.MatchString(profile) {
 		return ErrProfile
 	}
-	f, err := os.CreateTemp(h.dir, currentFile+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(profile)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), filepath.Join(h.dir, currentFile))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(h.dir)
+	return durable.WriteFile(filepath.Join(h.dir, currentFile), []byte(profile))
 }
 
 // Drained is what became of one profile's unsent work.

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/doorstep-sync/doorstep/internal/durable"
 )
 
 // KeyKeeper keeps the keys of sealed columns on the device, outside the replica. An app gives one over the keystore of
@@ -156,7 +158,7 @@ func (k *FileKeeper) Store(secret []byte) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return syncDir(filepath.Dir(k.Path))
+	return durable.SyncFolder(filepath.Dir(k.Path))
 }
 
 // Forget overwrites the file before it removes it. Flash storage may keep the old blocks for a while all the same: a
@@ -173,5 +175,5 @@ func (k *FileKeeper) Forget() error {
 	if err := errors.Join(wipe(f), f.Close(), os.Remove(k.Path)); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(k.Path))
+	return durable.SyncFolder(filepath.Dir(k.Path))
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/doorstep-sync/doorstep/internal/durable"
 )
 
 // KeyPath is where a replica's key lies: beside it, so that who copies one notices the other.
@@ -62,19 +64,10 @@ func makeKey(path string, random io.Reader) (ed25519.PrivateKey, error) {
 		err = e
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = durable.SyncFolder(filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, say(CodeKey, errors.Join(err, os.Remove(path)))
 	}
 	return ed25519.NewKeyFromSeed(seed), nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/doorstep-sync/doorstep/internal/durable"
 )
 
 // CipherPath is where a program without a keystore keeps the key of an encrypted replica, under its person's PIN: beside
@@ -120,7 +122,7 @@ func adoptCipher(path string) error {
 	if err := os.Rename(nextCipher(path), CipherPath(path)); err != nil {
 		return say(CodeDisk, err)
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncFolder(filepath.Dir(path))
 }
 
 // SetPIN puts what lies beside a replica, its key and the keys of sealed columns, under another PIN; old is "" where there

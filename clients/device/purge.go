@@ -10,6 +10,7 @@ import (
 
 	"github.com/mattn/go-sqlite3"
 
+	"github.com/doorstep-sync/doorstep/internal/durable"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
@@ -115,7 +116,7 @@ func (r *Replica) dropAside() error {
 	if !gone {
 		return nil
 	}
-	return syncDir(filepath.Dir(r.path))
+	return durable.SyncFolder(filepath.Dir(r.path))
 }
 
 // Purge erases what filed changesets and messages say about rows that are not kept.
@@ -292,7 +293,7 @@ func (r *Replica) destroy() error {
 			failed = errors.Join(failed, err)
 		}
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := durable.SyncFolder(filepath.Dir(path)); err != nil {
 		failed = errors.Join(failed, err)
 	}
 	if failed != nil {

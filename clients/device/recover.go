@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/doorstep-sync/doorstep/internal/durable"
 )
 
 // Recovery is what Recover did.
@@ -172,13 +174,13 @@ func exchange(path string) (aside string, err error) {
 			return "", err
 		}
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := durable.SyncFolder(filepath.Dir(path)); err != nil {
 		return "", err
 	}
 	if err := os.Rename(path+recovered, path); err != nil {
 		return "", err
 	}
-	return aside, syncDir(filepath.Dir(path))
+	return aside, durable.SyncFolder(filepath.Dir(path))
 }
 
 func exists(path string) bool {
@@ -214,5 +216,5 @@ func rebuild(path string, opts Options, found *salvaged, out *Recovery) error {
 	if err != nil {
 		return say(CodeDisk, err)
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncFolder(filepath.Dir(path))
 }

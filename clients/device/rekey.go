@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/doorstep-sync/doorstep/internal/durable"
 )
 
 // Files beside a replica while it is written anew under another key.
@@ -121,7 +123,7 @@ func copyUnder(db *sql.DB, path string, key []byte) error {
 	if err := os.Rename(part, path+rekeyed); err != nil {
 		return say(CodeDisk, err)
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncFolder(filepath.Dir(path))
 }
 
 // sameUnder fails closed: what was written is encrypted, opens by the key, and is whole.
@@ -155,7 +157,7 @@ func supersede(path string) error {
 	if err := os.Rename(path, path+replaced); err != nil {
 		return say(CodeDisk, err)
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncFolder(dir); err != nil {
 		return say(CodeDisk, err)
 	}
 	return finish(path)
@@ -170,7 +172,7 @@ func finish(path string) error {
 		if err := os.Rename(name, path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return say(CodeDisk, err)
 		}
-		if err := syncDir(filepath.Dir(path)); err != nil {
+		if err := durable.SyncFolder(filepath.Dir(path)); err != nil {
 			return say(CodeDisk, err)
 		}
 	}
@@ -201,7 +203,7 @@ func overwrite(path string) error {
 	if err := errors.Join(wipe(f), f.Close(), os.Remove(path)); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncFolder(filepath.Dir(path))
 }
 
 // zeros is an endless source of them.

@@ -13,11 +13,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/doorstep-sync/doorstep/internal/durable"
 )
 
 // Keys are the centre's signing keys: one signs, those that were retired a short while ago still verify. They live in a
@@ -184,23 +185,7 @@ func writeKeys(path string, keys []signingKey) error {
 			return err
 		}
 	}
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text.Bytes())
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
+	return durable.WriteFile(path, text.Bytes())
 }
 
 // readKeys reads the file, which nobody else may read.

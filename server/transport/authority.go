@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/doorstep-sync/doorstep/internal/durable"
 )
 
 const (
@@ -169,7 +171,7 @@ func SwitchOver(folder string) (Pin, error) {
 	if err := os.Rename(nextFile(folder), currentFile(folder)); err != nil {
 		return Pin{}, err
 	}
-	return PinOf(s.cert), syncFolder(folder)
+	return PinOf(s.cert), durable.SyncFolder(folder)
 }
 
 func serial() *big.Int {

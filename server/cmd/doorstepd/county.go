@@ -6,12 +6,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/rs/zerolog"
 
+	"github.com/doorstep-sync/doorstep/internal/durable"
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
@@ -52,28 +52,10 @@ func makeCountyKey(path string, random io.Reader) ([]byte, error) {
 
 // writeDurably replaces a small file whole: it is on the disk before it has its name.
 func writeDurably(path, text string) error {
-	part := path + ".part"
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
+	if err := durable.WriteFile(path, []byte(text)); err != nil {
 		return failed("write %s: %w", path, err)
 	}
-	_, err = f.WriteString(text)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(part, path)
-	}
-	if err != nil {
-		return failed("write %s: %w", path, err)
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }
 
 // epochMark remembers the newest epoch in a file beside the database, so that no number is ever used twice, and a

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"github.com/doorstep-sync/doorstep/internal/durable"
 	"github.com/doorstep-sync/doorstep/server/store"
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
@@ -130,7 +131,7 @@ func restore(c config, log zerolog.Logger, backup string, how restoring, now tim
 		return r, aside, failed("put the backup in place: %w", err)
 	}
 	log.Warn().Int64("epoch", r.Epoch).Int64("head", r.Head).Msg("a backup was put in place")
-	return r, aside, syncFolder(filepath.Dir(db))
+	return r, aside, durable.SyncFolder(filepath.Dir(db))
 }
 
 // removeCopy removes a copy that was only read, with what reading it left beside it.
