@@ -120,6 +120,15 @@ func prepare(ctx context.Context, o options, out outside) (*county, error) {
 	return x.admit(ctx, s, o)
 }
 
+// arrived is what became of those who came at once.
+type arrived struct {
+	errs                []error         // of each device
+	times               []time.Duration // of each device, in order of length once all are there
+	rows, bytes, packed atomic.Int64
+	wall                time.Duration
+}
+
+// arrive measures: everybody comes within a second, and the bystander works as usual meanwhile.
 func (k *county) arrive(ctx context.Context, c *process, o options) error {
 	idle := c.peak()
 	replicas, err := os.MkdirTemp(o.dir, "replicas")
@@ -134,52 +143,14 @@ func (k *county) arrive(ctx context.Context, c *process, o options) error {
 	stop := make(chan struct{})
 	pushed := make(chan result, 1)
 	go func() { pushed <- by.push(ctx, stop) }()
-	var wg sync.WaitGroup
-	var rows, bytes, packed atomic.Int64
-	errs := make([]error, o.devices)
-	times := make([]time.Duration, o.devices)
-	began := k.now()
-	for i := range o.devices {
-		wg.Go(func() {
-			if errs[i] = pause(ctx, time.Second*time.Duration(i)/time.Duration(o.devices)); errs[i] != nil { // all within a second
-				return
-			}
-			first := k.now()
-			var got taken
-			var err error
-			if i < o.replicas {
-				got, err = k.replica(ctx, c.url, filepath.Join(replicas, fmt.Sprintf("replica-%d.db", i)), i)
-			} else {
-				got, err = k.visit(ctx, c.url, i)
-			}
-			times[i] = k.now().Sub(first)
-			if err == nil && got.rows < o.records {
-				err = fmt.Errorf("got %d rows of %d", got.rows, o.records)
-			}
-			errs[i] = err
-			rows.Add(int64(got.rows))
-			bytes.Add(int64(got.bytes))
-			packed.Add(int64(got.chunks))
-		})
-	}
-	wg.Wait()
-	wall := k.now().Sub(began)
+	all := k.come(ctx, c.url, replicas, o)
 	close(stop)
 	r := <-pushed
 	peak := c.peak()
-	slices.Sort(times)
 	if len(r.waits) == 0 {
 		return errors.Join(errors.New("the bystander got no verdict"), r.err)
 	}
-	failed := 0
-	for i, err := range errs {
-		if err != nil {
-			failed++
-			fmt.Printf("device %d: %v\n", i, err)
-		}
-	}
-	fmt.Printf("arrived   %d devices, %d failed, %d rows, %.1f MB received, %d chunks\n", o.devices, failed, rows.Load(), float64(bytes.Load())/1e6, packed.Load())
-	fmt.Printf("took      %.1f s in all; a device p50 %.1f s, p99 %.1f s\n", wall.Seconds(), at(times, 50).Seconds(), at(times, 99).Seconds())
+	failed := all.print()
 	fmt.Printf("memory    peak %d MiB of %d (before: %d)\n", peak, o.memory, idle)
 	p99, longest := r.print()
 	m, err := c.metrics(ctx)
@@ -202,6 +173,54 @@ func (k *county) arrive(ctx context.Context, c *process, o options) error {
 	}
 	fmt.Println("all done")
 	return nil
+}
+
+// come lets all devices arrive, and waits until each has what it came for or has failed.
+func (k *county) come(ctx context.Context, url, replicas string, o options) *arrived {
+	all := &arrived{errs: make([]error, o.devices), times: make([]time.Duration, o.devices)}
+	var wg sync.WaitGroup
+	began := k.now()
+	for i := range o.devices {
+		wg.Go(func() {
+			if all.errs[i] = pause(ctx, time.Second*time.Duration(i)/time.Duration(o.devices)); all.errs[i] != nil { // all within a second
+				return
+			}
+			first := k.now()
+			var got taken
+			var err error
+			if i < o.replicas {
+				got, err = k.replica(ctx, url, filepath.Join(replicas, fmt.Sprintf("replica-%d.db", i)), i)
+			} else {
+				got, err = k.visit(ctx, url, i)
+			}
+			all.times[i] = k.now().Sub(first)
+			if err == nil && got.rows < o.records {
+				err = fmt.Errorf("got %d rows of %d", got.rows, o.records)
+			}
+			all.errs[i] = err
+			all.rows.Add(int64(got.rows))
+			all.bytes.Add(int64(got.bytes))
+			all.packed.Add(int64(got.chunks))
+		})
+	}
+	wg.Wait()
+	all.wall = k.now().Sub(began)
+	return all
+}
+
+// print shows what they got and how long it took, and gives how many did not get it.
+func (all *arrived) print() (failed int) {
+	for i, err := range all.errs {
+		if err != nil {
+			failed++
+			fmt.Printf("device %d: %v\n", i, err)
+		}
+	}
+	slices.Sort(all.times)
+	fmt.Printf("arrived   %d devices, %d failed, %d rows, %.1f MB received, %d chunks\n",
+		len(all.errs), failed, all.rows.Load(), float64(all.bytes.Load())/1e6, all.packed.Load())
+	fmt.Printf("took      %.1f s in all; a device p50 %.1f s, p99 %.1f s\n", all.wall.Seconds(), at(all.times, 50).Seconds(), at(all.times, 99).Seconds())
+	return failed
 }
 
 func at(sorted []time.Duration, percent int) time.Duration {
