@@ -75,32 +75,9 @@ type enrolled struct {
 // enrol makes the replica, and takes it away again if the centre does not want it.
 func (a *app) enrol(ctx context.Context, e device.Enrolment, encrypt bool) error {
 	path := a.path()
-	o, err := a.options()
+	made, err := a.openOrMake(path, encrypt)
 	if err != nil {
 		return err
-	}
-	_, missing := os.Stat(path)
-	if missing != nil && encrypt {
-		err = a.newCipher(path, &o)
-	} else {
-		err = a.unlock(path, &o)
-	}
-	if err != nil {
-		return err
-	}
-	if encrypt && o.Cipher == nil {
-		return wrong("replica_in_clear", path)
-	}
-	if missing == nil {
-		a.replica, err = device.Open(path, o)
-	} else {
-		a.replica, err = device.Create(path, o)
-	}
-	if err != nil {
-		if missing != nil && encrypt {
-			_ = os.Remove(device.CipherPath(path)) // nothing is under it
-		}
-		return a.creating(path, err)
 	}
 	_, noKey := os.Stat(device.KeyPath(path))
 	e.Client, e.Lang = a.Client, a.lang
@@ -110,7 +87,7 @@ func (a *app) enrol(ctx context.Context, e device.Enrolment, encrypt bool) error
 	}
 	id, err := a.replica.Enrol(ctx, e)
 	if err != nil {
-		if missing != nil {
+		if made {
 			a.discard(path, noKey != nil)
 			if encrypt {
 				_ = os.Remove(device.CipherPath(path)) // nothing is under it any more
@@ -135,6 +112,44 @@ func (a *app) enrol(ctx context.Context, e device.Enrolment, encrypt bool) error
 			a.print("became", id.Device)
 		}
 	}
+	return a.firstRound(ctx, doc)
+}
+
+// openOrMake opens the replica that is to be enrolled, and makes it if there is none.
+func (a *app) openOrMake(path string, encrypt bool) (made bool, err error) {
+	o, err := a.options()
+	if err != nil {
+		return false, err
+	}
+	_, missing := os.Stat(path)
+	made = missing != nil
+	if made && encrypt {
+		err = a.newCipher(path, &o)
+	} else {
+		err = a.unlock(path, &o)
+	}
+	if err != nil {
+		return made, err
+	}
+	if encrypt && o.Cipher == nil {
+		return made, wrong("replica_in_clear", path)
+	}
+	if made {
+		a.replica, err = device.Create(path, o)
+	} else {
+		a.replica, err = device.Open(path, o)
+	}
+	if err != nil {
+		if made && encrypt {
+			_ = os.Remove(device.CipherPath(path)) // nothing is under it
+		}
+		return made, a.creating(path, err)
+	}
+	return made, nil
+}
+
+// firstRound brings the records of a replica that has just been enrolled, and tells how it went.
+func (a *app) firstRound(ctx context.Context, doc enrolled) error {
 	if !a.json {
 		a.warn("enrol_downloading")
 	}
