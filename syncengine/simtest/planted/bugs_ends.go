@@ -21,7 +21,7 @@ var endBugs = []Bug{
 	}`,
 	},
 	{
-		Name: "accept n above told", File: "syncengine/told.go",
+		Name: "accept n above told", File: "syncengine/told.go", Seed: 150,
 		Old: `		add(l.Grant, l.Grant.To, n > l.N)`,
 		New: `		add(l.Grant, l.Grant.To, n > l.N+1000)`,
 	},

@@ -37,7 +37,7 @@ var parkedBugs = []Bug{
 		New: `Choice: d.Choice})`,
 	},
 	{
-		Name: "messages about decisions that never leave", File: "syncengine/rights.go",
+		Name: "messages about decisions that never leave", File: "syncengine/rights.go", Seed: 9,
 		Old: `			if ok {
 				out = append(out, list[i])`,
 		New: `			if ok && (list[i].Kind != MessageDecided || list[i].Number%2 == 0) {

@@ -24,22 +24,22 @@ var rewoundBugs = []Bug{
 	return err`,
 	},
 	{
-		Name: "across epochs the clock is asked", File: "syncengine/merge.go", Worlds: Rewound,
+		Name: "across epochs the clock is asked", File: "syncengine/merge.go", Worlds: Rewound, Seed: 113,
 		Old: `	if in.Base.ended(in.Epoch) || w.Base.ended(in.Epoch) {`,
 		New: `	if in.Base.ended(in.Epoch) && w.Base.ended(in.Epoch) && false {`,
 	},
 	{
-		Name: "a cursor ahead of the head proves nothing", File: "syncengine/proof.go", Worlds: Rewound,
+		Name: "a cursor ahead of the head proves nothing", File: "syncengine/proof.go", Worlds: Rewound, Seed: 9,
 		Old: `	case h.Epoch > head.Epoch, h.Cursor > head.Seq:`,
 		New: `	case h.Epoch > head.Epoch:`,
 	},
 	{
-		Name: "another history below the head proves nothing", File: "syncengine/proof.go", Worlds: Rewound,
+		Name: "another history below the head proves nothing", File: "syncengine/proof.go", Worlds: Rewound, Seed: 39,
 		Old: `	if ok && have != h.History {`,
 		New: `	if !ok && have != h.History {`,
 	},
 	{
-		Name: "another history at the head proves nothing", File: "syncengine/proof.go", Worlds: Rewound,
+		Name: "another history at the head proves nothing", File: "syncengine/proof.go", Worlds: Rewound, Seed: 515,
 		Old: `		if h.History != head.History {
 			return &LostError{h.Epoch, h.Cursor}
 		}
@@ -52,7 +52,7 @@ var rewoundBugs = []Bug{
 		New: `before[:min(len(before), 0)]...)`,
 	},
 	{
-		Name: "verdicts that a copy had given anew stay unheard", File: "syncengine/fork.go", Worlds: Rewound,
+		Name: "verdicts that a copy had given anew stay unheard", File: "syncengine/fork.go", Worlds: Rewound, Seed: 60,
 		Old: `		from = n
 	}
 	return from, nil`,
@@ -66,7 +66,7 @@ var rewoundBugs = []Bug{
 		New: `		if v.Epoch == w.Epoch && (n <= w.LastN || n > w.Acked) || !v.Kind.Effective() {`,
 	},
 	{
-		Name: "the copy's word before the parent's", File: "syncengine/replica/reoffer.go", Worlds: Rewound,
+		Name: "the copy's word before the parent's", File: "syncengine/replica/reoffer.go", Worlds: Rewound, Seed: 155,
 		Old: `		from = min(from, w.Anew)`,
 		New: `		from = max(from, w.Anew)`,
 	},
@@ -81,7 +81,7 @@ var rewoundBugs = []Bug{
 		New: `		if old == nil || old.Epoch <= v.Epoch {`,
 	},
 	{
-		Name: "what a replica only held overtakes what its person wrote", File: "syncengine/parked.go", Worlds: Rewound,
+		Name: "what a replica only held overtakes what its person wrote", File: "syncengine/parked.go", Worlds: Rewound, Seed: 117,
 		Old: ` || g.cs.Salvage { // a row`,
 		New: ` { // a row`,
 	},
@@ -93,7 +93,7 @@ var rewoundBugs = []Bug{
 		v.id +=`,
 	},
 	{
-		Name: "work that the lost rows had caught up with stays hidden", File: "syncengine/replica/reoffer.go", Worlds: Rewound,
+		Name: "work that the lost rows had caught up with stays hidden", File: "syncengine/replica/reoffer.go", Worlds: Rewound, Seed: 39,
 		Old: `			ctl.Reoffer = ctl.Reoffer || ctl.Epoch > 0 && ctl.Epoch < w.Epoch
 `,
 		New: ``,

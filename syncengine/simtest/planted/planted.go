@@ -1,14 +1,9 @@
 // Package planted is a list of bugs that the simulation must find. Each is a replacement in one source file, put in
 // place by `go build -overlay`: there is no switch for any of them in the product's code.
+//
+// One program is built with all of them, since building one for each costs more than running it does. Of a function that
+// a bug changes, the overlay has two bodies, and the environment says which one runs.
 package planted
-
-import (
-	"encoding/json"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
-)
 
 // Bug is one bug: a text of a source file that is there exactly once, and what stands there instead.
 type Bug struct {
@@ -16,9 +11,16 @@ type Bug struct {
 	File string // below the module's root
 	Old  string
 	New  string
+	Also []Edit // where the code is guarded twice
 
 	Worlds string // flag of scripts/sim for the worlds that find it; "" = the ordinary ones
+	// Seed is a world that is known to find it; 0 = one of the first few does. It is tried before the others, and only
+	// saves time: a bug that it misses any more is looked for from the first world on.
+	Seed uint64
 }
+
+// Edit replaces one text of a file by another, inside a function.
+type Edit struct{ File, Old, New string }
 
 // Kinds of worlds.
 const (
@@ -26,28 +28,8 @@ const (
 	Versions = "-versions"
 )
 
-// Overlay writes what `go build -overlay` needs into dir and gives the path of the JSON file. It fails if the text is
-// no longer in the source, so that a bug never silently stops being planted.
-func (b *Bug) Overlay(root, dir string) (string, error) {
-	source := filepath.Join(root, filepath.FromSlash(b.File))
-	text, err := os.ReadFile(source)
-	if err != nil {
-		return "", fmt.Errorf("plant %q: %w", b.Name, err)
-	}
-	if n := strings.Count(string(text), b.Old); n != 1 {
-		return "", fmt.Errorf("plant %q: %s holds the text to replace %d times, not once; write the bug anew for the code as it is", b.Name, b.File, n)
-	}
-	patched := filepath.Join(dir, filepath.Base(b.File))
-	if err := os.WriteFile(patched, []byte(strings.Replace(string(text), b.Old, b.New, 1)), 0o600); err != nil {
-		return "", fmt.Errorf("plant %q: %w", b.Name, err)
-	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {source: patched}})
-	if err != nil {
-		return "", fmt.Errorf("plant %q: %w", b.Name, err)
-	}
-	path := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(path, overlay, 0o600); err != nil {
-		return "", fmt.Errorf("plant %q: %w", b.Name, err)
-	}
-	return path, nil
-}
+// Switch is the variable of the environment that holds the number of the bug that shows: its index in the list, plus 1.
+// Without it the program is what it would be without bugs.
+const Switch = "DOORSTEP_PLANTED"
+
+func (b *Bug) edits() []Edit { return append([]Edit{{b.File, b.Old, b.New}}, b.Also...) }
