@@ -168,6 +168,7 @@ func (o *oracle) sights(d *watch, k replica.RowKey, row replica.Image) (out []si
 	out, pins = make([]sight, len(t.Cells)), make([]int64, len(t.Cells))
 	sets := d.inForce[k]
 	fresh, gone := false, (*change)(nil) // an own insert, an own deletion on the way
+	over := (*change)(nil)               // the deletion after which the own insert came
 	for _, s := range sets {
 		if ch := s.on(k); ch != nil {
 			if row != nil && ch.op == se.OpDelete && s.verdict != nil && !s.verdict.Kind.Effective() {
@@ -175,7 +176,7 @@ func (o *oracle) sights(d *watch, k replica.RowKey, row replica.Image) (out []si
 			}
 			switch ch.op {
 			case se.OpInsert:
-				fresh, gone = true, nil
+				fresh, over, gone = true, gone, nil
 			case se.OpDelete:
 				gone = ch
 			}
@@ -197,6 +198,9 @@ func (o *oracle) sights(d *watch, k replica.RowKey, row replica.Image) (out []si
 			continue
 		case fresh, row == nil, r == nil, d.cursor.Seq == 0, !o.reads(d, t, def, k, row):
 			pins[i] = 0
+			if fresh && over != nil { // he had read the set before he deleted the row and entered it again
+				out[i].tags = over.saw[i].tags
+			}
 			continue
 		}
 		out[i] = r.cells[i].seen(d.cursor.Seq)
