@@ -19,6 +19,7 @@ type Leaving struct {
 	State  LeavingState `json:"state,omitempty"`
 	Retire bool         `json:"retire,omitempty"` // everything goes, and nothing comes any more
 	Wipe   bool         `json:"wipe,omitempty"`   // with Retire: the files themselves and the key too
+	For    int64        `json:"for,omitempty"`    // the Welcome.Receipt that asked for it; 0 = a Welcome that named what was lost
 }
 
 // LeavingState is how far it has come.
@@ -93,9 +94,10 @@ func (c *Control) leave(w *se.Welcome) {
 			}
 		}
 		*l = Leaving{N: c.LastN, Scopes: scopes, Doors: doors, State: LeavingDrain}
-	case w.Receipt != 0 && l.State == LeavingNothing:
-		// Told without having heard it: the answer was lost, and the centre went on without it.
-		*l = Leaving{N: c.LastN, State: LeavingDrain}
+	case w.Receipt != 0 && w.Receipt != l.For && (l.State == LeavingNothing || l.State == LeavingPurged):
+		// Told without having heard it: the answer was lost, and the centre went on without it. A receipt that is here may
+		// be for something earlier.
+		*l = Leaving{N: c.LastN, State: LeavingDrain, For: w.Receipt}
 	case w.Receipt == 0 && l.State == LeavingPurged:
 		*l = Leaving{}
 	}

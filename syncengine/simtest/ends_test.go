@@ -29,6 +29,49 @@ func TestReceiptOfADeviceThatNeverWrote(t *testing.T) {
 	require.Equal(t, replica.LeavingPurged, p.ctl.Leaving.State)
 }
 
+// receipt purges, and gives the receipt to the centre.
+func (p *phone) receipt() {
+	p.town.t.Helper()
+	got, err := (&end{dev: p.MemDevice, schema: p.town.schema, clock: p.clock}).Purge()
+	require.NoError(p.town.t, err)
+	require.NotNil(p.town.t, got)
+	_, err = p.town.engine.Record(p.town.store, se.Tell{Device: p.id, View: got.View, N: got.N, Purged: true, At: p.town.now}, p.town.now)
+	require.NoError(p.town.t, err)
+}
+
+// A device that has purged once, and never heard of the next loss because its answer was not waited for, purges again:
+// the receipt that it has is for something earlier.
+func TestReceiptOfALossThatWasNeverHeard(t *testing.T) {
+	w := newTown(t)
+	p := w.phone("wei", worker("A"), worker("B"))
+	p.does(place(at(1), "A"))
+	p.grant(worker("A"))
+	p.sync()
+	p.receipt()
+	p.does(place(at(2), "A"))
+	p.sync()
+	p.grant(worker("C"))
+	welcome, err := w.engine.Open(w.store, se.Hello{Device: p.id, View: p.ctl.View, LastN: p.ctl.LastN}, w.now) // it never came
+	require.NoError(t, err)
+	_, err = w.engine.Record(w.store, se.Tell{Device: p.id, View: welcome.View, N: p.ctl.LastN}, w.now)
+	require.NoError(t, err)
+	for range 2 { // the first receipt is lost
+		p.pull()
+		require.NotEqual(t, replica.LeavingNothing, p.ctl.Leaving.State)
+		require.Equal(t, "gone", p.shows("place", at(2), "address"))
+	}
+	p.receipt()
+	_ = w.store.View(func(tx se.ReadTx) error {
+		told, err := tx.Told(p.id)
+		require.NoError(t, err)
+		require.Len(t, told.Lost, 2)
+		for _, l := range told.Lost {
+			require.NotZero(t, l.Purged, "%+v", l)
+		}
+		return nil
+	})
+}
+
 // What cannot be made durable is not told: nobody hears of a view that is not on record.
 func TestWelcomeThatIsNotOnRecordIsNotGiven(t *testing.T) {
 	w := newTown(t)

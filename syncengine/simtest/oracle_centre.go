@@ -187,6 +187,9 @@ func (o *oracle) learnToken(ch *change) {
 // conflict keeps the newest form of each conflict.
 func (o *oracle) conflict(c *se.Conflict) {
 	o.conflicts[c.ID] = c
+	for i := range c.Candidates { // of a merged row, they lie in the survivor
+		o.lies(replica.RowKey{Table: c.Key.Table, Row: c.Key.Row}, c.Candidates[i].Cell.Values)
+	}
 	if c.Open() {
 		if c.Opened == c.Changed {
 			o.w.count("conflict opened: " + string(c.Key.Kind))
