@@ -49,7 +49,7 @@ func TestReceiptOfALossThatWasNeverHeard(t *testing.T) {
 	p.sync()
 	p.receipt()
 	p.does(place(at(2), "A"))
-	p.sync()
+	p.push() // over the same connection: no Welcome says that the receipt has come
 	p.grant(worker("C"))
 	welcome, err := w.engine.Open(w.store, se.Hello{Device: p.id, View: p.ctl.View, LastN: p.ctl.LastN}, w.now) // it never came
 	require.NoError(t, err)
