@@ -448,6 +448,7 @@ func (e *watchedEnd) Checked(r se.CheckReport) (se.CheckReport, error) {
 // verify answers a Check.
 func (o *office) verify(c *conn, e *session.Verify) {
 	var list []se.Repair
+	e.Request.Now = o.w.now // as the centre does: a grant may have ended since it was asked
 	if err := o.w.store.View(func(tx se.ReadTx) (err error) {
 		list, err = o.w.engine.Check(tx, o.memo, e.Request)
 		return err
