@@ -89,20 +89,29 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	// The device is read anew: messages may have been numbered for it inside the savepoint.
-	if fresh, err := tx.Device(cs.Device); err != nil {
+	if err := g.file(v); err != nil {
 		return Verdict{}, err
+	}
+	return v, nil
+}
+
+// file keeps the verdict, and how far its device has come.
+func (g *ingest) file(v Verdict) error {
+	dev := g.dev
+	// The device is read anew: messages may have been numbered for it inside the savepoint.
+	if fresh, err := g.tx.Device(g.cs.Device); err != nil {
+		return err
 	} else if fresh != nil {
 		dev = fresh
 	}
-	dev.LastN, dev.Hash, dev.At, dev.Acked = cs.N, hash, g.at, g.dev.Acked
-	if err := tx.PutDevice(dev); err != nil {
-		return Verdict{}, fmt.Errorf("put device: %w", err)
+	dev.LastN, dev.Hash, dev.At, dev.Acked = g.cs.N, v.Hash, g.at, g.dev.Acked
+	if err := g.tx.PutDevice(dev); err != nil {
+		return fmt.Errorf("put device: %w", err)
 	}
-	if err := tx.PutVerdict(cs.Device, v); err != nil {
-		return Verdict{}, fmt.Errorf("put verdict: %w", err)
+	if err := g.tx.PutVerdict(g.cs.Device, v); err != nil {
+		return fmt.Errorf("put verdict: %w", err)
 	}
-	return v, nil
+	return nil
 }
 
 // known gives the verdict of a changeset that was judged before.
