@@ -23,7 +23,7 @@ func ownCentre(db, fresh, backup string, county int64) error {
 	}
 	is, err := store.ReadOrigin(fresh, county)
 	if err != nil || !was.Foreign(is) { // what cannot be read is said by whoever opens it
-		return nil //nolint:nilerror
+		return nil
 	}
 	return usage("%s is the backup of another centre: that one began %s, the one in %s began %s (county %d both). Nothing was changed; give this centre's backup, another --data, or --other-centre if that centre is to take this one's place",
 		backup, called(is), filepath.Dir(db), called(was), county)
