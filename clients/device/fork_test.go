@@ -14,6 +14,14 @@ import (
 	se "github.com/doorstep-sync/doorstep/syncengine"
 )
 
+// twinned closes a replica, copies it into a folder of its own, and opens it again.
+func twinned(t *testing.T, r *device.Replica, name string) (again *device.Replica, twin string) {
+	t.Helper()
+	require.NoError(t, r.Close())
+	twin = copyOf(t, r.Path(), name)
+	return reopened(t, r.Path()), twin
+}
+
 // copyOf copies the files of a closed replica, its key with them, into a folder of its own.
 func copyOf(t *testing.T, path, name string) (to string) {
 	t.Helper()
@@ -140,10 +148,7 @@ func TestReplicaPutBack(t *testing.T) {
 	room(t, a, building, "before the backup")
 	synced(t, a, way(t, a))
 	waits := room(t, a, building, "unsent in the backup")
-	require.NoError(t, a.Close())
-	backup := copyOf(t, path, "backup.db")
-
-	a = reopened(t, path)
+	a, backup := twinned(t, a, "backup.db")
 	synced(t, a, way(t, a))
 	write(t, a, func(tx *device.Tx) error {
 		return tx.Set("dwelling", waits, map[string]any{"room_no": "edited after it"})
@@ -187,9 +192,7 @@ func TestForkIsTakenUpAgain(t *testing.T) {
 	path, building := o.town(t)
 	a := reopened(t, path)
 	room(t, a, building, "1")
-	require.NoError(t, a.Close())
-	twin := copyOf(t, path, "twin.db")
-	a = reopened(t, path)
+	a, twin := twinned(t, a, "twin.db")
 	room(t, a, building, "a")
 	synced(t, a, way(t, a))
 	b := reopened(t, twin)
@@ -238,13 +241,9 @@ func TestCopiesOfACopyOnItsWay(t *testing.T) {
 	a := reopened(t, path)
 	room(t, a, building, "1")
 	synced(t, a, way(t, a))
-	require.NoError(t, a.Close())
-	old := copyOf(t, path, "old.db")
-	a = reopened(t, path)
+	a, old := twinned(t, a, "old.db")
 	room(t, a, building, "2")
-	require.NoError(t, a.Close())
-	young := copyOf(t, path, "young.db")
-	a = reopened(t, path)
+	a, young := twinned(t, a, "young.db")
 	room(t, a, building, "3")
 	synced(t, a, way(t, a))
 
