@@ -25,21 +25,12 @@ const other = 2
 //	filed N KIND     its verdict was filed
 //	at SEQ           the cursor came to SEQ
 func (w *writer) device(dir, county string) error {
-	st, err := store.Open(filepath.Join(county, "centre.db"), w.schema)
+	st, desk, peer, err := w.county(county)
 	if err != nil {
 		return err
 	}
-	if err := workload.Enrol(st, other); err != nil {
-		return err
-	}
-	peers := map[int]*workload.Author{}
-	for _, who := range []int{workload.Desk, other} {
-		if peers[who], err = workload.NewAuthor(st, w.engine, who, w.millis); err != nil {
-			return err
-		}
-	}
-	if peers[workload.Desk].N() == 0 {
-		if err := w.commit(st, peers[workload.Desk], 1); err != nil {
+	if desk.N() == 0 {
+		if err := w.commit(st, desk, 1); err != nil {
 			return err
 		}
 	}
@@ -66,7 +57,7 @@ func (w *writer) device(dir, county string) error {
 			}
 		}
 		if n := random.IntN(6) - 2; n > 0 {
-			if err := w.commit(st, peers[other], n); err != nil {
+			if err := w.commit(st, peer, n); err != nil {
 				return err
 			}
 			if err := link.Bell(); err != nil {
@@ -79,6 +70,20 @@ func (w *writer) device(dir, county string) error {
 			}
 		}
 	}
+}
+
+// county opens the county, and those who write there: the desk and another phone.
+func (w *writer) county(dir string) (st *store.Store, desk, peer *workload.Author, err error) {
+	if st, err = store.Open(filepath.Join(dir, "centre.db"), w.schema); err != nil {
+		return nil, nil, nil, err
+	}
+	if err = workload.Enrol(st, other); err == nil {
+		desk, err = workload.NewAuthor(st, w.engine, workload.Desk, w.millis)
+	}
+	if err == nil {
+		peer, err = workload.NewAuthor(st, w.engine, other, w.millis)
+	}
+	return st, desk, peer, err
 }
 
 // open opens the replica, or makes it; a file in which nothing has been promised yet is thrown away.

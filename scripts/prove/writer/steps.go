@@ -107,24 +107,15 @@ func (w *writer) group(st *store.Store, authors map[int]*workload.Author, each i
 // deviceSteps makes a replica, writes, files verdicts and applies deltas, closes it, and does that once more. The disk
 // of the county does not fail.
 func (w *writer) deviceSteps(dir, county string) error {
-	st, err := store.Open(filepath.Join(county, "centre.db"), w.schema)
+	st, desk, peer, err := w.county(county)
 	if err != nil {
 		return err
 	}
-	if err := workload.Enrol(st, other); err != nil {
-		return err
-	}
-	peers := map[int]*workload.Author{}
-	for _, who := range []int{workload.Desk, other} {
-		if peers[who], err = workload.NewAuthor(st, w.engine, who, w.millis); err != nil {
-			return err
-		}
-	}
-	if err := w.commit(st, peers[workload.Desk], 1); err != nil {
+	if err := w.commit(st, desk, 1); err != nil {
 		return err
 	}
 	for range 2 {
-		if err := w.deviceLife(dir, st, peers[other]); err != nil {
+		if err := w.deviceLife(dir, st, peer); err != nil {
 			return err
 		}
 	}
