@@ -1,7 +1,5 @@
 package schema
 
-import "fmt"
-
 // Check tells whether next may replace prev while devices of prev, and changesets they wrote offline, are still about:
 // a device two versions behind keeps working, and what it sends is neither refused nor dropped. A column may become
 // required: it is then demanded only of replicas that know so (Carry, Demands). Both schemas are indexed. No fault
@@ -35,7 +33,7 @@ type checker struct {
 
 func (c *checker) refuse(at Source, do, what string, args ...any) {
 	c.changed = true
-	c.faults = append(c.faults, Fault{Source: at, What: fmt.Sprintf(what, args...), Do: do})
+	c.faults = append(c.faults, NewFault(at, do, what, args...))
 }
 
 func (c *checker) table(old, t *Table) {

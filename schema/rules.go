@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"sort"
@@ -38,7 +37,7 @@ type validator struct {
 }
 
 func (v *validator) fault(at Source, do, what string, args ...any) {
-	v.faults = append(v.faults, Fault{Source: at, What: fmt.Sprintf(what, args...), Do: do})
+	v.faults = append(v.faults, NewFault(at, do, what, args...))
 }
 
 // identifier is what may name a record type, a column, a group, a role or a code table.

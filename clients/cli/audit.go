@@ -35,6 +35,10 @@ func (a *app) auditVerifyCommand() *cobra.Command {
 		report, err := audit.Verify(f, list)
 		var bad *audit.Bad
 		switch {
+		case errors.Is(err, audit.ErrNoExport):
+			return wrong("audit_no_export", args[0]).because(err)
+		case errors.Is(err, audit.ErrNoExport):
+			return wrong("audit_no_export", args[0]).because(err)
 		case errors.As(err, &bad):
 			return a.auditBad(args[0], bad)
 		case err != nil:

@@ -32,6 +32,9 @@ func TestAuditVerify(t *testing.T) {
 		require.Contains(t, errs.String(), "first in line 2 (history, entry 1): it was changed")
 	}
 	var out, errs bytes.Buffer
+	require.Equal(t, 2, wang.run(context.Background(), &out, &out, &errs, nil, "audit", "verify", filepath.Join(w.dir, "password")))
+	require.Contains(t, errs.String(), "不是中心导出的历史和审计日志")
+	require.NotContains(t, errs.String(), "改动")
 	require.Equal(t, 2, wang.run(context.Background(), &out, &out, &errs, nil, "audit", "verify", filepath.Join(w.dir, "wang.db")))
 	require.Contains(t, errs.String(), "是数据库")
 }

@@ -4,7 +4,7 @@ import "github.com/doorstep-sync/doorstep/schema"
 
 // catalogue holds every sentence that the command line says itself, zh-CN first. Verbs are numbered where the two
 // languages need another order.
-var catalogue = merged(errorTexts, resultTexts, helpTexts, trustTexts, peopleTexts, profileTexts, copiedTexts, gridTexts, checkTexts, recoverTexts, pinTexts, deviceListTexts)
+var catalogue = merged(errorTexts, resultTexts, helpTexts, trustTexts, peopleTexts, profileTexts, copiedTexts, gridTexts, checkTexts, recoverTexts, pinTexts, deviceListTexts, cobraTexts)
 
 func merged(parts ...map[string]schema.Label) map[string]schema.Label {
 	out := map[string]schema.Label{}

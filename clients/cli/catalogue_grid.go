@@ -46,6 +46,7 @@ var gridTexts = map[string]schema.Label{
 	"plan_staffing":        {ZH: "%s %s：户数 %d → %d", EN: "%s %s: households %d → %d"},
 	"plan_ask":             {ZH: "现在执行吗？输入 是 执行，其他任何输入都不执行：", EN: "Run it now? Type yes to run it, anything else not to: "},
 	"plan_kept":            {ZH: "没有执行。方案 %d 留着：执行用 doorstep grid plan run %d，撤销用 doorstep grid plan drop %d。", EN: "Not run. Plan %d is kept: doorstep grid plan run %d runs it, doorstep grid plan drop %d takes it back."},
+	"plan_unanswered":      {ZH: "没有人回答要不要执行，所以没有执行；请照上面执行或撤销这个方案，下次可加 --yes 或 --dry-run。", EN: "Nobody answered whether to run it, so it was not run; run the plan or take it back as said above, and give --yes or --dry-run next time."},
 	"plan_dropped":         {ZH: "方案 %d 已撤销。", EN: "Plan %d is taken back."},
 	"plan_progress":        {ZH: "已处理 %d/%d …", EN: "%d of %d done …"},
 	"plan_state.planned":   {ZH: "待执行", EN: "planned"},

@@ -52,6 +52,7 @@ var peopleTexts = map[string]schema.Label{
 	"anchor_bad":             {ZH: "“%s”不是锚点文件；请用 doorstepd 写在 anchors.folder 里的文件。", EN: "%q is no file of anchors; give one that doorstepd wrote into anchors.folder."},
 	"anchor_replica":         {ZH: "“%s”里没有中心历史的证明；请给出与这个中心同步过的副本，或锚点文件。", EN: "%q holds no proof of the centre's history; give a replica that was in step with this centre, or a file of anchors."},
 	"audit_database":         {ZH: "“%s”是数据库；请在有 doorstepd 的机器上执行 doorstepd audit verify %s。", EN: "%q is a database; run doorstepd audit verify %s where doorstepd is."},
+	"audit_no_export":        {ZH: "“%s”不是中心导出的历史和审计日志，没有核验任何内容；请给出 doorstepd audit export 写的文件。", EN: "%q is no export of history and audit log, and nothing was verified; give a file that doorstepd audit export wrote."},
 	"audit_clean":            {ZH: "完好：历史 %d 条，到 %d:%d；审计日志 %d 行；符合 %d 个锚点。", EN: "In order: %d entries of history, up to %d:%d; %d lines of the audit log; %d anchors met."},
 	"audit_no_anchor":        {ZH: "没有给出锚点：末尾若被截去，看不出来。", EN: "No anchor was given: an end that was cut off cannot be told."},
 	"audit_bad":              {ZH: "“%s”第 %d 行不对（%s第 %d 条）：%s。从这里起都不可信；请与其他备份核对。", EN: "%q is not as the centre wrote it, first in line %d (%s, entry %d): %s. Nothing from there on is to be relied upon; compare with other backups."},

@@ -14,6 +14,7 @@ var pinTexts = map[string]schema.Label{
 	"pin_prompt":            {ZH: "PIN：", EN: "PIN: "},
 	"pin_new":               {ZH: "新的 PIN：", EN: "New PIN: "},
 	"pin_empty":             {ZH: "PIN 是空的；请在提示处输入，或用 --pin-file。", EN: "The PIN is empty; type it at the prompt, or use --pin-file."},
+	"pin_short":             {ZH: "PIN 至少要 %d 个字，现有 %d 个；请换一个更长的。", EN: "A PIN has at least %d characters, this one has %d; choose a longer one."},
 	"pin_differs":           {ZH: "两次输入的 PIN 不同；请重新执行。", EN: "The two PINs differ; run this again."},
 	"pin_wrong":             {ZH: "PIN 不对，什么也没有改变；请用正确的 PIN 重新执行。", EN: "The PIN is wrong and nothing was changed; run this again with the right one."},
 	"pin_nothing":           {ZH: "这里没有可由 PIN 保护的密钥：副本没有加密，也没有密封列的密钥；请先同步，或执行 replica encrypt。", EN: "There is no key here that a PIN could protect: the replica is not encrypted and holds no keys of sealed columns; sync first, or run replica encrypt."},

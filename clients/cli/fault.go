@@ -94,7 +94,7 @@ func (a *app) explain(err error) *fault {
 	if f := flagFault(err); f != nil {
 		return f
 	}
-	return fail(ExitFailed, "failed", err.Error()).because(err)
+	return fail(ExitFailed, "failed", a.cause(err)).because(err)
 }
 
 // flagFault gives what pflag found its sentence.

@@ -93,25 +93,33 @@ func (a *app) planGrid(ctx context.Context, in restclient.TerritoryInputBody, o 
 	if !a.json {
 		a.planText(p)
 	}
-	if !o.yes && !a.agrees() {
-		a.print("plan_kept", p.Id, p.Id, p.Id)
-		return nil
+	if !o.yes {
+		yes, answered := a.agrees()
+		if !yes {
+			a.print("plan_kept", p.Id, p.Id, p.Id)
+		}
+		if !answered {
+			return misuse("plan_unanswered")
+		}
+		if !yes {
+			return nil
+		}
 	}
 	return a.runPlan(ctx, client, p.Id)
 }
 
-// agrees asks whether to go on; an answer that is not there is a no.
-func (a *app) agrees() bool {
+// agrees asks whether to go on. An answer that is not there is a no, and whoever counted on a yes hears of it.
+func (a *app) agrees() (yes, answered bool) {
 	fmt.Fprintln(a.Err, a.say("plan_ask"))
 	line, err := bufio.NewReader(io.LimitReader(a.In, 64)).ReadString('\n')
-	if err != nil && err != io.EOF {
-		return false
+	if err != nil && (err != io.EOF || line == "") {
+		return false, false
 	}
 	switch strings.ToLower(strings.TrimSpace(line)) {
 	case "是", "yes", "y":
-		return true
+		return true, true
 	}
-	return false
+	return false, true
 }
 
 // runPlan goes on with a plan until it ends, and tells how far it has come.

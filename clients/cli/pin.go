@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -32,13 +33,20 @@ func (a *app) pinSource() string {
 	return a.Env("DOORSTEP_PIN_FILE")
 }
 
+// shortestPIN is the least that a new PIN has, in characters. Those of before go on opening.
+const shortestPIN = 4
+
 func (a *app) askPIN(file, prompt string, fresh bool) (string, error) {
-	return a.secret(a.ctx, file, fresh, secretTexts{prompt, misuse("pin_empty"), wrong("pin_differs")})
+	pin, err := a.secret(a.ctx, file, fresh, secretTexts{prompt, misuse("pin_empty"), wrong("pin_differs")})
+	if n := utf8.RuneCountInString(pin); err == nil && fresh && n < shortestPIN {
+		return "", wrong("pin_short", shortestPIN, n)
+	}
+	return pin, err
 }
 
 // unlock puts into the options what a replica needs to be opened: its key, if it is encrypted; and the PIN that its sealed
 // columns' keys are under, where one was given. Without that what is sealed stays sealed, and nothing else is kept from
-// the person.
+// the person; but who gives a wrong one is told, and not shown the sealed values as if he had given none.
 func (a *app) unlock(path string, o *device.Options) error {
 	needed, err := device.NeedsCipher(path)
 	if err != nil {
@@ -59,7 +67,13 @@ func (a *app) unlock(path string, o *device.Options) error {
 	if o.Cipher, err = device.CipherOf(path, pin); err != nil {
 		return err
 	}
-	o.Keys = &device.FileKeeper{Path: device.SealPath(path), PIN: pin}
+	keys := &device.FileKeeper{Path: device.SealPath(path), PIN: pin}
+	if !needed {
+		if _, err := keys.Load(); err != nil {
+			return wrongPIN(err)
+		}
+	}
+	o.Keys = keys
 	return nil
 }
 

@@ -121,32 +121,6 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// helpTexts puts into the person's language what cobra brings itself.
-func (a *app) helpTexts(root *cobra.Command) {
-	root.SetUsageTemplate(a.say("usage_template"))
-	root.SetHelpTemplate("{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}\n\n{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}")
-	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
-	var all func(*cobra.Command)
-	all = func(c *cobra.Command) {
-		c.InitDefaultHelpFlag()
-		if f := c.Flags().Lookup("help"); f != nil {
-			f.Usage = a.say("flag.help")
-		}
-		switch c.Name() {
-		case "help":
-			c.Short = a.say("help.help")
-			c.Args = nil
-		case "completion":
-			c.Short = a.say("help.completion")
-		}
-		for _, sub := range c.Commands() {
-			all(sub)
-		}
-	}
-	all(root)
-}
-
 func (a *app) versionCommand() *cobra.Command {
 	return a.command("version", "version", a.exactly(0), func(*cobra.Command, []string) error {
 		if a.json {
@@ -172,7 +146,7 @@ func (a *app) schema() (*schema.Schema, error) {
 	}
 	s, err := load.LoadDir(dir)
 	if err != nil {
-		return nil, wrong("schema_bad", dir, err.Error()).because(err)
+		return nil, wrong("schema_bad", dir, a.cause(err)).because(err)
 	}
 	a.declared = s
 	return s, nil

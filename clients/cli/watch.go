@@ -115,13 +115,13 @@ func (w *watcher) synced(r device.Report) {
 	}
 	if r.Rows > 0 || w.blind {
 		if err := look(); err != nil {
-			w.warn("failed", err.Error())
+			w.warn("failed", w.cause(err))
 		}
 	}
 	doc := w.syncDoc(r)
 	over, err := w.over.next(w.ctx, w.replica)
 	if err != nil {
-		w.warn("failed", err.Error())
+		w.warn("failed", w.cause(err))
 	}
 	doc.Decided = append(doc.Decided, over...)
 	if w.json {
@@ -130,7 +130,7 @@ func (w *watcher) synced(r device.Report) {
 	}
 	w.printRound(doc)
 	if err := w.printDecided(w.ctx, over); err != nil {
-		w.warn("failed", err.Error())
+		w.warn("failed", w.cause(err))
 	}
 }
 

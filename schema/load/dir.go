@@ -18,7 +18,7 @@ func LoadDir(dir string) (*schema.Schema, error) { //nolint:revive // load.Dir w
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no folder of declarations %s; give one that exists, or none for the built-in ones", dir)
+		return nil, schema.NewFault(schema.Source{}, "give one that exists, or none for the built-in ones", "there is no folder of declarations %s", dir)
 	case err != nil:
 		var p *fs.PathError
 		if errors.As(err, &p) {
@@ -26,7 +26,7 @@ func LoadDir(dir string) (*schema.Schema, error) { //nolint:revive // load.Dir w
 		}
 		return nil, fmt.Errorf("the folder of declarations %s cannot be opened (%w); give this user the right to read it", dir, err)
 	case !info.IsDir():
-		return nil, fmt.Errorf("%s is not a folder; give the folder that holds records/ and codes/", dir)
+		return nil, schema.NewFault(schema.Source{}, "give the folder that holds records/ and codes/", "%s is not a folder", dir)
 	}
 	return Load(folder{os.DirFS(dir), dir + "/"})
 }

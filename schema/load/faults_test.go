@@ -2,6 +2,7 @@ package load
 
 import (
 	"io/fs"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -175,6 +176,9 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// english is what no Chinese sentence about a fault has in it.
+var english = regexp.MustCompile(`\b((has|is|of|names|are|the|in|on|use|write|keep) |an? (role|code|record|column|group))`)
+
 // requireFault wants one fault whose line contains want; "" wants none.
 func requireFault(t *testing.T, err error, want string) {
 	t.Helper()
@@ -189,6 +193,9 @@ func requireFault(t *testing.T, err error, want string) {
 		require.NotEmpty(t, x.Source.File, x.Error())
 		require.Positive(t, x.Source.Line)
 		require.NotEmpty(t, x.Do)
+		require.NotRegexp(t, english, x.In("zh-CN"), "who works in Chinese is told in Chinese")
+		require.Contains(t, x.In("zh-CN"), "；")
+		require.Equal(t, x.Error(), x.In("en"))
 	}
 }
 

@@ -180,7 +180,7 @@ func (d *draft) strays(fsys fs.FS, prefix string) error {
 func (d *draft) stray(prefix, name string, known bool) {
 	if ext := path.Ext(name); !known && (ext == ".yaml" || ext == ".yml") {
 		d.lost = true
-		d.faults = append(d.faults, schema.Fault{Source: schema.Source{File: prefix + name, Line: 1}, What: "this file is not read",
-			Do: "name it version.yaml or roles.yaml, or put it into codes/ or records/ with the ending .yaml"})
+		d.faults = append(d.faults, schema.NewFault(schema.Source{File: prefix + name, Line: 1},
+			"name it version.yaml or roles.yaml, or put it into codes/ or records/ with the ending .yaml", "this file is not read"))
 	}
 }

@@ -3,7 +3,6 @@ package load
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -27,7 +26,7 @@ func (r *reader) parse(text []byte) (ok bool) {
 	defer func() { r.draft.lost = r.draft.lost || !ok }()
 	defer func() {
 		if p := recover(); p != nil { // the YAML library is not ours: whatever it stumbles over is a fault of the file
-			r.faultAt(1, "this is not YAML that can be read", "look for odd indentation or control characters")
+			r.faultAt(1, "look for odd indentation or control characters", "this is not YAML that can be read")
 			ok = false
 		}
 	}()
@@ -42,11 +41,11 @@ func (r *reader) parse(text []byte) (ok bool) {
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		line, what := yamlError(err)
-		r.faultAt(line, "this is not YAML: "+what, "mend the line; indentation is by spaces, and text with : or # needs quotes")
+		r.faultAt(line, "mend the line; indentation is by spaces, and text with : or # needs quotes", "this is not YAML: %s", what)
 		return false
 	}
 	if len(doc.Content) == 0 {
-		r.faultAt(1, "the file is empty", "declare something or remove the file")
+		r.faultAt(1, "declare something or remove the file", "the file is empty")
 		return false
 	}
 	r.root = doc.Content[0]
@@ -70,12 +69,12 @@ func (r *reader) at(n *yaml.Node) schema.Source {
 	return schema.Source{File: r.file, Line: max(n.Line, 1)}
 }
 
-func (r *reader) faultAt(line int, what, do string) {
-	r.draft.faults = append(r.draft.faults, schema.Fault{Source: schema.Source{File: r.file, Line: line}, What: what, Do: do})
+func (r *reader) faultAt(line int, do, what string, args ...any) {
+	r.draft.faults = append(r.draft.faults, schema.NewFault(schema.Source{File: r.file, Line: line}, do, what, args...))
 }
 
 func (r *reader) fault(n *yaml.Node, do, what string, args ...any) {
-	r.faultAt(max(n.Line, 1), fmt.Sprintf(what, args...), do)
+	r.faultAt(max(n.Line, 1), do, what, args...)
 }
 
 // lose is fault for what leaves a declaration, or a part of it, out of the schema.

@@ -125,7 +125,7 @@ func readUse(db *sql.DB, county int64) (*use, error) {
 // layouts checks by the cells that rows are packed in, where nothing more is known.
 func (u *use) layouts(next *schema.Schema) (faults schema.Faults) {
 	refuse := func(at schema.Source, do, what string, args ...any) {
-		faults = append(faults, schema.Fault{Source: at, What: fmt.Sprintf(what, args...), Do: do})
+		faults = append(faults, schema.NewFault(at, do, what, args...))
 	}
 	for tbl, text := range u.cells {
 		t := next.Table(tbl)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -136,4 +137,20 @@ func TestAnchorsFindWhatWasMadeAnew(t *testing.T) {
 	require.Equal(t, int64(40), bad.Number)
 	_, err = ReadAnchors(bytes.NewReader([]byte("{}\n")), "x")
 	require.ErrorContains(t, err, "line 1 of x is no anchor")
+}
+
+// Another kind of file is called so, and an export whose first line was changed, or cut off, is not.
+func TestNoExport(t *testing.T) {
+	for _, text := range []string{"hello\n", "{}\n", "# Notes\n\n- {\"x\": 1}\n", "\n\n", "\x00\x01\x02"} {
+		_, err := Verify(strings.NewReader(text), nil)
+		require.ErrorIs(t, err, ErrNoExport, "%q", text)
+	}
+	var bad *Bad
+	for _, text := range []string{
+		"", `{"doorstep_audit":{"version":1,"county":2}` + "\n", `{"doorstep_audit":{"version":9,"county":2}}` + "\n",
+		"x\n" + `{"history":{"seq":1}}` + "\n", "hello\n" + `{"end":{"history":0,"audit":0}}` + "\n", ` {"audit":{}}` + "\n",
+	} {
+		_, err := Verify(strings.NewReader(text), nil)
+		require.ErrorAs(t, err, &bad, "%q", text)
+	}
 }

@@ -137,7 +137,27 @@ func (w *Writer) Close() error { return w.put(&line{End: &w.end}) }
 // maxLine bounds a line: a changeset is at most some MiB.
 const maxLine = 64 << 20
 
-// Verify reads a file and gives the first entry that is bad as *Bad. Any other error is the reader's.
+// ErrNoExport says that a file is something else than Writer writes: no line of it looks like one of such a file. One that
+// was an export and whose first line was changed is *Bad.
+var ErrNoExport = errors.New("this is no export of history and audit log")
+
+// starts are what the lines of a file begin with.
+var starts = [][]byte{[]byte(`{"doorstep_audit"`), []byte(`{"history"`), []byte(`{"audit"`), []byte(`{"end"`)}
+
+// foreign tells whether what a scanner stands at, and all that follows, is of another kind of file.
+func foreign(s *bufio.Scanner) bool {
+	for more := true; more; more = s.Scan() {
+		for _, start := range starts {
+			if bytes.Contains(s.Bytes(), start) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Verify reads a file and gives the first entry that is bad as *Bad; ErrNoExport if it is another kind of file. Any other
+// error is the reader's.
 func Verify(r io.Reader, anchors []Anchor) (Report, error) {
 	c := &Checker{Anchors: anchors}
 	s := bufio.NewScanner(r)
@@ -149,11 +169,16 @@ func Verify(r io.Reader, anchors []Anchor) (Report, error) {
 			err = c.take(last, l)
 		}
 		if err != nil {
-			return c.report, c.named(err)
+			if bad := c.named(err); last != nil || !foreign(s) {
+				return c.report, bad
+			}
+			return c.report, ErrNoExport
 		}
 		last = l
 	}
 	switch err := s.Err(); {
+	case errors.Is(err, bufio.ErrTooLong) && last == nil:
+		return c.report, ErrNoExport
 	case errors.Is(err, bufio.ErrTooLong):
 		return c.report, c.named(errors.New("the line is too long"))
 	case err != nil:

@@ -95,6 +95,13 @@ made anew, are found only with an anchor noted elsewhere (--anchor, see the sett
 				return err
 			}
 			report, err := verify(path, c.County, list)
+			if errors.Is(err, audit.ErrNoExport) {
+				return usage("%s is neither an export of history and audit log nor a centre's database; nothing was verified", path)
+			}
+			var wrong *usageError
+			if errors.As(err, &wrong) {
+				return wrong // it names the file
+			}
 			if err != nil {
 				return failed("%s: %w", path, err)
 			}

@@ -83,7 +83,7 @@ func backup(path, to string, county int64, now func() time.Time) (m manifest, er
 func copyFile(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
-		return err
+		return usage("the backup %s cannot be read: %v; correct the path", from, cause(err))
 	}
 	defer in.Close()
 	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)

@@ -17,6 +17,7 @@ var catalogue = map[string]string{
 	"%s is %q; it must be %s": "%s 是 %q；应为%s",
 	"%s is not a county's key; put the right file back (without it every device has to take a fresh copy)": "%s 不是本县的密钥；请放回正确的文件（没有它，每台设备都得重新取一份副本）",
 	"%s is not in order, nothing was changed; take another backup, or this one with --unverified: %w":      "%s 有问题，没有作任何改动；请换一份备份，或用 --unverified 仍采用这一份：%w",
+	"%s is neither an export of history and audit log nor a centre's database; nothing was verified":       "%s 既不是导出的历史和审计日志，也不是中心的数据库；没有核验任何内容",
 	"%s is not valid YAML: %v; correct it":                                                       "%s 不是正确的 YAML：%v；请改正",
 	"%s is the database of county %d, not of %d; start with --county %d, or give another --data": "%s 是县号 %d 的数据库，不是 %d 的；请用 --county %d 启动，或换一个 --data",
 	"%s is there already and is never written over; choose a new name":                           "%s 已经存在；备份不覆盖任何文件，请换一个新名字",

@@ -52,6 +52,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer, environ func()
 	out = &voice{out, lang}
 	root := command(out, errs, environ, now)
 	root.SetArgs(args)
+	strict(root)
 	translate(root, lang)
 	err := root.ExecuteContext(ctx)
 	var u *usageError

@@ -65,6 +65,9 @@ type restoring struct{ unverified, otherCentre bool }
 
 // restore puts the backup in place. Whatever goes wrong before the last rename leaves the data folder as it was.
 func restore(c config, log zerolog.Logger, backup string, how restoring, now time.Time) (r syncengine.Restore, aside string, err error) {
+	if _, err := os.Stat(backup); err != nil {
+		return r, "", usage("the backup %s cannot be read: %v; correct the path", backup, cause(err)) // and no folder is made
+	}
 	declared, err := loadSchema(c.Schema)
 	if err != nil {
 		return r, "", err
@@ -208,6 +211,9 @@ func confirmCommand(out, errs io.Writer, environ func() []string, now func() tim
 }
 
 func confirm(c config, now time.Time) (did bool, err error) {
+	if _, err := database(c); err != nil {
+		return false, err // and no folder is made
+	}
 	declared, err := loadSchema(c.Schema)
 	if err != nil {
 		return false, err

@@ -97,19 +97,26 @@ func failed(format string, args ...any) error {
 	return &spoken{fmt.Errorf(format, args...), format, args}
 }
 
-// words says an error in a language; what other packages and the system say stays as it is.
+// words says an error in a language; what other packages say stays as it is.
 func words(lang string, err error) string {
 	switch e := err.(type) { //nolint:errorlint // of the outermost: what it wraps is among its args
 	case *usageError:
 		return in(lang, e.format, e.args...)
 	case *spoken:
 		return in(lang, e.format, e.args...)
+	case interface{ In(lang string) string }: // faults of declarations
+		return e.In(lang)
 	case interface{ Unwrap() []error }:
 		var lines []string
 		for _, x := range e.Unwrap() {
 			lines = append(lines, words(lang, x))
 		}
 		return strings.Join(lines, "\n")
+	}
+	if lang == langZH {
+		if said, ok := causeZH(err); ok {
+			return said
+		}
 	}
 	return err.Error()
 }
@@ -119,19 +126,21 @@ func translate(root *cobra.Command, lang string) {
 	if lang != langZH {
 		return
 	}
-	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
 	root.SetUsageTemplate(usageZH)
 	var all func(*cobra.Command)
 	all = func(c *cobra.Command) {
 		c.InitDefaultHelpFlag()
-		c.Short, c.Long = in(lang, c.Short), in(lang, c.Long)
+		if c.Short, c.Long = in(lang, c.Short), in(lang, c.Long); c.Name() == "completion" {
+			completionTexts(c)
+		}
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			if f.Name == "help" {
 				f.Usage = "显示帮助"
 				return
 			}
-			f.Usage = in(lang, f.Usage)
+			if f.Usage = in(lang, f.Usage); f.DefValue != "" && f.Value.Type() == "string" {
+				f.Usage, f.DefValue = f.Usage+"（默认 "+f.DefValue+"）", "" // which is read for help alone
+			}
 		})
 		for _, sub := range c.Commands() {
 			all(sub)
