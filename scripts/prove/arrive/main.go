@@ -1,6 +1,6 @@
 // Command arrive proves that a centre of bounded memory serves everybody who comes at once: some hundred devices, each
-// needing a snapshot of many thousand records, arrive within a second at a real doorstepd that may take 512 MiB, while
-// another device keeps pushing small changesets. It ends with 1 if a device did not get all of its rows, if the centre
+// needing a snapshot of many thousand records, arrive within a second at a real doorstepd that may take 512 MiB (as root,
+// the kernel gives it no more), while another device keeps pushing small changesets. It ends with 1 if a device did not get all of its rows, if the centre
 // took more memory, or if the bystander had to wait. With a folder the records are made once (-dir, some 6 GB and six
 // minutes). Take so many that it goes on beyond the first minute, after which retention runs beside it.
 //
@@ -29,7 +29,7 @@ type options struct {
 	memory                            int // MiB
 	dir                               string
 	centre                            string
-	seedOnly                          bool
+	seedOnly, confine                 bool
 	patience, longest                 time.Duration // bystander's p99, and what he may wait once
 }
 
@@ -48,6 +48,7 @@ func main() {
 	flag.IntVar(&o.memory, "memory", 512, "MiB that the centre may take")
 	flag.StringVar(&o.dir, "dir", "", "folder to work in, which may be seeded already; empty = a temporary one")
 	flag.StringVar(&o.centre, "centre", "", "the doorstepd to measure; empty = built from these sources")
+	flag.BoolVar(&o.confine, "confine", os.Geteuid() == 0, "let the kernel bound the centre's memory, in a control group; needs root")
 	flag.BoolVar(&o.seedOnly, "seed", false, "seed the folder, and measure nothing")
 	flag.DurationVar(&o.patience, "patience", 2*time.Second, "what the bystander's p99 may be")
 	flag.DurationVar(&o.longest, "longest", 5*time.Second, "what the bystander may wait at most")
@@ -86,7 +87,7 @@ func run(ctx context.Context, o options, out outside) error {
 	if err != nil || o.seedOnly {
 		return err
 	}
-	c, err := start(o.centre, filepath.Join(o.dir, "data"), o.memory)
+	c, err := start(o.centre, filepath.Join(o.dir, "data"), o.memory, o.confine)
 	if err != nil {
 		return err
 	}
@@ -152,6 +153,9 @@ func (k *county) arrive(ctx context.Context, c *process, o options) error {
 	}
 	failed := all.print()
 	fmt.Printf("memory    peak %d MiB of %d (before: %d)\n", peak, o.memory, idle)
+	if c.group != nil {
+		fmt.Printf("confined  with the files' pages at most %d MiB; the kernel gives no more\n", c.group.most())
+	}
 	p99, longest := r.print()
 	m, err := c.metrics(ctx)
 	if err != nil {
