@@ -10,15 +10,6 @@ import (
 	"github.com/doorstep-sync/doorstep/schema"
 )
 
-// RowColumns gives the columns of a record type in the order both sides keep them: id, scope, the envelope, then as declared.
-func RowColumns(t *schema.Table) []string {
-	names := make([]string, len(t.Columns))
-	for i, c := range t.Columns {
-		names[i] = c.Name
-	}
-	return names
-}
-
 // Existing is what a database holds already, as read from its catalogue. Its zero value is an empty database.
 type Existing struct {
 	Columns  map[string][]string // table -> columns, from pragma table_info
