@@ -78,10 +78,3 @@ func (l *line) leave() {
 	close((*queue)[0])
 	*queue = slices.Delete(*queue, 0, 1)
 }
-
-// waiting tells how many wait.
-func (l *line) waiting() (engine, others int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.engine), len(l.others)
-}

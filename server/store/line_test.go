@@ -15,6 +15,13 @@ import (
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
+// waiting tells how many wait.
+func (l *line) waiting() (engine, others int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.engine), len(l.others)
+}
+
 // order lets people come to a line one after the other while somebody is in, and notes in which order they are served.
 type order struct {
 	line   line
