@@ -198,12 +198,13 @@ func (r *Replica) prepare(ctx context.Context, fresh bool) error {
 			return err
 		}
 		added := lacking(r.schema, have)
-		for _, q := range slices.Concat([]string{engineTables, trustTable}, newColumns(have), ddl.ReplicaUpgrade(r.schema, have)) {
-			if err := p.exec(q); err != nil {
-				return fmt.Errorf("make tables of the replica: %w", err)
-			}
+		if err := p.make(slices.Concat(ddl.ReplicaTables(r.schema, have), []string{engineTables, trustTable}, newColumns(have))); err != nil {
+			return err
 		}
 		if err := p.addColumns(ctx, r); err != nil {
+			return err
+		}
+		if err := p.make(ddl.ReplicaTriggers(r.schema)); err != nil {
 			return err
 		}
 		if err := p.exec(`INSERT INTO ds_format(k, format, schema, tables) VALUES(1, ?, ?, ?)
@@ -236,6 +237,15 @@ func (r *Replica) prepare(ctx context.Context, fresh bool) error {
 			return replica.Adopt(p, r.schema, added)
 		})
 	})
+}
+
+func (p *port) make(statements []string) error {
+	for _, q := range statements {
+		if err := p.exec(q); err != nil {
+			return fmt.Errorf("make tables of the replica: %w", err)
+		}
+	}
+	return nil
 }
 
 // lacking names the cells of which a file has no columns yet.

@@ -1,6 +1,7 @@
 package ddl
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/doorstep-sync/doorstep/schema"
@@ -24,6 +25,13 @@ func Replica(s *schema.Schema) []string { return ReplicaUpgrade(s, Existing{}) }
 // indexes and all triggers made anew. Columns that the schema no longer has are left alone, and no longer captured.
 // The statements belong in one transaction, after everything captured so far has been sealed.
 func ReplicaUpgrade(s *schema.Schema, have Existing) []string {
+	return slices.Concat(ReplicaTables(s, have), ReplicaTriggers(s))
+}
+
+// ReplicaTables is the first part of ReplicaUpgrade: old triggers go, tables, columns and indexes come. Whoever alters
+// other tables of the file does it after this part: with each ALTER TABLE SQLite reads every trigger again, which takes
+// longer than all else there is to do.
+func ReplicaTables(s *schema.Schema, have Existing) []string {
 	var out []string
 	for _, name := range have.Triggers {
 		if strings.HasPrefix(name, prefix) {
@@ -48,6 +56,14 @@ func ReplicaUpgrade(s *schema.Schema, have Existing) []string {
 				out = append(out, "CREATE INDEX IF NOT EXISTS "+quote(prefix+t.Name+"."+c.Name)+" ON "+quote(t.Name)+"("+quote(c.Name)+")")
 			}
 		}
+	}
+	return out
+}
+
+// ReplicaTriggers is the second part of ReplicaUpgrade: every trigger.
+func ReplicaTriggers(s *schema.Schema) []string {
+	out := []string{guardControl()}
+	for _, t := range s.Tables {
 		out = append(out, triggers(s, t)...)
 	}
 	return out
@@ -82,11 +98,14 @@ func control() []string {
   "base" INTEGER,
   "wall" INTEGER
 )`,
-		dropCreate(prefix+"control", `BEFORE DELETE ON "ds_control"
+	}
+}
+
+func guardControl() string {
+	return dropCreate(prefix+"control", `BEFORE DELETE ON "ds_control"
 BEGIN
   SELECT RAISE(ABORT, 'ds_control 只有一行，不能删除；请撤销此操作 / the one row of ds_control cannot be deleted; leave it alone');
-END`),
-	}
+END`)
 }
 
 func replicaColumns(t *schema.Table) []column {

@@ -67,6 +67,24 @@ func TestReplicaUpgrade(t *testing.T) {
 	})
 }
 
+// Every ALTER TABLE makes SQLite read each trigger again: nothing is altered while there are any.
+func TestTriggersComeLast(t *testing.T) {
+	eachEngine(t, func(t *testing.T, e engine) {
+		there := true // before the upgrade drops them
+		for _, q := range ddl.ReplicaUpgrade(grown(t), catalogue(t, e)) {
+			switch {
+			case strings.HasPrefix(q, "DROP TRIGGER"):
+				there = false
+			case strings.HasPrefix(q, "CREATE TRIGGER"):
+				there = true
+			default:
+				require.False(t, there, q)
+			}
+		}
+		require.True(t, there)
+	})
+}
+
 // Going back to a schema without a column leaves the column and stops capturing it.
 func TestReplicaOfASmallerSchema(t *testing.T) {
 	eachEngine(t, func(t *testing.T, e engine) {
