@@ -37,8 +37,6 @@ func (a *app) auditVerifyCommand() *cobra.Command {
 		switch {
 		case errors.Is(err, audit.ErrNoExport):
 			return wrong("audit_no_export", args[0]).because(err)
-		case errors.Is(err, audit.ErrNoExport):
-			return wrong("audit_no_export", args[0]).because(err)
 		case errors.As(err, &bad):
 			return a.auditBad(args[0], bad)
 		case err != nil:
