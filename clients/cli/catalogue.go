@@ -4,7 +4,7 @@ import "github.com/doorstep-sync/doorstep/schema"
 
 // catalogue holds every sentence that the command line says itself, zh-CN first. Verbs are numbered where the two
 // languages need another order.
-var catalogue = merged(errorTexts, resultTexts, helpTexts, trustTexts, peopleTexts, profileTexts, copiedTexts, gridTexts, checkTexts, recoverTexts, pinTexts, deviceListTexts, cobraTexts)
+var catalogue = merged(errorTexts, resultTexts, helpTexts, trustTexts, peopleTexts, profileTexts, copiedTexts, gridTexts, checkTexts, recoverTexts, pinTexts, deviceListTexts, cobraTexts, variableTexts)
 
 func merged(parts ...map[string]schema.Label) map[string]schema.Label {
 	out := map[string]schema.Label{}
@@ -299,7 +299,7 @@ var resultTexts = map[string]schema.Label{
 	"quarantine_dismiss_hint": {ZH: "驳回：doorstep quarantine dismiss %s %d --reason 理由", EN: "Dismiss: doorstep quarantine dismiss %s %d --reason TEXT"},
 	"rejected_none":           {ZH: "没有被退回的内容。", EN: "Nothing was refused."},
 	"rejected_hint":           {ZH: "改正后重发：doorstep rejected retry 号码 字段=值 …（其他记录写 编号开头.字段=值）；不再需要：doorstep rejected dismiss 号码", EN: "Send again, corrected: doorstep rejected retry N column=value … (ROWPREFIX.column=value for another of its records); not needed any more: doorstep rejected dismiss N"},
-	"rejected_hint_dismiss":   {ZH: "不再需要：doorstep rejected dismiss 号码", EN: "Not needed any more: doorstep rejected dismiss N"},
+	"rejected_hint_dismiss":   {ZH: "得到权限之后原样重发：doorstep rejected retry 号码；不再需要：doorstep rejected dismiss 号码", EN: "Once you have the right, send it again as it is: doorstep rejected retry N; not needed any more: doorstep rejected dismiss N"},
 	"rejected_handled":        {ZH: "已处理", EN: "dealt with"},
 	"rejected_dismissed":      {ZH: "变更集 %d 已处理，内容仍留在副本里（doorstep rejected --all）。", EN: "Changeset %d is dealt with; it stays in the replica (doorstep rejected --all)."},
 	"rejected_retried":        {ZH: "变更集 %d 已重新写入：%s 变更集 %d，下次同步时发送。", EN: "Changeset %d is written again: %s changeset %d, to be sent with the next sync."},

@@ -32,14 +32,14 @@ For every new shell, run once:
 只在当前 shell 里用：
   source <(doorstep completion zsh)
 以后每次都用，执行一次，再打开新的 shell：
-  doorstep completion zsh > "${fpath[1]}/_doorstep"`,
+  doorstep completion zsh > "$fpath[1]/_doorstep"`,
 		EN: `Make the completion script for zsh. Where completion is not on yet, run once:
   echo "autoload -U compinit; compinit" >> ~/.zshrc
 
 For this shell:
   source <(doorstep completion zsh)
 For every new shell, run once:
-  doorstep completion zsh > "${fpath[1]}/_doorstep"`},
+  doorstep completion zsh > "$fpath[1]/_doorstep"`},
 	"completion.fish": {
 		ZH: `生成 fish 的补全脚本。
 

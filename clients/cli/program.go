@@ -35,6 +35,7 @@ type Program struct {
 	Out     io.Writer
 	Err     io.Writer
 	Env     func(name string) string
+	Environ func() []string // name=value of all of them, to tell of misspelt ones; nil = none
 
 	Now    func() time.Time
 	Zone   *time.Location // in which times are read and shown; nil = the machine's
@@ -52,6 +53,9 @@ func (p Program) Main(ctx context.Context, args []string) int {
 	p.defaults()
 	a := &app{Program: p, lang: language(args, p.Env), ctx: ctx}
 	root := a.root()
+	if !byProgram(args) {
+		a.strays()
+	}
 	root.SetArgs(args)
 	root.SetIn(p.In)
 	root.SetOut(p.Out)

@@ -88,7 +88,8 @@ func (a *app) rejectedCommand() *cobra.Command {
 	return c
 }
 
-// rejectedHint says what can be done about those that wait: what a person has no right to is not sent again.
+// rejectedHint says what can be done about those that wait: what a person has no right to needs no correction, but the
+// right.
 func (a *app) rejectedHint(list []device.Rejection) {
 	waits, retry := false, false
 	for i := range list {

@@ -15,7 +15,7 @@ var version string // set by scripts/build.sh
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	p := cli.Program{Version: version, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Now: time.Now}
+	p := cli.Program{Version: version, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Environ: os.Environ, Now: time.Now}
 	code := p.Main(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)

@@ -73,13 +73,13 @@ func checkCommand(out io.Writer, environ func() []string, now func() time.Time) 
 		Long: `Check what a centre needs, whether or not one is running. ✓ is in order, ! should be looked at, ✗ is a fault: then the exit
 code is 1. Nothing is changed.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, unknown, err := configure(cmd.Flags(), environ)
+			c, _, err := configure(cmd.Flags(), environ)
 			if err != nil {
 				return err
 			}
 			k := &checkup{out: out, c: c, now: now, synced: timesyncMark, asJSON: asJSON}
-			for _, name := range unknown {
-				k.warn("the variable %s is no setting of doorstepd", name)
+			for _, x := range strays(environ) {
+				k.warn("the variable %s is no setting and is ignored; %v", x.name, x.hint)
 			}
 			k.all()
 			if asJSON {

@@ -45,7 +45,7 @@ var completionZH = map[string]string{
 只在当前 shell 里用：
   source <(doorstepd completion zsh)
 以后每次都用，执行一次，再打开新的 shell：
-  doorstepd completion zsh > "${fpath[1]}/_doorstepd"`,
+  doorstepd completion zsh > "$fpath[1]/_doorstepd"`,
 	"fish": `生成 fish 的补全脚本。
 
 只在当前 shell 里用：

@@ -159,12 +159,59 @@ func cause(err error) error {
 }
 
 // clientVariables are those of the command line, which may work in the same environment.
-var clientVariables = []string{envPrefix + "LANG", envPrefix + "SETTINGS", envPrefix + "REPLICA", envPrefix + "HOME"}
+var clientVariables = []string{envPrefix + "LANG", envPrefix + "SETTINGS", envPrefix + "REPLICA", envPrefix + "HOME", envPrefix + "PIN_FILE"}
+
+// variableOf is the name of the variable of a setting.
+func variableOf(key string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// stray is a DOORSTEP_ variable that means nothing, and what it may have been meant to be.
+type stray struct {
+	name string
+	hint error
+}
+
+func strays(environ func() []string) (out []stray) {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	addFlags(flags)
+	s, unknown, err := gather(flags, func() []string { return without(environ(), envPrefix+"CONFIG=") })
+	if err != nil {
+		return nil // said by whoever needs the settings
+	}
+	known := append([]string{envPrefix + "CONFIG"}, clientVariables...)
+	for _, key := range s.k.Keys() {
+		known = append(known, variableOf(key))
+	}
+	for _, name := range unknown {
+		out = append(out, stray{name, insteadOf(name, known)})
+	}
+	return out
+}
+
+// insteadOf is instead for names that all begin alike.
+func insteadOf(name string, known []string) error {
+	typed := strings.TrimPrefix(name, envPrefix)
+	best, least := "", len(typed)/2+1
+	for _, k := range known {
+		if d := distance(typed, strings.TrimPrefix(k, envPrefix)); d < least {
+			best, least = k, d
+		}
+	}
+	if best == "" {
+		return failed("remove it; 'doorstepd serve --print-config' lists the settings")
+	}
+	return failed("did you mean %q? Otherwise remove it", best)
+}
+
+func without(environ []string, start string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(e string) bool { return strings.HasPrefix(e, start) })
+}
 
 func (s *source) variables(environ func() []string, known []string) (unknown []string, err error) {
 	err = s.k.Load(env.Provider(".", env.Opt{Prefix: envPrefix, EnvironFunc: environ, TransformFunc: func(name, value string) (string, any) {
 		for _, key := range known {
-			if name != envPrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_")) {
+			if name != variableOf(key) {
 				continue
 			}
 			s.where[key] = "the variable " + name

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/doorstep-sync/doorstep/schema"
+	"github.com/doorstep-sync/doorstep/schema/load"
 	"github.com/doorstep-sync/doorstep/server/store"
 )
 
@@ -22,6 +24,15 @@ func stranded(dir string, err error) error {
 		from = "the declarations in " + dir
 	}
 	return usage("%s cannot follow those in use: phones that have the old ones would be stranded, or rows left without a place. Nothing was changed.\n%v", from, s.Faults)
+}
+
+// versionOf says where the version of declarations comes from: that of the folder counts on top of the built-in one.
+func versionOf(s *schema.Schema, dir string) error {
+	built, err := load.Default()
+	if dir == "" || err != nil {
+		return failed("version %d", s.Version)
+	}
+	return failed("version %d: %d of the built-in ones and %d in version.yaml of %s", s.Version, built.Version, s.Version-built.Version, dir)
 }
 
 func schemaCommand(out io.Writer, environ func() []string) *cobra.Command {
@@ -64,10 +75,10 @@ Exit code 0: they may. 2: they may not; each line says file, line, what is wrong
 				return stranded(c.Schema, err)
 			}
 			if _, err := os.Stat(path); err != nil {
-				tell(out, "The declarations (version %d) are in order. There is no store in %s to compare them with.\n", s.Version, c.Data)
+				tell(out, "The declarations (%v) are in order. There is no store in %s to compare them with.\n", versionOf(s, c.Schema), c.Data)
 				return nil
 			}
-			tell(out, "The declarations (version %d) are in order and may replace those in use.\n", s.Version)
+			tell(out, "The declarations (%v) are in order and may replace those in use.\n", versionOf(s, c.Schema))
 			return nil
 		},
 	}

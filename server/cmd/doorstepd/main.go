@@ -86,6 +86,12 @@ nothing was done; 3 it did not stop within the time given.`,
 		if v, _ := cmd.Flags().GetString("lang"); cmd.Flags().Changed("lang") && v != langZH && v != langEN && v != "zh" {
 			return usage("--lang takes zh-CN or en, not %q", v)
 		}
+		if name := cmd.Name(); name == "serve" || name == "check" {
+			return nil // they say it in their own way
+		}
+		for _, x := range strays(environ) {
+			fmt.Fprintln(errs, "doorstepd: "+in(langOf(out), "the variable %s is no setting and is ignored; %v", x.name, x.hint))
+		}
 		return nil
 	}
 	root.SetOut(out)
@@ -116,19 +122,24 @@ func versionCommand(out io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			tell(out, "doorstepd %s\n  revision %s, %s\n  declarations %d, store format %d\n", version, revision(), runtime.Version(), s.Version, store.Format())
+			if rev := revision(); rev != "" {
+				tell(out, "doorstepd %s\n  revision %s, %s\n", version, rev, runtime.Version())
+			} else {
+				tell(out, "doorstepd %s\n  of which source is not known: the build had no version control to ask (./scripts/task build notes it); %s\n", version, runtime.Version())
+			}
+			tell(out, "  declarations %d, store format %d\n", s.Version, store.Format())
 			return nil
 		},
 	}
 }
 
-// revision is what version control knew the source as when the program was built.
+// revision is what version control knew the source as when the program was built; "" if it was not asked.
 func revision() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
+		return ""
 	}
-	rev, dirty := "unknown", ""
+	rev, dirty := "", ""
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
@@ -136,6 +147,9 @@ func revision() string {
 		case s.Key == "vcs.modified" && s.Value == "true":
 			dirty = " with changes"
 		}
+	}
+	if rev == "" {
+		return "" // built outside of a repository's own folder, or without its history
 	}
 	return rev + dirty
 }

@@ -341,6 +341,11 @@ func TestVariablesOfTheCommandLine(t *testing.T) {
 	environ := func() []string { return []string{"DOORSTEP_LANG=en", "DOORSTEP_REPLICA=x", "DOORSTEP_NONSENSE=1"} }
 	run(t.Context(), []string{"check", "--data", filepath.Join(t.TempDir(), "data"), "--listen", "127.0.0.1:0"}, &out, &errs, environ, time.Now)
 	require.Contains(t, out.String(), "DOORSTEP_NONSENSE is no setting")
+	require.NotContains(t, errs.String(), "DOORSTEP_NONSENSE", "once")
+	errs.Reset()
+	environ = func() []string { return []string{"DOORSTEP_LANG=zh", "DOORSTEP_PIN_FILE=x", "DOORSTEP_LISSTEN=:1"} }
+	require.Zero(t, run(t.Context(), []string{"version"}, &out, &errs, environ, time.Now))
+	require.Equal(t, "doorstepd: 变量 DOORSTEP_LISSTEN 不是设置项，不起作用；是不是要写 \"DOORSTEP_LISTEN\"？否则请删去\n", errs.String())
 	require.NotContains(t, out.String(), "DOORSTEP_LANG")
 	require.NotContains(t, out.String(), "DOORSTEP_REPLICA")
 }

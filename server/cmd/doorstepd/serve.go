@@ -44,13 +44,13 @@ flags go before variables, and variables before the file. SIGTERM or SIGINT stop
 				}
 				return err
 			}
-			c, unknown, err := configure(cmd.Flags(), environ)
+			c, _, err := configure(cmd.Flags(), environ)
 			if err != nil {
 				return err
 			}
 			logger := newLog(errs, c, now)
-			for _, name := range unknown {
-				logger.Warn().Str("variable", name).Msg("this DOORSTEP_ variable is no setting of doorstepd")
+			for _, x := range strays(environ) {
+				logger.Warn().Str("variable", x.name).Str("hint", x.hint.Error()).Msg("this DOORSTEP_ variable is no setting of doorstepd")
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
