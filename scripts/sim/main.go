@@ -8,6 +8,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -18,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
 	"github.com/doorstep-sync/doorstep/syncengine/simtest"
 )
 
@@ -119,10 +121,15 @@ func many(first, seeds uint64, workers int, opts simtest.Options) {
 		t.add(&r)
 	}
 	t.print(began)
+	if err := t.note(); err != nil {
+		fail("%v", err)
+	}
 	if len(t.findings) > 0 {
-		for _, s := range slices.Sorted(maps.Keys(t.findings))[:min(5, len(t.findings))] {
+		found := slices.Sorted(maps.Keys(t.findings))
+		for _, s := range found[:min(5, len(found))] {
 			fmt.Println(t.findings[s])
 		}
+		fmt.Println("worlds with a finding:", found)
 		os.Exit(1)
 	}
 }
@@ -151,6 +158,11 @@ func (t *total) add(r *simtest.Report) {
 	if r.Finding != "" {
 		t.findings[r.Seed] = r.Finding
 	}
+}
+
+// note adds what these worlds were to the figures of the proofs, if somebody collects them.
+func (t *total) note() error {
+	return errors.Join(figures.Note(figures.Worlds, t.worlds), figures.Note(figures.Commits, t.commits), figures.Note(figures.Findings, len(t.findings)))
 }
 
 func (t *total) print(began time.Time) {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/scripts/fleet"
+	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
 	"github.com/doorstep-sync/doorstep/syncengine/simtest"
 )
 
@@ -43,6 +44,7 @@ func TestWorldsOverFiles(t *testing.T) {
 			n, sealed, faults = n+1, sealed+r.Commits, faults+r.Faults
 		}
 	}
+	figures.Of(t, figures.FileWorlds, n)
 	require.Positive(t, n, "no world ran")
 	t.Logf("%d worlds over files, %d commits, %d faults, in %.0f s", n, sealed, faults, time.Since(began).Seconds())
 }

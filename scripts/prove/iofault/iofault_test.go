@@ -26,6 +26,7 @@ import (
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/schema/load"
 	"github.com/doorstep-sync/doorstep/scripts/prove/child"
+	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
 	"github.com/doorstep-sync/doorstep/scripts/prove/overlay"
 	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
 	"github.com/doorstep-sync/doorstep/server/store"
@@ -94,12 +95,14 @@ type scenario struct {
 func TestCentre(t *testing.T) {
 	total := everyCall(t, centre(t), faults)
 	total.tell(t)
+	total.note(t)
 	require.Zero(t, total.bad)
 }
 
 func TestDevice(t *testing.T) {
 	total := everyCall(t, phone(t), faults)
 	total.tell(t)
+	total.note(t)
 	require.Zero(t, total.bad)
 }
 
@@ -175,6 +178,11 @@ func (n *total) tell(t *testing.T) {
 	for _, text := range n.first {
 		t.Log(text)
 	}
+}
+
+func (n *total) note(t *testing.T) {
+	figures.Of(t, figures.CallsFailed, n.reached)
+	figures.Of(t, figures.Lost, n.bad)
 }
 
 // everyCall runs a scenario once for every call that can fail, and kind of fault, and stops when five went wrong.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
 	"github.com/doorstep-sync/doorstep/scripts/prove/overlay"
 	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
 )
@@ -80,6 +81,9 @@ func TestKill(t *testing.T) {
 		require.GreaterOrEqual(t, out.acked, int64(enough))
 		require.Positive(t, out.inFlight)
 	}
+	figures.Of(t, figures.Kills, trials)
+	figures.Of(t, figures.Acked, int(total.acked))
+	figures.Of(t, figures.Lost, total.lost+total.torn+total.other)
 	t.Logf("%d trials in %.0f s: %s", trials, time.Since(began).Seconds(), &total)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/scripts/prove/child"
+	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
 	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
 )
 
@@ -123,11 +124,15 @@ func examine(t *testing.T, d *disk, p proof, image, beside string, lines []strin
 // none requires that no cut has done anything.
 func none(t *testing.T, all []workload.Faults) {
 	t.Helper()
+	faults := 0
 	for i := range all {
+		faults += len(all[i].Lost) + len(all[i].Torn) + len(all[i].Other)
 		if !all[i].Ok() {
 			t.Errorf("cut %d: %s", i+1, &all[i])
 		}
 	}
+	figures.Of(t, figures.Cuts, len(all))
+	figures.Of(t, figures.Lost, faults)
 }
 
 // some requires that the proof has seen a loss: it would be worth nothing otherwise.
@@ -140,6 +145,7 @@ func some(t *testing.T, all []workload.Faults) {
 		}
 	}
 	t.Logf("acknowledged and lost: %d, in %d of %d cuts", lost, trials, len(all))
+	figures.Of(t, figures.CutsSeen, min(lost, 1))
 	require.Positive(t, lost, "this setting loses acknowledged changesets at a power cut, and the proof did not see it")
 }
 

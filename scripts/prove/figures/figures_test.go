@@ -1,0 +1,40 @@
+package figures_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
+)
+
+func TestFiguresAddUp(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "figures")
+	require.NoError(t, figures.Note(figures.Kills, 1), "alone a proof notes nothing")
+	t.Setenv(figures.File, file)
+	none, err := figures.Read(file)
+	require.NoError(t, err)
+	require.Empty(t, none)
+	for range 2 {
+		require.NoError(t, figures.Note(figures.Kills, 100))
+	}
+	require.NoError(t, figures.Note(figures.Lost, 0))
+	require.Error(t, figures.Note("kils", 1))
+	noted, err := figures.Read(file)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{figures.Kills: 200, figures.Lost: 0}, noted)
+	require.NoError(t, os.WriteFile(file, []byte("many\tkills\n"), 0o600))
+	_, err = figures.Read(file)
+	require.ErrorContains(t, err, "no figure")
+}
+
+func TestGoals(t *testing.T) {
+	least, none := figures.Goal{Name: "a", Least: 2}, figures.Goal{Name: "b", None: true}
+	require.False(t, least.Kept(map[string]int{"a": 1}))
+	require.True(t, least.Kept(map[string]int{"a": 2}))
+	require.False(t, none.Kept(nil), "a proof that did not run has shown nothing")
+	require.True(t, none.Kept(map[string]int{"b": 0}))
+	require.False(t, none.Kept(map[string]int{"b": 1}))
+}

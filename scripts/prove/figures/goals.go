@@ -1,0 +1,51 @@
+package figures
+
+import "slices"
+
+// Goal is one line of the table.
+type Goal struct {
+	Name   string
+	Least  int    // at least so many; for faults, 0 with Most
+	None   bool   // not one may be there, and the proof must have noted that
+	Anchor string // what is known of others, "" for nothing
+}
+
+// Names of figures.
+const (
+	Worlds      = "simulated worlds"
+	FileWorlds  = "of them over real files"
+	Commits     = "commits in simulated worlds"
+	Findings    = "findings in simulated worlds"
+	Kills       = "kills (-9) of the centre, a phone, or both"
+	Acked       = "changesets acknowledged before a kill"
+	Cuts        = "power cuts"
+	CutsSeen    = "settings that lose at a power cut, and were seen to"
+	CallsFailed = "calls of the file system that failed, one in each run"
+	Damaged     = "damaged replica files"
+	Lost        = "changesets lost, torn or doubled"
+)
+
+// Goals are what a run of `./scripts/task prove` is to reach.
+var Goals = []Goal{
+	{Name: Worlds, Least: 500, Anchor: "a public Jepsen suite of a sync service: 5 to 10 clients for minutes"},
+	{Name: FileWorlds, Least: 10},
+	{Name: Commits, Least: 150_000},
+	{Name: Findings, None: true, Anchor: "the same suite saw stalls"},
+	{Name: Kills, Least: 200, Anchor: "etcd kills at failpoints, by the thousand"},
+	{Name: Acked, Least: 20_000},
+	{Name: Cuts, Least: 100, Anchor: "LazyFS: kill, then drop the cache"},
+	{Name: CutsSeen, Least: 4},
+	{Name: CallsFailed, Least: 1000, Anchor: "SQLite fails each call once"},
+	{Name: Damaged, Least: 200},
+	{Name: Lost, None: true},
+}
+
+func known(name string) bool {
+	return slices.ContainsFunc(Goals, func(g Goal) bool { return g.Name == name })
+}
+
+// Kept tells whether a goal is reached by what was noted.
+func (g *Goal) Kept(noted map[string]int) bool {
+	n, ok := noted[g.Name]
+	return ok && (g.None && n == 0 || !g.None && n >= g.Least)
+}

@@ -1,0 +1,57 @@
+// Command table prints what a run of the proofs reached, beside what it was to reach and what is known of others. It ends
+// with 1 if a goal was missed.
+//
+//	go run ./scripts/prove/table FIGURES
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: table FIGURES")
+		os.Exit(2)
+	}
+	noted, err := figures.Read(os.Args[1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "table:", err)
+		os.Exit(2)
+	}
+	missed, err := table(os.Stdout, figures.Goals, noted)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "table:", err)
+		os.Exit(2)
+	}
+	if missed > 0 {
+		fmt.Fprintf(os.Stderr, "%d goals are missed.\n", missed)
+		os.Exit(1)
+	}
+}
+
+func table(to io.Writer, goals []figures.Goal, noted map[string]int) (missed int, err error) {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\tgoal\treached\t\tothers")
+	for i := range goals {
+		g := &goals[i]
+		goal, state := fmt.Sprintf(">= %d", g.Least), ""
+		if g.None {
+			goal = "0"
+		}
+		reached := "not run"
+		if n, ok := noted[g.Name]; ok {
+			reached = fmt.Sprint(n)
+		}
+		if !g.Kept(noted) {
+			missed++
+			state = "MISSED"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", g.Name, goal, reached, state, g.Anchor)
+	}
+	return missed, w.Flush()
+}

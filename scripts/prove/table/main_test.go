@@ -1,0 +1,23 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
+)
+
+func TestTable(t *testing.T) {
+	goals := []figures.Goal{{Name: "kills", Least: 10, Anchor: "etcd"}, {Name: "lost", None: true}, {Name: "cuts", Least: 1}}
+	var b strings.Builder
+	missed, err := table(&b, goals, map[string]int{"kills": 12, "lost": 1})
+	require.NoError(t, err)
+	require.Equal(t, 2, missed)
+	require.Equal(t, `       goal   reached          others
+kills  >= 10  12               etcd
+lost   0      1        MISSED  
+cuts   >= 1   not run  MISSED  
+`, b.String())
+}
