@@ -206,4 +206,6 @@ var catalogue = map[string]string{
 	"version %d": "版本 %d",
 	"version %d: %d of the built-in ones and %d in version.yaml of %s": "版本 %[1]d：内置的 %[2]d 加上 %[4]s 里 version.yaml 的 %[3]d",
 	"remove it; 'doorstepd serve --print-config' lists the settings":   "请删去；设置项见 doorstepd serve --print-config",
+	"doorstepd %s\n  built with %s\n":                                  "doorstepd %s\n  由 %s 构建\n",
+	"  all of it %v\n":                                                 "  全部用时 %v\n",
 }

@@ -40,6 +40,10 @@ type drilled struct {
 	Scope   string        `json:"scope"`
 }
 
+// rated is the size from which the time tells how long a larger database would take: of a small one nearly all of it is
+// the start of a centre.
+const rated = 64 << 20
+
 func (d *drilled) total() time.Duration { return d.Restore + d.Verify + d.Serve + d.Sync }
 
 func drillCommand(out io.Writer, environ func() []string, now func() time.Time) *cobra.Command {
@@ -69,11 +73,14 @@ synchronised. It says how long each took, and leaves nothing behind.`,
 			if file != "" {
 				uncompared(out, file)
 			}
-			gib := float64(d.Bytes) / (1 << 30)
 			tell(out, "the drill succeeded: %d:%d, %d bytes\n", d.Epoch, d.Seq, d.Bytes)
 			tell(out, "  restored in %v, verified in %v, served after %v, a device had %d rows of %s after %v\n",
 				d.Restore.Round(time.Millisecond), d.Verify.Round(time.Millisecond), d.Serve.Round(time.Millisecond), d.Rows, d.Scope, d.Sync.Round(time.Millisecond))
-			tell(out, "  all of it %v, %.0f s for a GiB\n", d.total().Round(time.Millisecond), d.total().Seconds()/gib)
+			if d.Bytes < rated {
+				tell(out, "  all of it %v\n", d.total().Round(time.Millisecond))
+				return nil
+			}
+			tell(out, "  all of it %v, %.0f s for a GiB\n", d.total().Round(time.Millisecond), d.total().Seconds()/(float64(d.Bytes)/(1<<30)))
 			return nil
 		},
 	}

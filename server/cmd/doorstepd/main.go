@@ -19,7 +19,9 @@ import (
 )
 
 // version is set by the linker (scripts/build.sh).
-var version = "development"
+var version = unbuilt
+
+const unbuilt = "development"
 
 // Exit codes, part of the program's contract (doorstepd --help).
 const (
@@ -122,9 +124,12 @@ func versionCommand(out io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if rev := revision(); rev != "" {
+			switch rev := revision(); {
+			case rev != "":
 				tell(out, "doorstepd %s\n  revision %s, %s\n", version, rev, runtime.Version())
-			} else {
+			case version != unbuilt: // then it is what version control called the source
+				tell(out, "doorstepd %s\n  built with %s\n", version, runtime.Version())
+			default:
 				tell(out, "doorstepd %s\n  of which source is not known: the build had no version control to ask (./scripts/task build notes it); %s\n", version, runtime.Version())
 			}
 			tell(out, "  declarations %d, store format %d\n", s.Version, store.Format())

@@ -57,3 +57,16 @@ func TestCauseInChinese(t *testing.T) {
 	require.Equal(t, "something else", words(langZH, errors.New("something else")))
 	require.False(t, strings.Contains(words(langZH, syscall.ENOENT), "no such"))
 }
+
+// Where a program's source came from is said, and that it is not known only where nothing knows it.
+func TestVersionSaysWhereItCameFrom(t *testing.T) {
+	defer func(was string) { version = was }(version)
+	version = unbuilt
+	said := speak(t, exitOK, "version", "--lang", "en")
+	require.Equal(t, revision() == "", strings.Contains(said, "source is not known"), said)
+	version = "v1.2.3"
+	said = speak(t, exitOK, "version", "--lang", "en")
+	require.Contains(t, said, "doorstepd v1.2.3\n")
+	require.NotContains(t, said, "not known")
+	require.NotContains(t, said, "unknown")
+}
