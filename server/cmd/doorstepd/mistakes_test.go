@@ -42,7 +42,7 @@ func TestMistakesOfEveryDay(t *testing.T) {
 	}
 	require.NoFileExists(t, none)
 	help := speak(t, exitOK, "completion", "bash", "--help") + speak(t, exitOK, "drill", "--help") + speak(t, exitOK, "completion", "--help")
-	for _, raw := range []string{"(default", "Generate", "disable"} {
+	for _, raw := range []string{"(default", "Generate", "disable", "[flags]"} {
 		require.NotContains(t, help, raw)
 	}
 	require.Contains(t, help, "（默认 ")

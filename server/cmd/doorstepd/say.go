@@ -133,6 +133,9 @@ func translate(root *cobra.Command, lang string) {
 		if c.Short, c.Long = in(lang, c.Short), in(lang, c.Long); c.Name() == "completion" {
 			completionTexts(c)
 		}
+		if !c.DisableFlagsInUseLine && c.HasAvailableFlags() { // which cobra would call [flags]
+			c.Use, c.DisableFlagsInUseLine = c.Use+" [选项]", true
+		}
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			if f.Name == "help" {
 				f.Usage = "显示帮助"
