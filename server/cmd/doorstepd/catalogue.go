@@ -13,7 +13,7 @@ var catalogue = map[string]string{
 	"%s cannot be read: %v":                                                                    "读不到 %s：%v",
 	"%s cannot be read: %w":                                                                    "读不到 %s：%w",
 	"%s cannot be used as a backup; nothing was changed: %w":                                   "%s 不能用作备份；没有作任何改动：%w",
-	"%s cannot follow those in use: phones that have the old ones would be stranded, or rows left without a place. Nothing was changed.\n%v": "%s 不能接替正在使用的声明：使用旧声明的手机会无法继续，或有记录没有去处。没有作任何改动。\n%v",
+	"%s cannot follow those in use: phones that have the old ones would be stranded, or rows left without a place. Nothing was changed.\n%v": "%s不能接替正在使用的声明：使用旧声明的手机会无法继续，或有记录没有去处。没有作任何改动。\n%v",
 	"%s is %q; it must be %s": "%s 是 %q；应为%s",
 	"%s is not a county's key; put the right file back (without it every device has to take a fresh copy)": "%s 不是本县的密钥；请放回正确的文件（没有它，每台设备都得重新取一份副本）",
 	"%s is not in order, nothing was changed; take another backup, or this one with --unverified: %w":      "%s 有问题，没有作任何改动；请换一份备份，或用 --unverified 仍采用这一份：%w",
@@ -208,4 +208,6 @@ var catalogue = map[string]string{
 	"remove it; 'doorstepd serve --print-config' lists the settings":   "请删去；设置项见 doorstepd serve --print-config",
 	"doorstepd %s\n  built with %s\n":                                  "doorstepd %s\n  由 %s 构建\n",
 	"  all of it %v\n":                                                 "  全部用时 %v\n",
+	"the built-in declarations":                                        "内置的声明",
+	"the declarations in %s":                                           "%s 里的声明",
 }

@@ -19,9 +19,9 @@ func stranded(dir string, err error) error {
 	if !errors.As(err, &s) {
 		return err
 	}
-	from := "the built-in declarations"
+	from := failed("the built-in declarations")
 	if dir != "" {
-		from = "the declarations in " + dir
+		from = failed("the declarations in %s", dir)
 	}
 	return usage("%s cannot follow those in use: phones that have the old ones would be stranded, or rows left without a place. Nothing was changed.\n%v", from, s.Faults)
 }
