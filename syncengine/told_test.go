@@ -198,6 +198,32 @@ func TestPurgedWithoutPurge(t *testing.T) {
 	require.Zero(t, a.tell(0).Receipt)
 }
 
+// Whoever holds the same grant twice, because one follows the other with days in common, is shown what one of them shows:
+// his replica is not made anew when the second comes or the first goes, and nothing ends with it.
+func TestGrantedTwiceIsOneView(t *testing.T) {
+	w := newWorld(t)
+	once := se.Grant{Scope: "g1", Role: "worker"}
+	short, long := once, once
+	short.To, long.To = w.now+10, w.now+20
+	a := w.dev("a", "worker", once)
+	view1 := a.tell(0).View
+	for grants, want := range map[[2]*se.Grant]*se.Grant{{&short, &once}: &once, {&once, &short}: &once, {&short, &long}: &long, {&long, &short}: &long} {
+		w.store.SetPrincipal(a.id, &se.Principal{Account: a.who, Device: a.id, Grants: []se.Grant{*grants[0], *grants[1]}})
+		welcome := a.tell(0)
+		require.Equal(t, view1, welcome.View)
+		require.Len(t, welcome.Grants, 1)
+		require.Equal(t, want.To, welcome.Grants[0].To, "%+v, %+v", grants[0], grants[1])
+		part := view(w, func(tx se.ReadTx) (*se.Part, error) {
+			return w.e.Next(tx, se.NextRequest{Device: a.id, View: view1, Now: w.now, Budget: 1 << 20})
+		})
+		require.Equal(t, welcome.Grants[0].To, part.Until)
+	}
+	w.store.SetPrincipal(a.id, &se.Principal{Account: a.who, Device: a.id, Grants: []se.Grant{short, once}})
+	w.now += 10
+	require.Empty(t, a.tell(0).Lost)
+	require.Empty(t, a.told().Lost)
+}
+
 // A door that is taken is a grant that ends for that door.
 func TestDoorTaken(t *testing.T) {
 	w := newWorld(t)

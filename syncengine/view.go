@@ -91,7 +91,8 @@ func (v *views) in(epoch int64) {
 	}
 }
 
-// Active lists the grants that hold at an instant, in order of scope, role and doors.
+// Active lists the grants that hold at an instant, in order of scope, role and doors. What is granted twice holds as long as
+// the longer one, and is one grant: its view is the same whether one of them comes or goes.
 func (p *Principal) Active(now int64) []Grant {
 	var out []Grant
 	if p.Revoked {
@@ -107,11 +108,27 @@ func (p *Principal) Active(now int64) []Grant {
 		case a.Scope != b.Scope && a.Scope < b.Scope, a.Scope == b.Scope && a.Role < b.Role:
 			return -1
 		case a.Scope == b.Scope && a.Role == b.Role:
-			return slices.Compare(a.Doors, b.Doors)
+			if by := slices.Compare(a.Doors, b.Doors); by != 0 || a.To == b.To {
+				return by
+			}
+			return longer(a.To, b.To)
 		}
 		return 1
 	})
-	return out
+	return slices.CompactFunc(out, func(a, b Grant) bool { return a.same(&b) })
+}
+
+// longer orders ends: the later one first, and no end before all.
+func longer(a, b int64) int {
+	if a == 0 || b != 0 && a > b {
+		return -1
+	}
+	return 1
+}
+
+// same tells whether two grants allow the same while they hold.
+func (g *Grant) same(o *Grant) bool {
+	return g.Scope == o.Scope && g.Level == o.Level && g.Role == o.Role && slices.Equal(g.Doors, o.Doors)
 }
 
 // access gives what the principal may do with a record type in a scope, nil for nothing.
