@@ -13,9 +13,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/internal/await"
 	"github.com/doorstep-sync/doorstep/internal/imports"
 )
 
@@ -92,7 +94,7 @@ func TestEnrolAtAnotherHost(t *testing.T) {
 // watch tells what others write while it runs, and ends in order.
 func TestWatch(t *testing.T) {
 	w := settle(t)
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
 	r, out := io.Pipe()
 	ended := make(chan int, 1)
@@ -124,7 +126,7 @@ func TestWatch(t *testing.T) {
 	event("synced")
 	stop()
 	go func() { _, _ = io.Copy(io.Discard, r) }()
-	require.Equal(t, 0, <-ended, errs.String())
+	require.Equal(t, 0, await.Value(t, ended, "watch to end"), errs.String())
 }
 
 // A transaction of 10,000 rows through Debian's shell is one changeset, and another device has every row.

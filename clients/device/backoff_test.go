@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/internal/await"
 )
 
 // nowhere is a centre that cannot be reached.
@@ -39,9 +40,9 @@ func TestWritingDoesNotLengthenTheWait(t *testing.T) {
 		}})
 	}()
 	for range 30 {
-		require.Less(t, <-waits, time.Second, "only waits that ran out make the next one longer")
+		require.Less(t, await.Value(t, waits, "a try that fails"), time.Second, "only waits that ran out make the next one longer")
 		dwelling(t, r)
 	}
 	cancel()
-	require.ErrorIs(t, <-done, context.Canceled)
+	require.ErrorIs(t, await.Value(t, done, "Run to end"), context.Canceled)
 }

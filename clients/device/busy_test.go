@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/internal/await"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
 	"github.com/doorstep-sync/doorstep/syncengine/wire"
 )
@@ -68,19 +69,21 @@ func TestBusyBacksOff(t *testing.T) {
 				wait, done := make(chan time.Duration, 1), make(chan error, 1)
 				go func() {
 					done <- r.Run(ctx, x.remote, device.Events{Failed: func(err error, w time.Duration) {
-						require.Equal(t, x.code, device.CodeOf(err), "%v", err)
+						if device.CodeOf(err) != x.code {
+							t.Errorf("not %s: %v", x.code, err)
+						}
 						select {
 						case wait <- w:
 						default:
 						}
 					}})
 				}()
-				w := <-wait
+				w := await.Value(t, wait, "the centre to be busy")
 				require.GreaterOrEqual(t, w, x.least)
 				require.Less(t, w, 2*x.least+2*time.Second)
 				seen[w.Round(100*time.Millisecond)] = true
 				cancel()
-				require.ErrorIs(t, <-done, context.Canceled)
+				require.ErrorIs(t, await.Value(t, done, "Run to end"), context.Canceled)
 				require.NoError(t, r.Close())
 			}
 			require.Greater(t, len(seen), 5, "they come back at different times")

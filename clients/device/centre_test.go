@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/internal/await"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
 	"github.com/doorstep-sync/doorstep/syncengine/wire"
@@ -32,14 +33,10 @@ type office struct {
 	token string
 }
 
-// opened builds doorstepd, starts it on an empty folder and makes the first administrator.
+// opened starts doorstepd on an empty folder and makes the first administrator.
 func opened(t *testing.T) *office {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "doorstepd")
-	build := exec.Command("go", "build", "-tags", "sqlite_fts5", "-o", bin, "github.com/doorstep-sync/doorstep/server/cmd/doorstepd")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	cmd := exec.Command(bin, "serve", "--json", "--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "data"), "--log-level", "error")
+	cmd := exec.Command(doorstepd(t), "serve", "--json", "--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "data"), "--log-level", "error")
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -241,7 +238,10 @@ func TestJSONConversation(t *testing.T) {
 func TestTheTokenIsNeverInTheAddress(t *testing.T) {
 	seen := make(chan *http.Request, 1)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen <- r
+		select {
+		case seen <- r:
+		default: // one is enough
+		}
 		http.Error(w, "no", http.StatusServiceUnavailable)
 	}))
 	defer srv.Close()
@@ -250,7 +250,7 @@ func TestTheTokenIsNeverInTheAddress(t *testing.T) {
 	_, err = remote.Dial(bg)
 	require.Equal(t, device.CodeStopping, device.CodeOf(err))
 	require.NotContains(t, err.Error(), "canary")
-	r := <-seen
+	r := await.Value(t, seen, "a request")
 	require.Equal(t, "/v1/sync", r.URL.String())
 	require.Equal(t, "Bearer canary-token", r.Header.Get("Authorization"))
 	require.Equal(t, wire.SubprotocolBinary, r.Header.Get("Sec-Websocket-Protocol"))

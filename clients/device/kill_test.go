@@ -32,7 +32,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	removePrograms()
+	os.Exit(code)
 }
 
 // victim writes changesets of two rows that share a token, tells each token when Write has returned, and syncs all
@@ -139,7 +141,9 @@ func TestKill(t *testing.T) {
 // killed runs a victim until it has acknowledged enough, then for a moment longer, and gives what it acknowledged.
 func killed(t *testing.T, path, url string, id se.RowID, acked int, more time.Duration) []string {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
+	ctx, end := context.WithTimeout(bg, time.Minute)
+	defer end()
+	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), "DOORSTEP_TEST_VICTIM="+path, "DOORSTEP_TEST_CENTRE="+url, "DOORSTEP_TEST_HOUSEHOLD="+string(id))
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -156,6 +160,7 @@ func killed(t *testing.T, path, url string, id se.RowID, acked int, more time.Du
 	}
 	err = cmd.Wait()
 	require.ErrorContains(t, err, "killed", "the device ended by itself: %s", &stderr)
+	require.GreaterOrEqual(t, len(tokens), acked, "a minute was not enough for what it was to acknowledge: %s", &stderr)
 	return tokens
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/internal/loopback"
 )
 
 // program is a real centre that can be stopped and started again at the same address.
@@ -26,19 +26,14 @@ type program struct {
 
 func built(t *testing.T) *program {
 	t.Helper()
-	p := &program{office: &office{t: t}, bin: filepath.Join(t.TempDir(), "doorstepd"), data: filepath.Join(t.TempDir(), "data")}
-	out, err := exec.Command("go", "build", "-tags", "sqlite_fts5", "-o", p.bin, "github.com/doorstep-sync/doorstep/server/cmd/doorstepd").CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	p.listen = l.Addr().String()
-	require.NoError(t, l.Close())
+	p := &program{office: &office{t: t}, bin: doorstepd(t), data: filepath.Join(t.TempDir(), "data"), listen: loopback.Address(t)}
 	t.Cleanup(func() { p.stop() })
 	return p
 }
 
 func (p *program) start() (adminCode string) {
 	p.cmd = exec.Command(p.bin, "serve", "--json", "--listen", p.listen, "--data", p.data, "--log-level", "error")
+	p.cmd.Stderr = os.Stderr
 	stdout, err := p.cmd.StdoutPipe()
 	require.NoError(p.t, err)
 	require.NoError(p.t, p.cmd.Start())

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/internal/await"
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
@@ -163,14 +164,14 @@ func TestRunSendsWhatIsWrittenWhileItRuns(t *testing.T) {
 	rounds := make(chan device.Report, 100)
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx, c, device.Events{Synced: func(r device.Report) { rounds <- r }}) }()
-	<-rounds
+	await.Value(t, rounds, "the first round")
 	id := household(t, a)
 	untilAccepted(t, rounds)
 	synced(t, b, c)
 	_, err := b.Get(bg, "household", id)
 	require.NoError(t, err)
 	cancel()
-	require.ErrorIs(t, <-done, context.Canceled)
+	require.ErrorIs(t, await.Value(t, done, "Run to end"), context.Canceled)
 }
 
 func TestConflictsAreTold(t *testing.T) {

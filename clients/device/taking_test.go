@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/internal/await"
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
@@ -80,7 +81,9 @@ func TestHowFarASnapshotHasComeIsSeenFromElsewhere(t *testing.T) {
 	begin := func(c *script) (told chan device.Progress, done chan error) {
 		told, done = make(chan device.Progress), make(chan error, 1)
 		go func() {
-			_, err := r.SyncTelling(bg, c, func(p device.Progress) { told <- p })
+			ctx, end := timeout()
+			defer end()
+			_, err := r.SyncTelling(ctx, c, func(p device.Progress) { told <- p })
 			close(told)
 			done <- err
 		}()
@@ -89,8 +92,8 @@ func TestHowFarASnapshotHasComeIsSeenFromElsewhere(t *testing.T) {
 	c := newScript()
 	told, done := begin(c)
 	says := func(m session.Message) device.Progress {
-		c.says <- m
-		return <-told
+		await.Put(t, c.says, m, "what the centre says")
+		return await.Value(t, told, "how far it has come")
 	}
 	require.False(t, says(welcome).Queued)
 	require.True(t, says(&session.Notice{Code: session.NoticeBusy, Text: "later"}).Queued)
@@ -104,7 +107,7 @@ func TestHowFarASnapshotHasComeIsSeenFromElsewhere(t *testing.T) {
 	require.NoError(t, c.Close()) // the link is cut
 	for range told {
 	}
-	require.Error(t, <-done)
+	require.Error(t, await.Value(t, done, "the sync to end"))
 	require.Equal(t, want, elsewhere())
 
 	c = newScript()
@@ -116,7 +119,7 @@ func TestHowFarASnapshotHasComeIsSeenFromElsewhere(t *testing.T) {
 	go func() { c.says <- chunks[2] }()
 	for range told {
 	}
-	require.NoError(t, <-done)
+	require.NoError(t, await.Value(t, done, "the sync to end"))
 	require.Zero(t, elsewhere(), "all of it is shown")
 	var n int
 	require.NoError(t, other.QueryRow(bg, `SELECT count(*) FROM building`).Scan(&n))

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/internal/imports"
+	"github.com/doorstep-sync/doorstep/internal/loopback"
 )
 
 const org = `code,name,level,parent,grid_type
@@ -51,7 +52,7 @@ func TestVisit(t *testing.T) {
 		require.NoError(t, err, "%s\n%s", script, out)
 		return out
 	}
-	stop, url, code := serve(t, dir, "127.0.0.1:0")
+	stop, url, code := serve(t, dir, loopback.Address(t))
 	must(`doorstep bootstrap --server ` + url + ` --code ` + code + ` --login root --name Root --password-file pw
 doorstep org import org.csv
 doorstep account create --login wang --name Wang

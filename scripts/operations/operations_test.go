@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/doorstep-sync/doorstep/internal/loopback"
 )
 
 const org = `code,name,level,parent,grid_type
@@ -64,7 +66,7 @@ func TestOperationsPage(t *testing.T) {
 		require.NoError(t, json.Unmarshal(line, &greeting))
 		return func() { _ = serve.Process.Signal(os.Interrupt); _, _ = io.Copy(io.Discard, reader); _ = serve.Wait() }, greeting.URL, greeting.Code
 	}
-	stop, url, code := start("127.0.0.1:0")
+	stop, url, code := start(loopback.Address(t))
 	defer func() { stop() }()
 	env := []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir, "DOORSTEP_LANG=en", "DOORSTEP_REPLICA=" + filepath.Join(dir, "wang.db"),
 		"DATA=" + data, "BACKUPS=" + backups, "URL=" + url, "CODE=" + code, "NEW_GRID=370115003239002"}

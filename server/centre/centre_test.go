@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/doorstep-sync/doorstep/internal/await"
 	"github.com/doorstep-sync/doorstep/internal/imports"
 	"github.com/doorstep-sync/doorstep/schema/load"
 	"github.com/doorstep-sync/doorstep/syncengine"
@@ -66,12 +67,12 @@ func TestGroups(t *testing.T) {
 		})
 	}
 	send(devices[0])
-	<-entered
+	await.Value(t, entered, "the first commit")
 	for _, d := range devices[1:] {
 		send(d)
 	}
 	close(gate)
-	wg.Wait()
+	await.Group(t, &wg, "all commits")
 	c.Close()
 	total := 0
 	for _, n := range bell.groups {

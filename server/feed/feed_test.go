@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/doorstep-sync/doorstep/internal/await"
 	"github.com/doorstep-sync/doorstep/internal/imports"
 )
 
@@ -86,7 +87,7 @@ func TestNoMoveIsMissed(t *testing.T) {
 		})
 	}
 	ringers.Wait()
-	listeners.Wait()
+	await.Group(t, &listeners, "those who listen")
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	require.Empty(t, f.counties, "every subscription is gone")

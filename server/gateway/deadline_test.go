@@ -61,7 +61,7 @@ func bubble(t *testing.T, change func(*gateway.Options), test func(t *testing.T,
 			})
 			require.NoError(t, err)
 			t.Cleanup(func() { ws.Close() })
-			return &phone{t: t, ws: ws, i: i, hello: se.Hello{Device: deviceID(i)}}
+			return &phone{t: t, ws: ws, i: i, patience: 48 * time.Hour, hello: se.Hello{Device: deviceID(i)}}
 		})
 	})
 }

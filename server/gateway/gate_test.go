@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/doorstep-sync/doorstep/internal/await"
 )
 
 // Who came first goes first, also when something smaller behind it would fit; who gives up lets the next one in.
@@ -22,20 +24,20 @@ func TestGateIsFirstComeFirstServed(t *testing.T) {
 				order <- name + " gave up"
 			}
 		}()
-		require.Eventually(t, func() bool { m, _, _ := g.waiting(); return m == n+1 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { m, _, _ := g.waiting(); return m == n+1 }, time.Minute, time.Millisecond)
 	}
 	gone := make(chan struct{})
 	wait("large", 100, gone)
 	wait("small", 2, never)
 	require.Empty(t, order)
 	close(gone)
-	require.Equal(t, "large gave up", <-order)
-	require.Equal(t, "small", <-order)
+	require.Equal(t, "large gave up", await.Value(t, order, "somebody to go in"))
+	require.Equal(t, "small", await.Value(t, order, "somebody to go in"))
 	wait("alone", 100, never)
 	g.leave(6)
 	require.Empty(t, order)
 	g.leave(2)
-	require.Equal(t, "alone", <-order)
+	require.Equal(t, "alone", await.Value(t, order, "somebody to go in"))
 	g.leave(100)
 	n, used, most := g.waiting()
 	require.Equal(t, []int{0, 0, 10}, []int{n, used, most})

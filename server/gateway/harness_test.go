@@ -120,7 +120,7 @@ func prepare(t testing.TB, changes ...func(*gateway.Options)) *county {
 	c.gate, err = gateway.New(o)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		require.NoError(t, c.gate.Shutdown(ctx))
 		require.Zero(t, c.gate.Connections())
@@ -153,7 +153,7 @@ type phone struct {
 	n      int64
 	prev   se.Hash
 	hello  se.Hello
-	// patience bounds each wait; 0 = for ever, where a bubble's clock is the test's.
+	// patience bounds each wait, by the bubble's clock in a bubble.
 	patience time.Duration
 	kept     []session.Message // came while something else was waited for: deltas and verdicts have no order
 }
@@ -230,9 +230,7 @@ func (p *phone) send(b []byte) {
 
 // next takes the next message of any kind.
 func (p *phone) next() (session.Message, error) {
-	if p.patience > 0 {
-		p.ws.SetReadDeadline(time.Now().Add(p.patience))
-	}
+	p.ws.SetReadDeadline(time.Now().Add(p.patience))
 	_, b, err := p.ws.ReadMessage()
 	if err != nil {
 		return nil, err

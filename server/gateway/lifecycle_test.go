@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/internal/await"
 	"github.com/doorstep-sync/doorstep/server/gateway"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
@@ -44,7 +45,7 @@ func TestNothingAfterTheEnd(t *testing.T) {
 	p.closed()
 	_, err := p.ws.NetConn().Write(wsFrame(0x82, len(b), b))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return c.gate.Connections() == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return c.gate.Connections() == 0 }, time.Minute, time.Millisecond)
 	require.Zero(t, c.head())
 }
 
@@ -80,7 +81,7 @@ func TestRoom(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, status, "strangers have little room")
 	p := c.greet(1, wire.Binary)
 	two.Close()
-	require.Eventually(t, func() bool { return c.gate.Connections() == 2 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return c.gate.Connections() == 2 }, time.Minute, time.Millisecond)
 	three, status := page()
 	require.Equal(t, 101, status, "room comes back")
 	defer three.Close()
@@ -93,14 +94,15 @@ func TestRoom(t *testing.T) {
 // A centre that stops lets the commit under way answer, says so to everybody and takes nobody new.
 func TestShutdown(t *testing.T) {
 	gate := make(chan struct{})
-	entered := make(chan struct{}, 1)
+	entered := make(chan struct{})
+	first := sync.OnceFunc(func() { close(entered) }) // what comes when connections end is written too
 	c := open(t)
 	a, b := c.greet(1, wire.Binary), c.greet(2, wire.JSON)
-	c.store.FailCommit = func() error { entered <- struct{}{}; <-gate; return nil }
+	c.store.FailCommit = func() error { first(); <-gate; return nil }
 	cs := a.hazard("last")
 	a.say(&session.Push{Changesets: []*se.Changeset{cs}})
-	<-entered
-	done := make(chan error)
+	await.Value(t, entered, "the commit")
+	done := make(chan error, 1)
 	go func() { done <- c.gate.Shutdown(context.Background()) }()
 	notice, code := b.closed()
 	require.Equal(t, wire.CloseStopping, code)
@@ -111,7 +113,7 @@ func TestShutdown(t *testing.T) {
 	require.Equal(t, cs.Hash(), hear[*session.Verdicts](a).Verdicts[0].Hash)
 	_, code = a.closed()
 	require.Equal(t, wire.CloseStopping, code)
-	require.NoError(t, <-done)
+	require.NoError(t, await.Value(t, done, "the gateway to end"))
 }
 
 // shaky panics where it is told to.
@@ -201,7 +203,7 @@ func TestObserver(t *testing.T) {
 	gone := c.greet(2, wire.Binary)
 	gone.ws.Close()
 	shake(t, c.url(), map[string][]string{"Sec-Websocket-Protocol": nil})
-	require.Eventually(t, func() bool { return c.gate.Connections() == 0 && o.get("closed gone") == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return c.gate.Connections() == 0 && o.get("closed gone") == 1 }, time.Minute, time.Millisecond)
 	for what, n := range map[string]int{
 		"opened": 2, "closed protocol": 1, "closed gone": 1, "in hello": 2, "in push": 2, "out welcome": 2, "committed": 2, "Bad Request": 1,
 	} {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/internal/await"
 	"github.com/doorstep-sync/doorstep/server/gateway"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
@@ -42,7 +43,7 @@ func TestWhoWaitsForItsTurnIsTold(t *testing.T) {
 	})
 	slow := c.dial(1, wire.Binary)
 	slow.say(&session.Hello{Hello: slow.hello})
-	<-h.entered
+	await.Value(t, h.entered, "the slow device's part to be read")
 	p := c.dial(2, wire.Binary)
 	p.say(&session.Hello{Hello: p.hello})
 	w := hear[*session.Welcome](p)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -82,14 +84,17 @@ func TestKill(t *testing.T) {
 // killAfter lets a child acknowledge n commits, kills it, and gives the last one that it acknowledged.
 func killAfter(t *testing.T, path string, n int) (acked int64) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
+	ctx, end := context.WithTimeout(t.Context(), time.Minute)
+	defer end()
+	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), crashFile+"="+path)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	lines := bufio.NewScanner(out)
-	for i := 0; lines.Scan(); i++ {
+	i := 0
+	for ; lines.Scan(); i++ {
 		acked, err = strconv.ParseInt(lines.Text(), 10, 64)
 		require.NoError(t, err)
 		if i+1 == n {
@@ -97,6 +102,7 @@ func killAfter(t *testing.T, path string, n int) (acked int64) {
 		}
 	}
 	require.Error(t, cmd.Wait(), "it was killed")
+	require.GreaterOrEqual(t, i, n, "a minute was not enough for what it was to acknowledge")
 	require.Positive(t, acked)
 	return acked
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/doorstep-sync/doorstep/internal/await"
 	"github.com/doorstep-sync/doorstep/internal/imports"
 
 	"github.com/doorstep-sync/doorstep/syncengine"
@@ -35,7 +36,7 @@ func environment(vars ...string) func() []string {
 // soon ends a centre that was started though it should have refused to.
 func soon(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -179,6 +180,9 @@ func startWith(t *testing.T, data string, change func(*config)) *running {
 	case err := <-r.done:
 		cancel()
 		require.NoError(t, err)
+	case <-time.After(time.Minute):
+		cancel()
+		t.Fatal("waited a minute for the centre to serve, and it does not")
 	}
 	return r
 }
@@ -186,7 +190,7 @@ func startWith(t *testing.T, data string, change func(*config)) *running {
 func (r *running) end() error {
 	r.stop()
 	http.DefaultClient.CloseIdleConnections()
-	return <-r.done
+	return await.Value(r.t, r.done, "the centre to end")
 }
 
 func (r *running) get(path string) (int, string) {

@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/internal/await"
 	"github.com/doorstep-sync/doorstep/schema/load"
 	"github.com/doorstep-sync/doorstep/server/store"
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -88,7 +89,7 @@ func TestBackupUnderLoad(t *testing.T) {
 		require.Equal(t, last.Seq, report.Seq)
 	}
 	close(stop)
-	<-done
+	await.Value(t, done, "the writer to end")
 	require.NoError(t, b.ws.Close())
 	require.NoError(t, r.end())
 	require.Contains(t, doorstepd(t, exitUsage, "backup", "--data", data, "--to", filepath.Join(dir, "one.db")), "never written over")

@@ -56,7 +56,7 @@ func TestOwnAuthorityBeyondLoopback(t *testing.T) {
 	require.Equal(t, pin, again, "not before it is told")
 	require.Equal(t, leaf, same)
 	require.NoError(t, syscall.Kill(syscall.Getpid(), syscall.SIGHUP))
-	require.Eventually(t, func() bool { again, _ = presented(t, url); return again != pin }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { again, _ = presented(t, url); return again != pin }, time.Minute, 10*time.Millisecond)
 	_, err = old.Write([]byte("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
 	require.NoError(t, err)
 	answer := make([]byte, 15)
@@ -88,7 +88,7 @@ func TestKeysRotateWhileRunning(t *testing.T) {
 	require.Equal(t, exitOK, run(soon(t), []string{"keys", "rotate", "--data", data}, &out, &errs, environment(), time.Now), errs.String())
 	require.Regexp(t, `new key: [0-9a-f]{16}`, out.String())
 	require.NoError(t, syscall.Kill(syscall.Getpid(), syscall.SIGHUP))
-	require.Eventually(t, func() bool { return strings.Contains(r.log.String(), "signing keys were rotated") }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(r.log.String(), "signing keys were rotated") }, time.Minute, 10*time.Millisecond)
 	require.NoError(t, r.end())
 	require.Equal(t, exitUsage, run(soon(t), []string{"keys", "rotate", "--data", filepath.Join(data, "none")}, &out, &errs, environment(), time.Now))
 
