@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	_ "github.com/mattn/go-sqlite3"
 
@@ -306,13 +307,13 @@ func (r *Replica) newer(ctx context.Context, layout, version int) error {
 }
 
 // builtIn gives the version of the declarations that this program brings itself.
-func builtIn() (int, error) {
+var builtIn = sync.OnceValues(func() (int, error) {
 	s, err := load.Default()
 	if err != nil {
 		return 0, err
 	}
 	return s.Version, nil
-}
+})
 
 // existing reads what the catalogue holds, for the upgrade.
 func existing(ctx context.Context, conn *sql.Conn) (ddl.Existing, error) {
