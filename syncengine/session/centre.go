@@ -108,8 +108,12 @@ func NewCentre(limits se.Limits, now int64) *Centre {
 // Portion sets in what portions rows are read and sent: budget bytes before the device must have seen them.
 func (c *Centre) Portion(budget int, pages se.Pages) { c.budget, c.pages = budget, pages }
 
-// Receive takes a message of the device.
+// Receive takes a message of the device. Once the connection is closed nothing has an effect any more, whatever the
+// driver still has to say.
 func (c *Centre) Receive(m Message, now int64) []Effect {
+	if c.closed {
+		return nil
+	}
 	switch m := m.(type) {
 	case *Hello:
 		return c.hi(m, now)
@@ -142,7 +146,10 @@ func (c *Centre) hi(m *Hello, now int64) []Effect {
 // Opened takes the answer to Open. A nil Welcome closes with the code and text given.
 func (c *Centre) Opened(w *se.Welcome, code NoticeCode, text string, now int64) []Effect {
 	c.reading = false
-	if w == nil {
+	switch {
+	case c.closed:
+		return nil
+	case w == nil:
 		return c.close(code, text)
 	}
 	out := []Effect{&Send{&Welcome{*w}}}
@@ -230,6 +237,9 @@ func (c *Centre) push(m *Push) []Effect {
 // clone, a failure): then the verdicts before it are sent and the connection closes.
 func (c *Centre) Committed(n int, verdicts []se.Verdict, code NoticeCode, text string, now int64) []Effect {
 	c.inFlight -= n
+	if c.closed {
+		return nil
+	}
 	var out []Effect
 	if len(verdicts) > 0 {
 		out = append(out, &Send{&Verdicts{verdicts}})
@@ -268,7 +278,7 @@ func (c *Centre) Tick(now int64) []Effect {
 }
 
 func (c *Centre) read(now int64) []Effect {
-	if !c.want || c.reading || c.drain || !c.welcomed || c.closed || c.sent > c.seen || c.untold {
+	if !c.want || c.reading || c.drain || !c.welcomed || c.retired || c.closed || c.sent > c.seen || c.untold {
 		return nil
 	}
 	c.want, c.reading = false, true

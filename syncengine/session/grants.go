@@ -111,7 +111,10 @@ func (c *Centre) silent(now int64) []Effect {
 // Retired takes the answer to Open for a device that may only drain and purge. It is sent nothing but verdicts.
 func (c *Centre) Retired(r se.Retire, now int64) []Effect {
 	c.reading = false
-	if r.Done {
+	switch {
+	case c.closed:
+		return nil
+	case r.Done:
 		return c.close(NoticeRevoked, "this device may not synchronise any more; ask your supervisor")
 	}
 	if c.welcomed && c.retired {
