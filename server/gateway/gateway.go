@@ -158,7 +158,10 @@ type Gateway struct {
 	conns     map[*conn]struct{}
 	devices   map[string][]*conn // oldest first
 	strangers int                // of conns, those without a device
-	running   sync.WaitGroup     // goroutines of connections; a connection adds its own while not stopping
+	coming    int                // have a place, and are being answered
+	// comingStrangers are those of them without a token in their request.
+	comingStrangers int
+	running         sync.WaitGroup // goroutines of connections; a connection adds its own while not stopping
 }
 
 // New makes a Gateway; it fails for an origin that no browser would send.
@@ -261,23 +264,43 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// room tells whether one more connection fits, "" if so; stranger says that its device is not known yet.
-func (g *Gateway) room(stranger bool) (code session.NoticeCode, why string) {
+// reserve keeps a place for one more connection, if there is one: then it gives "", and add or leave has to follow. stranger
+// says that its device is not known yet. Only looking whether there is room would let in all of those who come at once.
+func (g *Gateway) reserve(stranger bool) (code session.NoticeCode, why string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case g.stopping:
 		return session.NoticeStopping, "the centre is about to stop; come back in a moment"
-	case len(g.conns) >= g.opts.MaxConnections, stranger && g.strangers >= g.opts.MaxStrangers:
+	case len(g.conns)+g.coming >= g.opts.MaxConnections, stranger && g.strangers+g.comingStrangers >= g.opts.MaxStrangers:
 		return session.NoticeBusy, "too many connections are open; come back in a moment"
+	}
+	g.coming++
+	if stranger {
+		g.comingStrangers++
 	}
 	return "", ""
 }
 
-// add takes a connection in, so that its goroutines may start; false if the gateway began to stop meanwhile.
-func (g *Gateway) add(c *conn) bool {
+// leave gives back a place that was reserved.
+func (g *Gateway) leave(stranger bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.arrived(stranger)
+}
+
+func (g *Gateway) arrived(stranger bool) {
+	g.coming--
+	if stranger {
+		g.comingStrangers--
+	}
+}
+
+// add takes a connection in at its place, so that its goroutines may start; false if the gateway began to stop meanwhile.
+func (g *Gateway) add(c *conn, stranger bool) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.arrived(stranger)
 	if g.stopping {
 		return false
 	}

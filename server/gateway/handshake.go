@@ -29,16 +29,17 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if code, why := g.room(!given); code != "" {
+	if code, why := g.reserve(!given); code != "" {
 		g.later(w, code, why)
 		return
 	}
 	ws, err := g.upgrader.Upgrade(w, r, http.Header{"Sec-Websocket-Protocol": {format.Subprotocol()}})
 	if err != nil {
+		g.leave(!given)
 		return // answered already
 	}
 	c := newConn(g, ws, format)
-	if !g.add(c) {
+	if !g.add(c, !given) {
 		ws.Close()
 		return
 	}

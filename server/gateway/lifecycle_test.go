@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,6 +90,30 @@ func TestRoom(t *testing.T) {
 	status, _, _ = shake(t, c.url(), nil)
 	require.Equal(t, http.StatusServiceUnavailable, status, "no more than four")
 	p.works()
+}
+
+// Room is kept for who is let in: of many that come at once no more get in than there is room for.
+func TestRoomForManyAtOnce(t *testing.T) {
+	c := open(t, func(o *gateway.Options) { o.MaxConnections, o.MaxStrangers = 4, 2 })
+	var in, out atomic.Int64
+	var wg sync.WaitGroup
+	for range 40 {
+		wg.Go(func() {
+			ws, resp, err := websocket.DefaultDialer.Dial(c.url(), http.Header{"Origin": {c.server.URL}, "Sec-Websocket-Protocol": {wire.SubprotocolJSON}})
+			switch {
+			case err == nil:
+				in.Add(1)
+				t.Cleanup(func() { ws.Close() })
+			case resp != nil && resp.StatusCode == http.StatusServiceUnavailable:
+				out.Add(1)
+			default:
+				t.Errorf("neither in nor told to come back: %v", err)
+			}
+		})
+	}
+	await.Group(t, &wg, "all handshakes")
+	require.EqualValues(t, 2, in.Load())
+	require.EqualValues(t, 38, out.Load())
 }
 
 // A centre that stops lets the commit under way answer, says so to everybody and takes nobody new.
