@@ -107,7 +107,7 @@ func (c *Column) problem(rule, zh, en string, args ...any) *Problem {
 
 func (c *Column) check(v Value) *Problem {
 	if v.Kind() != c.Type.Kind() {
-		return c.problem(RuleType, "%s的数据类型不对，应为%s；请升级应用或重新填写。", "%s has the wrong type, it should be %s; upgrade the app or enter it again.", string(c.Type))
+		return c.wrongType()
 	}
 	if v.Kind() == KindText {
 		if p := c.checkText(v.Str()); p != nil {
@@ -130,7 +130,7 @@ func (c *Column) check(v Value) *Problem {
 		}
 	case TypeBool:
 		if n := v.Int64(); n != 0 && n != 1 {
-			return c.problem(RuleBool, "%s只能是“是”或“否”（1 或 0）。", "%s can only be yes or no (1 or 0).")
+			return c.problem(RuleBool, "%s只能是“是”或“否”（1 或 0），请重新选择。", "%s can only be yes or no (1 or 0); choose it again.")
 		}
 	case TypeDate:
 		return c.date(v.Str())
@@ -142,6 +142,21 @@ func (c *Column) check(v Value) *Problem {
 		return c.checkSealed(v)
 	}
 	return nil
+}
+
+// wrongType says what a column holds in the person's words: the names of types are the program's.
+func (c *Column) wrongType() *Problem {
+	p := c.problem(RuleType, "%s的数据类型不对，应为", "%s has the wrong type, it should be ")
+	is := typeLabels[c.Type]
+	p.ZH += is.ZH + "；请升级应用或重新填写。"
+	p.EN += is.EN + "; upgrade the app or enter it again."
+	return p
+}
+
+var typeLabels = map[Type]Label{
+	TypeID: {"编号", "an id"}, TypeScope: {"网格编码", "the code of an org unit"}, TypeText: {"文字", "text"}, TypeInt: {"整数", "a whole number"}, TypeReal: {"数字", "a number"},
+	TypeBool: {"“是”或“否”", "yes or no"}, TypeDate: {"日期", "a day"}, TypeTime: {"时间", "a time"}, TypeCode: {"选项", "one of the choices"}, TypeRef: {"一条记录", "a record"},
+	TypeSet: {"列表", "a list"}, TypeSealed: {"加密内容", "sealed content"},
 }
 
 // checkText refuses what databases and tools disagree about: a NUL ends a string for some and not for others.

@@ -188,3 +188,23 @@ func TestNormalize(t *testing.T) {
 	require.Equal(t, Null(), set.Normalize(Null()))
 	require.Equal(t, Real(3), (&Column{Type: TypeReal}).Normalize(Int(3)))
 }
+
+// Who reads Chinese is not told the program's names of types, and who chose wrongly is told to choose again.
+func TestTypesHaveNamesForPeople(t *testing.T) {
+	for _, typ := range []Type{TypeID, TypeScope, TypeText, TypeInt, TypeReal, TypeBool, TypeDate, TypeTime, TypeCode, TypeRef, TypeSet, TypeSealed} {
+		c := &Column{Name: "x", Label: Label{"某栏", "Some"}, Type: typ}
+		wrong := Int(7)
+		if typ.Kind() == KindInt {
+			wrong = Text("x")
+		}
+		p := (&Schema{}).CheckValue(&Table{Name: "t"}, c, wrong)
+		require.NotNil(t, p, typ)
+		require.Equal(t, RuleType, p.Rule)
+		require.NotRegexp(t, "[A-Za-z]", p.ZH)
+		require.Contains(t, p.ZH, "请")
+		require.NotContains(t, p.EN, "should be ;")
+	}
+	p := (&Schema{}).CheckValue(&Table{Name: "t"}, &Column{Name: "x", Label: Label{"某栏", "Some"}, Type: TypeBool}, Int(2))
+	require.Contains(t, p.ZH, "请重新选择")
+	require.Contains(t, p.EN, "choose it again")
+}

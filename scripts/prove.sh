@@ -34,6 +34,8 @@ DOORSTEP_LITESTREAM=$PWD/bin/litestream timeout 180 go test -tags "$TAGS,prove" 
 say "damaged replicas: flipped and zeroed pages"
 DOORSTEP_TRIALS=200 go test -tags "$TAGS" -count=1 -timeout 15m -v -run '^TestBitFlipInFile$' ./clients/device
 note 200 "damaged replica files"
+say "bad inputs: devices, people and files that hand in what may not be"
+go test -tags "$TAGS" -count=1 -timeout 10m -v -run '^TestBadInputs$' ./scripts/badinput | grep -E '^(---|ok|FAIL)|cases in'
 say "replicas that are encrypted as a whole: every test of the device on such ones, and their own"
 DOORSTEP_TEST_CIPHER=1 scripts/ciphers.sh go test -count=1 -timeout 20m ./clients/device
 scripts/ciphers.sh go test -count=1 -timeout 5m -run Encrypted ./clients/cli

@@ -5,7 +5,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/memstore"
 )
 
 // Whoever guesses ids learns nothing: a row that was never in his view, one that died there, one that a stranger's
@@ -48,4 +50,25 @@ func TestDecisionsCheckReferences(t *testing.T) {
 	boss.refused(se.Rejected, se.CodeUnknownReference, set(rid(77)))
 	boss.ok(set(rid(1)))
 	require.Equal(t, string(rid(1)), w.shows("home", rid(4), "door_id"))
+}
+
+// A row goes where the row goes that it belongs to. Whoever names one that he never saw is answered as if there were none
+// (S23), before anything is said about where it would lead.
+func TestALeaderThatIsNotTheirsIsNotThere(t *testing.T) {
+	w := newWorld(t)
+	pet := &schema.Table{
+		Name: "pet", Level: schema.LevelGrid, Door: "home_id", Columns: append(schema.BuiltIn(), &schema.Column{Name: "home_id", Type: schema.TypeRef, Ref: "home", Policy: schema.PolicyLWW}),
+		Views:  map[string]*schema.View{"worker": {Rows: schema.RowsAll}},
+		Rights: map[string]*schema.Right{"worker": {Insert: true, Update: []string{schema.AllCells}}},
+	}
+	w.s = testSchema()
+	w.s.Tables = append(w.s.Tables, pet)
+	w.s.Index()
+	w.store, w.e = memstore.New(w.s), se.New(w.s, se.DefaultLimits)
+	anna, other := w.dev("anna", "worker"), w.dev("other", "worker", se.Grant{Scope: "g2", Role: "worker"})
+	anna.ok(ins("home", rid(1)), ins("pet", rid(2), set("home_id", 0, string(rid(1)))))
+	base := other.ok(se.Change{Table: "home", Row: rid(3), Op: se.OpInsert, Cells: []se.CellWrite{set("scope", 0, "g2")}})
+	there := anna.refused(se.Rejected, se.CodeUnknownReference, upd("pet", rid(2), set("home_id", base, string(rid(3)))))
+	nowhere := anna.refused(se.Rejected, se.CodeUnknownReference, upd("pet", rid(2), set("home_id", base, string(rid(77)))))
+	require.Equal(t, nowhere, there)
 }

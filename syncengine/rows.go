@@ -168,13 +168,15 @@ func (g *ingest) update(i int, c *Change, t *schema.Table, row *Row) error {
 			return err
 		}
 	}
+	// References first: a row goes where the one goes that it belongs to, and the answer that it is out of reach there would
+	// tell that there is such a row.
+	g.checkReferences(c, t)
 	if !away && slices.ContainsFunc(c.Cells, func(w CellWrite) bool { return w.Cell == schema.CellScope || t.Cell(w.Cell) == t.CellOf(t.Door) }) {
 		g.checkShown(c, t) // nobody moves a row to where he cannot see it
 	}
 	if err := g.bounded(c, t, row); err != nil {
 		return err
 	}
-	g.checkReferences(c, t)
 	return g.save(t, row, before)
 }
 

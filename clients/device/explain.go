@@ -50,12 +50,25 @@ func Explain(s *schema.Schema, kind se.VerdictKind, why *se.Reason) schema.Label
 		e = sentence{zh: "你的岗位不能删除“%[1]s”；请找主管删除，或申请权限。", en: "Your role may not delete a %[1]s record; ask your supervisor to delete it or for the right."}
 	case why.Code == se.CodeNoRight && why.Column == "" && why.Rule == "insert":
 		e = sentence{zh: "你的岗位不能新建“%[1]s”；请找主管新建，或申请权限。", en: "Your role may not add a %[1]s record; ask your supervisor to add it or for the right."}
+	case why.Code == se.CodeBadRow && why.Rule == "twice" && why.Column == schema.ColID:
+		e = sentence{zh: "这次保存把同一条“%[1]s”写了两次；请升级应用后重新保存。", en: "The same %[1]s record was written twice in one save; upgrade the app and save again."}
+	case why.Code == se.CodeBadRow && why.Rule == "twice":
+		e = sentence{zh: "这次保存把同一条“%[1]s”的“%[2]s”写了两次；请升级应用后重新保存。", en: "The %[2]s of one %[1]s record was written twice in one save; upgrade the app and save again."}
 	case !ok && kind == se.Parked:
 		e = sentence{zh: "中心暂存了这次保存，等待处理；请同步查看结果，或联系主管。", en: "The centre keeps this for later; sync to see what became of it, or ask your supervisor."}
 	case !ok:
 		e = sentence{zh: "中心没有接收这次保存；请升级应用查看原因，或联系主管。", en: "The centre did not take this; upgrade the app to see why, or ask your supervisor."}
 	}
 	return schema.Label{ZH: fill(e.zh, table.In("zh-CN"), column.In("zh-CN")), EN: fill(e.en, table.In("en"), column.In("en"))}
+}
+
+// ExplainChangeset is Explain for who has the changeset that was refused: where the declarations have a sentence of
+// their own about the value, that is given.
+func ExplainChangeset(s *schema.Schema, kind se.VerdictKind, cs *se.Changeset, why *se.Reason) schema.Label {
+	if l, ok := precise(s, cs, why); ok {
+		return l
+	}
+	return Explain(s, kind, why)
 }
 
 // precise gives the column's own sentence about the value that was refused, where this device's declarations have one.
@@ -73,15 +86,29 @@ func precise(s *schema.Schema, cs *se.Changeset, why *se.Reason) (schema.Label, 
 			continue
 		}
 		for _, w := range c.Cells {
-			if w.Cell != t.Cells[cell].Name || col >= len(w.Values) {
+			if w.Cell != t.Cells[cell].Name {
 				continue
 			}
-			if p := s.CheckValue(t, t.Cells[cell].Columns[col], w.Values[col]); p != nil {
+			if p := wrongIn(s, t, t.Cells[cell].Columns[col], col, &w); p != nil {
 				return schema.Label{ZH: p.ZH, EN: p.EN}, true
 			}
 		}
 	}
 	return schema.Label{}, false
+}
+
+// wrongIn gives what is wrong with the value of one column in a write, or with an element that it adds to a set; nil if the
+// declarations here find nothing.
+func wrongIn(s *schema.Schema, t *schema.Table, c *schema.Column, i int, w *se.CellWrite) *schema.Problem {
+	if i < len(w.Values) {
+		return s.CheckValue(t, c, w.Values[i])
+	}
+	for _, x := range w.In {
+		if p := s.CheckElement(t, c, x); p != nil {
+			return p
+		}
+	}
+	return nil
 }
 
 // fill puts the labels into a sentence that names one, both or none.

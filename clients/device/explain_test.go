@@ -67,3 +67,25 @@ func TestEveryCodeOfTheDeviceHasASentence(t *testing.T) {
 		require.True(t, strings.ContainsAny(l.ZH, "请会"), "%s says what to do, or that it is done by itself", code)
 	}
 }
+
+// An element that may not be in a set is told of like a value: with the column's own sentence.
+func TestABadElementHasTheColumnsSentence(t *testing.T) {
+	s, err := load.Default()
+	require.NoError(t, err)
+	cs := &se.Changeset{Changes: []se.Change{{Table: "dispute", Row: "r", Op: se.OpUpdate, Cells: []se.CellWrite{{Cell: "parties", In: []string{"好", strings.Repeat("长", 501)}}}}}}
+	l := device.ExplainChangeset(s, se.Rejected, cs, &se.Reason{Code: se.CodeBadValue, Table: "dispute", Row: "r", Column: "parties", Rule: "too_long"})
+	require.Equal(t, "“当事人”最多 500 个字，现有 501 个；请缩短。", l.ZH)
+	l = device.ExplainChangeset(s, se.Rejected, cs, &se.Reason{Code: se.CodeMissing, Table: "dispute", Row: "r", Column: "kind_code"})
+	require.Equal(t, device.Explain(s, se.Rejected, &se.Reason{Code: se.CodeMissing, Table: "dispute", Column: "kind_code"}), l)
+}
+
+// What stands twice in one save is no bad id: to make the record anew would not help.
+func TestWhatStandsTwiceIsSaid(t *testing.T) {
+	s, err := load.Default()
+	require.NoError(t, err)
+	for column, want := range map[string]string{"id": "把同一条“矛盾纠纷”写了两次", "facts": "“矛盾纠纷”的“纠纷事实”写了两次"} {
+		l := device.Explain(s, se.Rejected, &se.Reason{Code: se.CodeBadRow, Table: "dispute", Column: column, Rule: "twice"})
+		require.Contains(t, l.ZH, want)
+		require.Contains(t, l.EN, "twice in one save")
+	}
+}

@@ -248,9 +248,7 @@ func (r *Replica) Rejected(ctx context.Context, handled bool) ([]Rejection, erro
 		if x.Changeset, err = sound(x.N, hash, body); err != nil {
 			return x, err
 		}
-		if l, ok := precise(r.schema, x.Changeset, why); ok {
-			x.Label = l
-		}
+		x.Label = ExplainChangeset(r.schema, x.Kind, x.Changeset, why)
 		return x, nil
 	})
 	return list, storage(err)

@@ -22,6 +22,7 @@ const (
 	CutsSeen    = "settings that lose at a power cut, and were seen to"
 	CallsFailed = "calls of the file system that failed, one in each run"
 	Damaged     = "damaged replica files"
+	BadInputs   = "bad inputs"
 	Lost        = "changesets lost, torn or doubled"
 )
 
@@ -37,6 +38,7 @@ var Goals = []Goal{
 	{Name: CutsSeen, Least: 4},
 	{Name: CallsFailed, Least: 1000, Anchor: "SQLite fails each call once"},
 	{Name: Damaged, Least: 200},
+	{Name: BadInputs, Least: 2000},
 	{Name: Lost, None: true},
 }
 
