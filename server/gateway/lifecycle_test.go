@@ -81,6 +81,7 @@ func TestRoom(t *testing.T) {
 	_, status := page()
 	require.Equal(t, http.StatusServiceUnavailable, status, "strangers have little room")
 	p := c.greet(1, wire.Binary)
+	require.Eventually(t, func() bool { return c.gate.Connections() == 3 }, time.Minute, time.Millisecond) // also who was let in a moment ago
 	two.Close()
 	require.Eventually(t, func() bool { return c.gate.Connections() == 2 }, time.Minute, time.Millisecond)
 	three, status := page()
