@@ -56,7 +56,7 @@ func (p Program) Main(ctx context.Context, args []string) int {
 	if !byProgram(args) {
 		a.strays()
 	}
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // with nil it would take those of the process
 	root.SetIn(p.In)
 	root.SetOut(p.Out)
 	root.SetErr(p.Err)

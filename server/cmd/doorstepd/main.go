@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer, environ func()
 	lang := language(args, environ())
 	out = &voice{out, lang}
 	root := command(out, errs, environ, now)
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // with nil it would take those of the process
 	strict(root)
 	translate(root, lang)
 	err := root.ExecuteContext(ctx)
