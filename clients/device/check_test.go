@@ -78,7 +78,7 @@ func TestHandEditWithTriggersOffIsRepaired(t *testing.T) {
 	require.Nil(t, was[ids[1]].Old)
 	require.Nil(t, was["00000000-0000-7000-8000-0000000000fd"].New)
 	require.Equal(t, schema.Text("3"), was["00000000-0000-7000-8000-0000000000fd"].Old["phone"])
-	require.Equal(t, []se.CheckReport{{Scopes: 1}, {Scopes: 3, Repaired: 6}, {Scopes: 1}}, c.reports, "the centre heard")
+	require.Equal(t, []se.CheckReport{{Scopes: 1}, {Scopes: 3, Repaired: 6}, {Scopes: 1}}, c.told(t), "the centre heard")
 }
 
 // held are all rows of a replica, as text.
@@ -172,7 +172,7 @@ func TestManyRepairsRaiseAlarm(t *testing.T) {
 	report, err := a.Check(ctx, c, false)
 	require.NoError(t, err)
 	require.Equal(t, se.CheckReport{Scopes: 1, Repaired: 1, Stopped: true}, report, "the fourth within an hour")
-	require.True(t, c.reports[len(c.reports)-1].Stopped, "the centre hears of it")
+	require.True(t, c.told(t)[len(c.told(t))-1].Stopped, "the centre hears of it")
 	_, err = a.Check(ctx, c, false)
 	require.Equal(t, device.CodeRepairs, device.CodeOf(err))
 	st, err := a.Status(bg)
@@ -189,15 +189,15 @@ func TestCheckedOnceADay(t *testing.T) {
 	clock := &hand{}
 	c, r := worker(t, device.Options{Clock: clock})
 	synced(t, r, c)
-	require.Empty(t, c.reports, "everything has just come from the centre")
+	require.Empty(t, c.told(t), "everything has just come from the centre")
 	id := household(t, r)
 	synced(t, r, c)
 	behind(t, r, fmt.Sprintf(`UPDATE household SET notes = 'rot' WHERE id = '%s';`, id))
 	clock.ms.Add(25 * time.Hour.Milliseconds())
 	synced(t, r, c)
-	require.Equal(t, []se.CheckReport{{Scopes: 1, Repaired: 1}}, c.reports)
+	require.Equal(t, []se.CheckReport{{Scopes: 1, Repaired: 1}}, c.told(t))
 	synced(t, r, c)
-	require.Len(t, c.reports, 1)
+	require.Len(t, c.told(t), 1)
 }
 
 // What a repair set aside is somebody's, and goes with the scope that it was in; what is still his stays.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -145,6 +147,20 @@ func (p *pipe) Close() error {
 	return nil
 }
 
+// told gives what devices reported. It waits until all connections have ended: a device does not wait for its report to
+// be read.
+func (c *county) told(t testing.TB) []se.CheckReport {
+	t.Helper()
+	var out []se.CheckReport
+	require.Eventually(t, func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		out = slices.Clone(c.reports)
+		return len(c.bells) == 0
+	}, time.Minute, time.Millisecond)
+	return out
+}
+
 func (p *pipe) serve() {
 	c := p.county
 	defer func() {
@@ -242,7 +258,9 @@ func (p *pipe) perform(end *session.Centre, effects []session.Effect) bool {
 			}
 			more = end.Verified(list)
 		case *session.Report:
+			c.mu.Lock()
 			c.reports = append(c.reports, e.Report)
+			c.mu.Unlock()
 		case *session.Close:
 			return false
 		}
