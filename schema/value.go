@@ -204,7 +204,8 @@ func (v Value) AppendCanonical(b []byte) []byte {
 	return b
 }
 
-// DecodeCanonical reads one value that AppendCanonical wrote and returns the rest.
+// DecodeCanonical reads one value that AppendCanonical wrote and returns the rest. No value has another spelling: two
+// that are the same are ==, whatever bytes they came from.
 func DecodeCanonical(b []byte) (Value, []byte, error) {
 	if len(b) == 0 {
 		return Null(), nil, fmt.Errorf("value is cut short")
@@ -218,11 +219,18 @@ func DecodeCanonical(b []byte) (Value, []byte, error) {
 		if len(b) < 8 {
 			return Null(), nil, fmt.Errorf("number is cut short")
 		}
-		return Value{kind: k, n: int64(binary.BigEndian.Uint64(b))}, b[8:], nil
+		v := Value{kind: k, n: int64(binary.BigEndian.Uint64(b))}
+		if k == KindReal && v != Real(v.Float64()) {
+			return Null(), nil, fmt.Errorf("a number that is no value: NaN or -0")
+		}
+		return v, b[8:], nil
 	case KindText, KindBlob:
 		n, w := binary.Uvarint(b)
 		if w <= 0 || n > uint64(len(b)-w) {
 			return Null(), nil, fmt.Errorf("string is cut short")
+		}
+		if w > 1 && b[w-1] == 0 {
+			return Null(), nil, fmt.Errorf("length is not in its shortest form")
 		}
 		return Value{kind: k, s: string(b[w : w+int(n)])}, b[w+int(n):], nil
 	}
