@@ -65,7 +65,7 @@ type record struct {
 	cells map[string]string // by column name, trimmed
 }
 
-// decode gives a file's text and the name of its encoding: UTF-8 with or without BOM, else GB18030.
+// decode gives a file's text and the name of its encoding: UTF-8, else GB18030, with or without BOM.
 func decode(data []byte) (text, encoding string, err error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if utf8.Valid(data) {
@@ -81,7 +81,7 @@ func decode(data []byte) (text, encoding string, err error) {
 	if err != nil || bytes.ContainsRune(out, utf8.RuneError) {
 		return "", "", messages.Refuse(messages.FileEncoding)
 	}
-	return string(out), "GB18030", nil
+	return strings.TrimPrefix(string(out), "\ufeff"), "GB18030", nil
 }
 
 // binary tells whether data holds bytes that no text of either encoding does. UTF-16, which spreadsheets write too,

@@ -47,20 +47,13 @@ func (d *Directory) ImportOrg(ctx context.Context, file io.Reader, dryRun bool) 
 		return Report{}, err
 	}
 	im := &orgImport{report: Report{DryRun: dryRun, Levels: map[Level]int{}}}
-	text, encoding, err := decode(data)
-	if err != nil {
-		im.bad.add(0, "", "", messages.Of(err).Key)
-		return im.finish(), nil
-	}
-	im.report.Encoding = encoding
-	records, err := parseCSV(text, orgColumns, &im.bad)
+	records, readable, err := im.read(data)
 	if err != nil {
 		return Report{}, err
 	}
-	if len(records) == 0 && im.bad.count == 0 {
-		im.bad.add(0, "", "", messages.FileNoLines)
+	if !readable {
+		return im.finish(), nil
 	}
-	im.report.Rows = len(records)
 	if dryRun {
 		err = d.checkOrg(ctx, d.db.Reader(), im, records)
 	} else {
@@ -87,6 +80,25 @@ func (d *Directory) ImportOrg(ctx context.Context, file io.Reader, dryRun bool) 
 	return im.finish(), nil
 }
 
+// read gives the lines of a file; readable is false for one that is no text at all.
+func (im *orgImport) read(data []byte) (records []record, readable bool, err error) {
+	text, encoding, err := decode(data)
+	if err != nil {
+		im.bad.add(0, "", "", messages.Of(err).Key)
+		return nil, false, nil
+	}
+	im.report.Encoding = encoding
+	records, err = parseCSV(text, orgColumns, &im.bad)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(records) == 0 && im.bad.count == 0 {
+		im.bad.add(0, "", "", messages.FileNoLines)
+	}
+	im.report.Rows = len(records)
+	return records, true, nil
+}
+
 // orgImport is one run: what was read, what is there, what is wrong, what to write.
 type orgImport struct {
 	report Report
@@ -104,11 +116,17 @@ func (im *orgImport) finish() Report {
 }
 
 func (d *Directory) checkOrg(ctx context.Context, q querier, im *orgImport, records []record) error {
-	im.report.Levels = map[Level]int{}
 	list, err := collect(ctx, q, scanUnitRow, `SELECT `+unitColumns+` FROM org_unit WHERE county = $1`, d.county)
 	if err != nil {
 		return err
 	}
+	im.check(records, list, d.millis())
+	return nil
+}
+
+// check compares what was read with the units that there are. Nothing of it needs the database.
+func (im *orgImport) check(records []record, list []Unit, now int64) {
+	im.report.Levels = map[Level]int{}
 	there := make(map[string]Unit, len(list))
 	for _, u := range list {
 		there[u.Code] = u
@@ -125,9 +143,8 @@ func (d *Directory) checkOrg(ctx context.Context, q querier, im *orgImport, reco
 			continue
 		}
 		im.parent(records[i], u, named, there)
-		im.place(records[i], u, there, d.millis())
+		im.place(records[i], u, there, now)
 	}
-	return nil
 }
 
 // unit checks what can be seen from a line alone; the Code of the result is "" if code or level are unusable.
