@@ -27,6 +27,9 @@ bin/sim -first 5001 -seeds 1500
 bin/sim -rewound -first 5001 -seeds 1500
 bin/sim -versions -first 5001 -seeds 1500
 
+say "fuzzing"
+scripts/fuzz.sh 300
+
 say "the disk dies under a stream: TestStreamLoss"
 scripts/litestream.sh --build
 DOORSTEP_LITESTREAM=$PWD/bin/litestream timeout 180 go test -tags "$TAGS,prove" -count=1 -v -run '^TestStreamLoss$' ./server/cmd/doorstepd
