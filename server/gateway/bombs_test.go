@@ -84,7 +84,7 @@ func TestBombsThroughASocket(t *testing.T) {
 				all.Go(func() {
 					_, err := p.ws.NetConn().Write(x.bytes)
 					if err == nil && x.fill > 0 {
-						io.CopyN(p.ws.NetConn(), zeros{}, x.fill) //nolint:errcheck // it is cut off, which is the point
+						io.CopyN(p.ws.NetConn(), zeros{}, x.fill) // it is cut off, which is the point
 					}
 				})
 				all.Go(func() {
