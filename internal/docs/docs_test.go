@@ -79,3 +79,50 @@ func TestEveryCaseHasItsTest(t *testing.T) {
 		}
 	}
 }
+
+// table gives the rows of a document's table whose first cell matches.
+func table(t *testing.T, document string, first *regexp.Regexp, columns int) (rows [][]string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "docs", document))
+	require.NoError(t, err)
+	for _, line := range strings.Split(string(text), "\n") {
+		cells := strings.Split(line, "|")
+		if len(cells) != columns+2 {
+			continue
+		}
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		if cells = cells[1 : columns+1]; first.MatchString(cells[0]) {
+			rows = append(rows, cells)
+		}
+	}
+	return rows
+}
+
+// docs/security.md has one row for each threat: with standard and tests, or with the reason why it does not apply yet.
+func TestEveryThreatHasItsTest(t *testing.T) {
+	rows := map[string][]string{}
+	for _, row := range table(t, "security.md", regexp.MustCompile(`^S\d+$`), 6) {
+		require.Nil(t, rows[row[0]], "%s has two rows", row[0])
+		rows[row[0]] = row
+	}
+	require.Len(t, rows, 25)
+	for i := 1; i <= 27; i++ {
+		if i == 18 || i == 19 {
+			continue // photos
+		}
+		row := rows[fmt.Sprint("S", i)]
+		require.NotNil(t, row, "S%d has no row", i)
+		require.NotEmpty(t, row[1], "S%d has no threat", i)
+		require.NotEmpty(t, row[2], "S%d has no standard", i)
+		switch state := row[5]; {
+		case state == "done", strings.HasPrefix(state, "part: ") && len(state) > len("part: "):
+			require.NotEmpty(t, row[3], "S%d has no answer", i)
+			require.Regexp(t, testName, row[4], "S%d names no test", i)
+		case strings.HasPrefix(state, "does not apply yet: ") && len(state) > len("does not apply yet: "):
+		default:
+			t.Errorf("S%d has the state %q; say done, part: what is missing, or does not apply yet: why", i, state)
+		}
+	}
+}

@@ -152,6 +152,9 @@ func TestBombsThroughREST(t *testing.T) {
 			status := send(path, "admin", x.encoding, x.length, strings.NewReader(x.body))
 			require.GreaterOrEqual(t, status, 400, "%s: %s", path, name)
 			require.Less(t, status, 500, "%s: %s", path, name)
+			if len(x.body) > 1<<20 {
+				require.Equal(t, http.StatusRequestEntityTooLarge, status, "%s: %s", path, name)
+			}
 			runtime.ReadMemStats(&after)
 			most = max(most, after.TotalAlloc-before.TotalAlloc)
 		}
