@@ -148,7 +148,7 @@ func (f family) Device(id string) (*Device, error) { return f.devices[id], nil }
 // A copy that was made of another copy's early state has little of what they both come from.
 func TestPastOfACopyOfACopy(t *testing.T) {
 	b, c := &Device{ID: "b", Parent: "a", Fork: 10}, &Device{ID: "c", Parent: "b", Fork: 5}
-	list, err := parents(family{devices: map[string]*Device{"a": {ID: "a"}, "b": b}}, c)
+	list, err := parents(family{devices: map[string]*Device{"a": {ID: "a"}, "b": b}}, c, 1)
 	require.NoError(t, err)
 	l := Lineage{Parents: list}
 	require.True(t, l.own("c", 6, WriteID{"a", 5}))

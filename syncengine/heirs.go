@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// heirs lists the copies of a device whose own past a changeset of it is: what becomes of it concerns them as well, and
-// where a replica was enrolled again nobody else hears of it. n = 0 stands for one that is not known.
+// heirs lists the copies of a device whose own past a changeset of it is, and who offered it too: what becomes of it
+// concerns them as well, and where a replica was enrolled again nobody else hears of it. n = 0 stands for one that is not
+// known.
 func (g *ingest) heirs(id WriteID) (out []string, err error) {
 	for from := []string{id.Device}; len(from) > 0 && len(out) < maxParents; from = from[1:] {
 		list, err := g.tx.Copies(from[0])
@@ -16,6 +17,18 @@ func (g *ingest) heirs(id WriteID) (out []string, err error) {
 		for i := range list {
 			if c := &list[i]; len(out) < maxParents && id.N <= c.Fork && !slices.Contains(out, c.ID) {
 				out, from = append(out, c.ID), append(from, c.ID)
+			}
+		}
+		if g.epoch < 2 {
+			continue
+		}
+		kin, err := g.tx.Kin(from[0])
+		if err != nil {
+			return nil, fmt.Errorf("list who shares a device's past: %w", err)
+		}
+		for _, k := range kin {
+			if len(out) < maxParents && id.N <= k.N && k.Device != id.Device && !slices.Contains(out, k.Device) {
+				out, from = append(out, k.Device), append(from, k.Device)
 			}
 		}
 	}

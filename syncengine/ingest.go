@@ -17,7 +17,8 @@ type Submission struct {
 // Ingest judges one changeset inside the county's writing transaction and gives its verdict. What it does is durable
 // when the transaction is; nobody may hear the verdict before that (P1).
 //
-// A changeset that was judged before gets the same verdict and has no further effect (P2). ErrGap, ErrClone, ErrQuota,
+// A changeset that was judged before gets the same verdict and has no further effect (P2), also where it was judged under
+// the name of another copy of its replica (twin). ErrGap, ErrClone, ErrQuota,
 // ErrUnknownDevice, ErrRevoked and ErrUnconfirmed say that it cannot be judged; then nothing is written. Any other error is the store's
 // and ends the transaction.
 func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
@@ -67,6 +68,11 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 		return Verdict{}, err
 	}
 	g.at, g.suspect = effective(cs, sub.Contact, sub.Now, dev.At)
+	if again, err := g.twin(p.Account); err != nil {
+		return Verdict{}, err
+	} else if again != nil {
+		return *again, g.file(*again)
+	}
 	v := Verdict{N: cs.N, Hash: hash, Epoch: head.Epoch}
 	var refused *refusal
 	err = tx.Savepoint(g.run)
@@ -89,7 +95,7 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	if err := g.file(v); err != nil {
+	if err := errors.Join(g.file(v), g.first()); err != nil {
 		return Verdict{}, err
 	}
 	return v, nil

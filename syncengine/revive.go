@@ -85,7 +85,7 @@ func (g *ingest) pastOf(device string) (Lineage, error) {
 	if err != nil {
 		return Lineage{}, fmt.Errorf("read device of a candidate: %w", err)
 	}
-	list, err := parents(g.tx, dev)
+	list, err := parents(g.tx, dev, g.epoch)
 	return Lineage{Epochs: g.past.Epochs, Parents: list}, err
 }
 

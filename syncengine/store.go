@@ -72,6 +72,10 @@ type ReadTx interface {
 	Places(table string, id RowID) (moves []Move, from int64, err error)
 	// Inbox lists messages to a device after a number, oldest first.
 	Inbox(device string, after int64, limit int) ([]Message, error)
+	// Work tells under which name a changeset's work (Changeset.Work) was judged first, zero for none that was kept.
+	Work(Hash) (WriteID, error)
+	// Kin lists the devices that PutKin named of a device, in order of id.
+	Kin(device string) ([]WriteID, error)
 	// Copies lists the devices whose replica was copied from a device's, in order of id.
 	Copies(device string) ([]Device, error)
 	// Devices lists devices with id > after, in order of id, at most limit.
@@ -104,6 +108,10 @@ type Tx interface {
 	PutHead(Head) error
 	PutDevice(*Device) error
 	PutTold(*Told) error
+	// PutWork keeps under which name a changeset's work was judged first.
+	PutWork(Hash, WriteID) error
+	// PutKin keeps that another device's changesets up to n are a device's own past; of two for one device the greater n.
+	PutKin(device string, other WriteID) error
 	PutRow(*Row) error
 	// Kill removes a row and keeps its dead id for ever.
 	Kill(*Dead) error

@@ -32,6 +32,32 @@ func (t *readTx) Restores() (out []syncengine.Restore, err error) {
 	return append([]syncengine.Restore(nil), t.restores...), nil
 }
 
+// Work implements syncengine.ReadTx.
+func (t *readTx) Work(h syncengine.Hash) (id syncengine.WriteID, err error) {
+	_, err = t.one(func(r row) error { id = syncengine.WriteID{Device: r.str(0), N: r.int(1)}; return nil },
+		`SELECT device, n FROM work WHERE county = $1 AND work = $2`, t.s.county, h[:])
+	return id, err
+}
+
+// PutWork implements syncengine.Tx.
+func (t *tx) PutWork(h syncengine.Hash, id syncengine.WriteID) error {
+	return t.exec(`INSERT INTO work (county, work, device, n) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (county, work) DO UPDATE SET device = excluded.device, n = excluded.n`, t.s.county, h[:], id.Device, id.N)
+}
+
+// Kin implements syncengine.ReadTx.
+func (t *readTx) Kin(device string) (out []syncengine.WriteID, err error) {
+	err = t.query(func(r row) error { out = append(out, syncengine.WriteID{Device: r.str(0), N: r.int(1)}); return nil },
+		`SELECT other, n FROM kin WHERE county = $1 AND device = $2 ORDER BY other`, t.s.county, device)
+	return out, err
+}
+
+// PutKin implements syncengine.Tx.
+func (t *tx) PutKin(device string, other syncengine.WriteID) error {
+	return t.exec(`INSERT INTO kin (county, device, other, n) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (county, device, other) DO UPDATE SET n = max(kin.n, excluded.n)`, t.s.county, device, other.Device, other.N)
+}
+
 // PutRestore implements syncengine.Tx.
 func (t *tx) PutRestore(r syncengine.Restore) error {
 	t.restores = nil

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
@@ -18,6 +19,28 @@ func (t *readTx) HistoryHash(seq int64) (h syncengine.Hash, ok bool, err error) 
 }
 
 func (t *readTx) Restores() ([]syncengine.Restore, error) { return slices.Clone(t.state.restores), nil }
+
+func (t *readTx) Work(h syncengine.Hash) (syncengine.WriteID, error) { return t.state.works[h], nil }
+
+func (t *tx) PutWork(h syncengine.Hash, id syncengine.WriteID) error {
+	put(t, t.state.works, h, id)
+	return nil
+}
+
+func (t *readTx) Kin(device string) ([]syncengine.WriteID, error) {
+	return slices.Clone(t.state.kin[device]), nil
+}
+
+func (t *tx) PutKin(device string, other syncengine.WriteID) error {
+	list := slices.Clone(t.state.kin[device])
+	i, had := slices.BinarySearchFunc(list, other, func(a, b syncengine.WriteID) int { return strings.Compare(a.Device, b.Device) })
+	if !had {
+		list = slices.Insert(list, i, other)
+	}
+	list[i].N = max(list[i].N, other.N)
+	put(t, t.state.kin, device, list)
+	return nil
+}
 
 func (t *tx) PutRestore(r syncengine.Restore) error {
 	old := t.state.restores

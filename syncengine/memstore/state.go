@@ -36,6 +36,8 @@ type state struct {
 	rowLog    map[rowKey][]*syncengine.Entry // entries that name a row, in order
 	audit     []syncengine.AuditEvent
 	restores  []syncengine.Restore
+	works     map[syncengine.Hash]syncengine.WriteID
+	kin       map[string][]syncengine.WriteID // by device, in order of the other's id
 }
 
 type rowKey struct {
@@ -49,6 +51,8 @@ func newState(s *schema.Schema) *state {
 		tables:    map[string]*table{},
 		devices:   map[string]*syncengine.Device{},
 		told:      map[string]*syncengine.Told{},
+		works:     map[syncengine.Hash]syncengine.WriteID{},
+		kin:       map[string][]syncengine.WriteID{},
 		verdicts:  map[syncengine.WriteID]*syncengine.Verdict{},
 		quar:      map[syncengine.WriteID]*syncengine.Quarantined{},
 		conflicts: map[string]*syncengine.Conflict{},

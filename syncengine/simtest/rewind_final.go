@@ -39,6 +39,7 @@ func (w *rewound) settle() {
 type kept struct {
 	history, quarantine map[string]bool
 	sets                map[se.WriteID]se.Hash
+	works               map[string]bool         // of those, what was done, whoever offered it
 	where               map[string][]se.WriteID // the changesets that took effect in which a word is
 	settled             map[settled]bool        // candidates that a decision dismissed
 	screens             map[string]bool         // words that the supervisor had before him when he put something else in their place
@@ -54,7 +55,7 @@ type settled struct {
 
 func (w *rewound) final(tx se.ReadTx) error {
 	k := kept{
-		map[string]bool{}, map[string]bool{}, map[se.WriteID]se.Hash{}, map[string][]se.WriteID{}, map[settled]bool{}, map[string]bool{}, map[se.RowID]se.RowID{},
+		map[string]bool{}, map[string]bool{}, map[se.WriteID]se.Hash{}, map[string]bool{}, map[string][]se.WriteID{}, map[settled]bool{}, map[string]bool{}, map[se.RowID]se.RowID{},
 		map[se.RowID]bool{},
 	}
 	entries, err := tx.History(0, 1<<30)
@@ -66,7 +67,7 @@ func (w *rewound) final(tx se.ReadTx) error {
 		if _, twice := k.sets[id]; twice {
 			w.wrong("P2: %v took effect twice", id)
 		}
-		k.sets[id] = e.Changeset.Hash()
+		k.sets[id], k.works[unnamed(e.Changeset)] = e.Changeset.Hash(), true
 		w.decided(tx, &e, &k)
 		if e.Changeset.Salvage { // one that was not released found all its rows there and did nothing
 			for _, c := range e.Changeset.Changes {
@@ -83,7 +84,7 @@ func (w *rewound) final(tx se.ReadTx) error {
 		}
 	}
 	for id, q := range w.store.Quarantine() {
-		k.sets[id] = q.Changeset.Hash()
+		k.sets[id], k.works[unnamed(q.Changeset)] = q.Changeset.Hash(), true
 		w.wordsOf(q.Changeset, func(text string) { k.quarantine[text] = true })
 		for _, c := range q.Changeset.Changes {
 			k.odd[c.Row] = true
@@ -97,6 +98,13 @@ func (w *rewound) final(tx se.ReadTx) error {
 	w.sums(tx, &k)
 	w.references(tx)
 	return nil
+}
+
+// unnamed is a fingerprint of what a changeset does, and of when and where it was made, whoever offers it.
+func unnamed(cs *se.Changeset) string {
+	x := *cs
+	x.Device, x.Prev = "", se.Hash{}
+	return fmt.Sprintf("%+v", x)
 }
 
 // wordsOf gives every text that a changeset wrote.
@@ -131,6 +139,8 @@ func (w *rewound) heldBy(tx se.ReadTx, p *handset, k *kept) {
 			w.wrong("P7: the verdict on %v is about another changeset", id)
 		case p.dev.filed[n].verdict.Kind != v.Kind && w.counts[silently] == 0: // else one epoch may have had two lines of history
 			w.wrong("P7: the verdict on %v is %v, and its device took it for %v", id, v.Kind, p.dev.filed[n].verdict.Kind)
+		case k.sets[id] != h && k.sets[id] == se.Hash{} && p.dev.filed[n].cs != nil && k.works[unnamed(p.dev.filed[n].cs)]:
+			w.count("offered under two names, and took effect once")
 		case k.sets[id] != h:
 			w.wrong("INV2: %v (%v) is neither in history nor in quarantine", id, v.Kind)
 		}

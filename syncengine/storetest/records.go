@@ -111,6 +111,23 @@ func kinds() []kind {
 			return &syncengine.Restore{Epoch: 2, Ended: 1, Last: int64(v), Head: 9, At: 1 << 41, Cause: syncengine.CauseProof, Confirmed: int64(v % 2), By: "acc-1"}
 		}, func(tx syncengine.Tx, r *syncengine.Restore) error { return tx.PutRestore(*r) },
 			func(tx syncengine.ReadTx) (*syncengine.Restore, error) { return first(tx.Restores()) }),
+		kindOf("Work", func(v int) *syncengine.WriteID {
+			return &syncengine.WriteID{Device: fmt.Sprint("dev-", v), N: int64(v + 1)}
+		}, func(tx syncengine.Tx, id *syncengine.WriteID) error { return tx.PutWork(hash(3), *id) },
+			func(tx syncengine.ReadTx) (*syncengine.WriteID, error) {
+				if id, err := tx.Work(hash(4)); err != nil || id != (syncengine.WriteID{}) {
+					return nil, fmt.Errorf("work that nobody offered is %v's: %w", id, err)
+				}
+				id, err := tx.Work(hash(3))
+				if id == (syncengine.WriteID{}) {
+					return nil, err
+				}
+				return &id, err
+			}),
+		kindOf("Kin", func(v int) *syncengine.WriteID {
+			return &syncengine.WriteID{Device: "dev-2", N: int64(v + 1)}
+		}, func(tx syncengine.Tx, id *syncengine.WriteID) error { return tx.PutKin("dev-1", *id) },
+			func(tx syncengine.ReadTx) (*syncengine.WriteID, error) { return first(tx.Kin("dev-1")) }),
 	}
 }
 
