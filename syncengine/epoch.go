@@ -147,7 +147,7 @@ const maxParents = 64
 // copied. A copy of a copy that was made early has no more of the first replica than it has of the second.
 func parents(tx ReadTx, dev *Device, epoch int64) (out []WriteID, err error) {
 	for n := int64(math.MaxInt64); len(out) < maxParents && dev != nil; {
-		if epoch > 1 {
+		if dev.shares(epoch) {
 			kin, err := tx.Kin(dev.ID)
 			if err != nil {
 				return nil, fmt.Errorf("read who shares a device's past: %w", err)

@@ -174,3 +174,16 @@ func TestProofs(t *testing.T) {
 	later.MAC = (&se.Proofs{County: 1, Key: []byte("the county's")}).MAC(a.who, se.Base{Epoch: 9, Seq: 2}, later.History)
 	require.ErrorAs(t, hello(later), &lost, "an epoch that the centre has not begun")
 }
+
+// Whoever had seen a write in an epoch that is over has seen it still when he writes the cell once more, with nothing left
+// to read it from.
+func TestWhatOneHadSeenWhenHeWroteBefore(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.dev("a", "worker"), w.dev("b", "worker")
+	w.rewind(0, true)
+	b.ok(ins("home", rid(1), set("head", 0, "b")))
+	b.ok(upd("home", rid(1), set("head", 11, "b, after a"))) // he had seen a's, at a head that was lost
+	b.ok(upd("home", rid(1), set("head", 0, "b, last")))
+	require.Equal(t, se.Conflicts, a.push(upd("home", rid(1), set("head", 5, "a"))).Kind)
+	require.Equal(t, "b, last", w.shows("home", rid(1), "head"))
+}

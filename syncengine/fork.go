@@ -109,6 +109,10 @@ func (e *Engine) Fork(tx Tx, parent, device string, claims []Claim, at CopyAt) (
 	dev = &Device{ID: device, LastN: out.Fork, Hash: out.Hash, Parent: parent, Fork: out.Fork}
 	if from != nil {
 		dev.At, dev.Inbox = from.At, from.Inbox
+		from.Copied = true
+		if err := tx.PutDevice(from); err != nil {
+			return out, fmt.Errorf("put device: %w", err)
+		}
 		if err := copyInbox(tx, parent, device, at.Inbox); err != nil {
 			return out, err
 		}

@@ -19,9 +19,6 @@ func (g *ingest) heirs(id WriteID) (out []string, err error) {
 				out, from = append(out, c.ID), append(from, c.ID)
 			}
 		}
-		if g.epoch < 2 {
-			continue
-		}
 		kin, err := g.tx.Kin(from[0])
 		if err != nil {
 			return nil, fmt.Errorf("list who shares a device's past: %w", err)

@@ -36,6 +36,8 @@ func (l Lineage) Merge(cell Cell, in Write, def *schema.Cell) (Cell, Fate) {
 		}
 		if !l.hasSeen(&in, &w) {
 			unseen = append(unseen, w)
+		} else if in.Epoch > 1 && in.Base.Less(w.Base) && l.own(in.Device, in.N, w.ID()) {
+			in.Base = w.Base // what he had seen when he wrote that, and reads nowhere any more: the centre lost it
 		}
 	}
 	var rival *Write // a standing write that in has not seen; it has to stand back behind one of them to lose

@@ -172,6 +172,7 @@ type Device struct {
 
 	Parent string // device that its replica was copied from, "" for none
 	Fork   int64  // n of the parent up to which the two are one: its own changesets begin after it
+	Copied bool   // its replica was copied
 }
 
 // Row is a live row.

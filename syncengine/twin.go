@@ -14,10 +14,15 @@ func (c *Changeset) Work() Hash {
 	return x.Hash()
 }
 
-// twin gives the verdict of the same work under another name of its person's, nil if this is the first. Only a county that
-// was restored has any; a hole says nothing of the work.
+// shares tells whether what a device makes may come under another name too: it is a copy or was copied, or the county was
+// restored to before that was known. A restore that nobody noticed makes devices that are copies anew as well, when they
+// come.
+func (d *Device) shares(epoch int64) bool { return epoch > 1 || d.Parent != "" || d.Copied }
+
+// twin gives the verdict of the same work under another name of its person's, nil if this is the first. A hole says nothing
+// of the work.
 func (g *ingest) twin(account string) (*Verdict, error) {
-	if g.epoch < 2 || g.cs.Hole() {
+	if !g.dev.shares(g.epoch) || g.cs.Hole() {
 		return nil, nil
 	}
 	first, err := g.tx.Work(g.cs.Work())
@@ -47,7 +52,7 @@ func (g *ingest) twin(account string) (*Verdict, error) {
 
 // first keeps under which name work was judged, for twin.
 func (g *ingest) first() error {
-	if g.epoch < 2 || g.cs.Hole() {
+	if !g.dev.shares(g.epoch) || g.cs.Hole() {
 		return nil
 	}
 	if err := g.tx.PutWork(g.cs.Work(), g.cs.ID()); err != nil {

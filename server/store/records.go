@@ -13,20 +13,20 @@ func (t *readTx) Head() (syncengine.Head, error) { return t.head, t.lost }
 func (t *readTx) Device(id string) (out *syncengine.Device, err error) {
 	_, err = t.one(func(r row) error {
 		out = &syncengine.Device{ID: id, LastN: r.int(0), Hash: toHash(r.blob(1)), At: r.int(2), Inbox: r.int(3), Console: r.bool(4), Acked: r.int(5),
-			Parent: r.str(6), Fork: r.int(7), Cursor: r.int(8), Heard: r.int(9), Taken: r.int(10)}
+			Parent: r.str(6), Fork: r.int(7), Cursor: r.int(8), Heard: r.int(9), Taken: r.int(10), Copied: r.bool(11)}
 		return nil
-	}, `SELECT last_n, hash, at, inbox, console, acked, parent, fork, cursor, heard, taken FROM sync_device WHERE county = $1 AND id = $2`, t.s.county, id)
+	}, `SELECT last_n, hash, at, inbox, console, acked, parent, fork, cursor, heard, taken, copied FROM sync_device WHERE county = $1 AND id = $2`, t.s.county, id)
 	return out, err
 }
 
 // PutDevice implements syncengine.Tx.
 func (t *tx) PutDevice(d *syncengine.Device) error {
-	return t.exec(`INSERT INTO sync_device (county, id, last_n, hash, at, inbox, console, acked, parent, fork, cursor, heard, taken)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+	return t.exec(`INSERT INTO sync_device (county, id, last_n, hash, at, inbox, console, acked, parent, fork, cursor, heard, taken, copied)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (county, id) DO UPDATE SET last_n = excluded.last_n, hash = excluded.hash, at = excluded.at,
 		inbox = excluded.inbox, console = excluded.console, acked = excluded.acked, parent = excluded.parent, fork = excluded.fork,
-		cursor = excluded.cursor, heard = excluded.heard, taken = excluded.taken`,
-		t.s.county, d.ID, d.LastN, d.Hash[:], d.At, d.Inbox, toInt(d.Console), d.Acked, d.Parent, d.Fork, d.Cursor, d.Heard, d.Taken)
+		cursor = excluded.cursor, heard = excluded.heard, taken = excluded.taken, copied = excluded.copied`,
+		t.s.county, d.ID, d.LastN, d.Hash[:], d.At, d.Inbox, toInt(d.Console), d.Acked, d.Parent, d.Fork, d.Cursor, d.Heard, d.Taken, toInt(d.Copied))
 }
 
 // toVerdict reads the columns n, hash, kind, epoch, seq, detail from place i on.

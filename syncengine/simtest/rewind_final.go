@@ -40,6 +40,7 @@ type kept struct {
 	history, quarantine map[string]bool
 	sets                map[se.WriteID]se.Hash
 	works               map[string]bool         // of those, what was done, whoever offered it
+	places              map[string]bool         // of those, their person's n-th at a seq, 0 for quarantine
 	where               map[string][]se.WriteID // the changesets that took effect in which a word is
 	settled             map[settled]bool        // candidates that a decision dismissed
 	screens             map[string]bool         // words that the supervisor had before him when he put something else in their place
@@ -55,7 +56,7 @@ type settled struct {
 
 func (w *rewound) final(tx se.ReadTx) error {
 	k := kept{
-		map[string]bool{}, map[string]bool{}, map[se.WriteID]se.Hash{}, map[string]bool{}, map[string][]se.WriteID{}, map[settled]bool{}, map[string]bool{}, map[se.RowID]se.RowID{},
+		map[string]bool{}, map[string]bool{}, map[se.WriteID]se.Hash{}, map[string]bool{}, map[string]bool{}, map[string][]se.WriteID{}, map[settled]bool{}, map[string]bool{}, map[se.RowID]se.RowID{},
 		map[se.RowID]bool{},
 	}
 	entries, err := tx.History(0, 1<<30)
@@ -67,7 +68,7 @@ func (w *rewound) final(tx se.ReadTx) error {
 		if _, twice := k.sets[id]; twice {
 			w.wrong("P2: %v took effect twice", id)
 		}
-		k.sets[id], k.works[unnamed(e.Changeset)] = e.Changeset.Hash(), true
+		k.sets[id], k.works[unnamed(e.Changeset)], k.places[nth(e.Changeset, e.Seq)] = e.Changeset.Hash(), true, true
 		w.decided(tx, &e, &k)
 		if e.Changeset.Salvage { // one that was not released found all its rows there and did nothing
 			for _, c := range e.Changeset.Changes {
@@ -84,7 +85,7 @@ func (w *rewound) final(tx se.ReadTx) error {
 		}
 	}
 	for id, q := range w.store.Quarantine() {
-		k.sets[id], k.works[unnamed(q.Changeset)] = q.Changeset.Hash(), true
+		k.sets[id], k.works[unnamed(q.Changeset)], k.places[nth(q.Changeset, 0)] = q.Changeset.Hash(), true, true
 		w.wordsOf(q.Changeset, func(text string) { k.quarantine[text] = true })
 		for _, c := range q.Changeset.Changes {
 			k.odd[c.Row] = true
@@ -105,6 +106,17 @@ func unnamed(cs *se.Changeset) string {
 	x := *cs
 	x.Device, x.Prev = "", se.Hash{}
 	return fmt.Sprintf("%+v", x)
+}
+
+func nth(cs *se.Changeset, seq int64) string { return fmt.Sprint(cs.Author, " ", cs.N, " at ", seq) }
+
+// elsewhere tells whether a changeset is there under another name. Of one whose body its device has lost only its number,
+// its author and the seq of its verdict tell.
+func (k *kept) elsewhere(p *handset, n int64, v *se.Verdict) bool {
+	if cs := p.dev.filed[n].cs; cs != nil {
+		return k.works[unnamed(cs)]
+	}
+	return p.gone[n] && k.places[nth(&se.Changeset{Author: p.dev.ctl.Account, N: n}, v.Seq)]
 }
 
 // wordsOf gives every text that a changeset wrote.
@@ -139,7 +151,7 @@ func (w *rewound) heldBy(tx se.ReadTx, p *handset, k *kept) {
 			w.wrong("P7: the verdict on %v is about another changeset", id)
 		case p.dev.filed[n].verdict.Kind != v.Kind && w.counts[silently] == 0: // else one epoch may have had two lines of history
 			w.wrong("P7: the verdict on %v is %v, and its device took it for %v", id, v.Kind, p.dev.filed[n].verdict.Kind)
-		case k.sets[id] != h && k.sets[id] == se.Hash{} && p.dev.filed[n].cs != nil && k.works[unnamed(p.dev.filed[n].cs)]:
+		case k.sets[id] == se.Hash{} && k.elsewhere(p, n, v):
 			w.count("offered under two names, and took effect once")
 		case k.sets[id] != h:
 			w.wrong("INV2: %v (%v) is neither in history nor in quarantine", id, v.Kind)

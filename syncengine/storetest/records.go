@@ -57,7 +57,7 @@ func kinds() []kind {
 	audit.once = true
 	return []kind{
 		kindOf("Device", func(v int) *syncengine.Device {
-			return &syncengine.Device{ID: "dev-1", LastN: int64(v), Hash: hash(v), At: 1 << 41, Inbox: 3, Console: v%2 == 0, Parent: "dev-0", Fork: int64(v + 1)}
+			return &syncengine.Device{ID: "dev-1", LastN: int64(v), Hash: hash(v), At: 1 << 41, Inbox: 3, Console: v%2 == 0, Parent: "dev-0", Fork: int64(v + 1), Copied: v%2 == 1}
 		}, syncengine.Tx.PutDevice, func(tx syncengine.ReadTx) (*syncengine.Device, error) { return tx.Device("dev-1") }),
 		kindOf("Told", told, syncengine.Tx.PutTold, func(tx syncengine.ReadTx) (*syncengine.Told, error) { return tx.Told("dev-1") }),
 		kindOf("Row", richRow, syncengine.Tx.PutRow,

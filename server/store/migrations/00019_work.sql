@@ -1,7 +1,11 @@
--- A county that was restored keeps under which name each changeset was offered first: two copies of one replica may offer
--- what was made before they parted. Kept as long as dead ids are, since a replica may come with it at any time.
+-- A county that was restored, and devices that are copies or were copied, keep under which name each changeset was offered
+-- first: two copies of one replica may offer what was made before they parted. Kept as long as dead ids are, since a replica
+-- may come with it at any time.
 
 -- +goose Up
+
+ALTER TABLE sync_device ADD COLUMN copied INTEGER NOT NULL DEFAULT 0; -- its replica was copied
+UPDATE sync_device SET copied = 1 WHERE EXISTS (SELECT 1 FROM sync_device AS c WHERE c.county = sync_device.county AND c.parent = sync_device.id);
 
 CREATE TABLE work (
   county INTEGER NOT NULL,

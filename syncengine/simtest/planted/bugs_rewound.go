@@ -3,14 +3,24 @@ package planted
 // rewoundBugs are about centres that were put back and replicas that were copied.
 var rewoundBugs = []Bug{
 	{
+		Name: "work of before a copy taken once from each", File: "syncengine/twin.go", Worlds: Rewound,
+		Old: `	if first == (WriteID{}) {`,
+		New: `	if first.N >= 0 {`,
+	},
+	{
+		Name: "who shares work has not seen it", File: "syncengine/epoch.go", Worlds: Rewound,
+		Old: `		if dev.shares(epoch) {`,
+		New: `		if dev.shares(epoch) && epoch > 1000 {`,
+	},
+	{
 		Name: "what lies beyond the restored head counts as seen", File: "syncengine/epoch.go", Worlds: Rewound,
 		Old: `			return min(b.Seq, x.Last), b.Seq > x.Last`,
 		New: `			return b.Seq, false`,
 	},
 	{
 		Name: "a copy's past is a stranger's", File: "syncengine/epoch.go", Worlds: Rewound,
-		Old: `	return slices.ContainsFunc(l.Parents, func(p WriteID) bool { return p.Device == w.Device && w.N <= p.N })`,
-		New: `	return slices.ContainsFunc(l.Parents, func(p WriteID) bool { return p.Device == w.Device && w.N > p.N })`,
+		Old: `	return w.N < n && slices.ContainsFunc(l.Parents, func(p WriteID) bool { return p.Device == w.Device && w.N <= p.N })`,
+		New: `	return w.N < n && slices.ContainsFunc(l.Parents, func(p WriteID) bool { return p.Device == w.Device && w.N > p.N })`,
 	},
 	{
 		Name: "served before it is confirmed", File: "syncengine/epoch.go", Worlds: Rewound,
