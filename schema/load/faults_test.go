@@ -72,6 +72,9 @@ var withState = with("  name: {", "  state: {zh: 态, en: State, type: code, cod
 var faults = []struct{ name, text, want string }{
 	{"right", base, ""},
 	{"not yaml", "name: [", "records/thing.yaml:1: this is not YAML"},
+	{"not yaml on its last line", base + "door: [a\n", "records/thing.yaml:13: this is not YAML"},
+	{"a brace that is not closed", with("name: {zh: 名, en: Name, type: text}", "name: {zh: 名, en: Name, type: text"), "records/thing.yaml:6: this is not YAML"},
+	{"a brace too many", with("name: {zh: 名, en: Name, type: text}", "name: {zh: 名, en: Name, type: text}}"), "records/thing.yaml:6: this is not YAML"},
 	{"tab", "name: thing\n\tzh: x", "records/thing.yaml:2: this is not YAML"},
 	{"empty", "", "records/thing.yaml:1: the file is empty; declare something or remove the file"},
 	{"two documents", base + "---\nname: more\n", "records/thing.yaml:13: a second document begins"},

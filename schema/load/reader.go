@@ -41,6 +41,9 @@ func (r *reader) parse(text []byte) (ok bool) {
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		line, what := yamlError(err)
+		if strings.HasPrefix(what, "did not find expected") {
+			line = min(line+1, 1+bytes.Count(bytes.TrimRight(text, "\r\n"), []byte("\n"))) // the library counts these lines from 0
+		}
 		r.faultAt(line, "mend the line; indentation is by spaces, and text with : or # needs quotes", "this is not YAML: %s", what)
 		return false
 	}

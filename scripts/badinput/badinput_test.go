@@ -4,11 +4,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/schema/load"
 	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
 )
@@ -25,6 +27,12 @@ func TestBadInputs(t *testing.T) {
 	w := openTwins(t, s)
 	c := &corpus{}
 	w.changesets(t, c)
+	w.framesRun(t, c, w.frames())
+	w.handshakes(t, c)
+	w.tokensRun(t, c)
+	w.restRun(t, c)
+	w.filesRun(t, c)
+	w.declarationsRun(t, c)
 	total := 0
 	for _, x := range c.classes {
 		total += x.cases
@@ -33,6 +41,13 @@ func TestBadInputs(t *testing.T) {
 	t.Logf("%d cases in %d classes; the longest took %v (%s)", total, len(c.classes), w.took, w.name)
 	if strings.Contains(flag.Lookup("test.run").Value.String(), "/") {
 		return // not all were run
+	}
+	for _, tab := range s.Tables {
+		for _, col := range tab.Columns {
+			if col.Name != schema.ColID && !slices.Contains(schema.EnvelopeColumns, col.Name) {
+				require.True(t, c.columns[tab.Name+"."+col.Name], "no case is about %s.%s", tab.Name, col.Name)
+			}
+		}
 	}
 	require.GreaterOrEqual(t, total, 2000)
 	require.GreaterOrEqual(t, len(c.classes), 40)

@@ -58,7 +58,7 @@ func (m *maker) authors() (out []changesetCase) {
 	for _, who := range []string{"admin", "steward", "supervisor", "other", "mediator", "stranger"} {
 		out = append(out, m.edited("another's name under it", who, w, func(p *phone, cs *se.Changeset) { cs.Author = p.c.accounts[who] }))
 	}
-	for _, name := range []string{"worker", "x", "root", " ", "' OR 1=1 --", "\x00", strings.Repeat("a", 255), "管理员"} {
+	for _, name := range []string{"", "worker", "x", "root", " ", "' OR 1=1 --", "\x00", strings.Repeat("a", 255), "管理员"} {
 		out = append(out, m.edited("another's name under it", fmt.Sprintf("%.12q", name), w, func(_ *phone, cs *se.Changeset) { cs.Author = name }))
 	}
 	return append(out, m.edited("another's name under it", "upper case", w, func(_ *phone, cs *se.Changeset) { cs.Author = strings.ToUpper(cs.Author) }),

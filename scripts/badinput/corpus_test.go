@@ -59,6 +59,14 @@ type class struct {
 type corpus struct {
 	classes []*class
 	byName  map[string]*class
+	columns map[string]bool // that a case is about: table.column
+}
+
+func (c *corpus) covered(column string) {
+	if c.columns == nil {
+		c.columns = map[string]bool{}
+	}
+	c.columns[column] = true
 }
 
 func (c *corpus) note(name, as, verdict string) {
