@@ -101,9 +101,7 @@ func rowID(kind, i int) se.RowID {
 	return se.RowID(fmt.Sprintf("0197%04x-0000-7000-8000-%012x", kind, i))
 }
 
-// seeds are the rows that there are: of each record type one in grid1, one in grid2 (by another worker), one in grid9.
-type seeds map[string]map[string]se.RowID // by grid, then table
-
+// grids are those with rows: of each record type one in grid1, one in grid2 (by another worker), one in grid9.
 var grids = []string{grid1, grid2, grid9}
 
 func seedID(s *schema.Schema, grid, table string) se.RowID {

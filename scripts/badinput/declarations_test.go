@@ -98,7 +98,7 @@ func declarations(t *testing.T) (out []declared) {
 			}
 		}
 		require.NotEmpty(t, list, m.class)
-		out = append(out, spread(list, most, from)...)
+		out = append(out, spread(list, 20, from)...) // all declarations are read for each
 	}
 	return out
 }

@@ -80,7 +80,7 @@ func at(m message, path string, v any) message {
 			}
 		case []any:
 			var j int
-			fmt.Sscan(k, &j) //nolint:errcheck // paths are ours
+			fmt.Sscan(k, &j)
 			if last {
 				x[j] = v
 			} else {

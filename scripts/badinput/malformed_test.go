@@ -91,7 +91,7 @@ func lookup(m message, path string) any {
 			node = x[k]
 		case []any:
 			var i int
-			fmt.Sscan(k, &i) //nolint:errcheck // paths are ours
+			fmt.Sscan(k, &i)
 			node = x[i]
 		}
 	}
