@@ -169,11 +169,20 @@ const (
 
 // writeKeys replaces the file durably, whole or not at all.
 func writeKeys(path string, keys []signingKey) error {
+	text, err := encodeKeys(keys)
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(path, text)
+}
+
+// encodeKeys is the inverse of parseKeys.
+func encodeKeys(keys []signingKey) ([]byte, error) {
 	var text bytes.Buffer
 	for _, k := range keys {
 		der, err := x509.MarshalPKCS8PrivateKey(k.private)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		block := &pem.Block{Type: pemType, Bytes: der, Headers: map[string]string{}}
 		for name, at := range map[string]time.Time{headerCreated: k.created, headerRetired: k.retired} {
@@ -182,10 +191,10 @@ func writeKeys(path string, keys []signingKey) error {
 			}
 		}
 		if err := pem.Encode(&text, block); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return durable.WriteFile(path, text.Bytes())
+	return text.Bytes(), nil
 }
 
 // readKeys reads the file, which nobody else may read.

@@ -98,7 +98,8 @@ func parseHash(stored string) (a Argon, salt, key []byte, ok bool) {
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
 		return a, nil, nil, false
 	}
-	if n, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &a.Memory, &a.Time, &a.Threads); n != 3 || err != nil {
+	const costs = "m=%d,t=%d,p=%d"
+	if n, err := fmt.Sscanf(parts[3], costs, &a.Memory, &a.Time, &a.Threads); n != 3 || err != nil || parts[3] != fmt.Sprintf(costs, a.Memory, a.Time, a.Threads) {
 		return a, nil, nil, false
 	}
 	if a.Memory == 0 || a.Memory > 1<<20 || a.Time == 0 || a.Time > 16 || a.Threads == 0 {

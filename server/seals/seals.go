@@ -169,10 +169,17 @@ func read(path string) (d document, err error) {
 	if err != nil {
 		return d, err
 	}
-	if err := json.Unmarshal(text, &d); err != nil || len(d.ring().Keys()) != len(d.Keys) {
+	d, ok := parse(text)
+	if !ok {
 		return d, fmt.Errorf("the keys of sealed columns in %s cannot be used; restore the file from a backup: without it nobody opens what it sealed", path)
 	}
 	return d, nil
+}
+
+// parse reads what write writes; ok is false where anything in it is no key.
+func parse(text []byte) (d document, ok bool) {
+	err := json.Unmarshal(text, &d)
+	return d, err == nil && len(d.ring().Keys()) == len(d.Keys)
 }
 
 // ring gives the keys that are well formed.

@@ -137,6 +137,11 @@ func (s *source) file(flags *pflag.FlagSet, environ func() []string, known []str
 	if err != nil {
 		return usage("%s names %q, which cannot be read: %v; correct the path", what, path, cause(err))
 	}
+	return s.merge(path, text, known)
+}
+
+// merge takes over what a file sets.
+func (s *source) merge(path string, text []byte, known []string) error {
 	k := koanf.New(".")
 	if err := k.Load(raw(text), yaml.Parser()); err != nil {
 		return usage("%s is not valid YAML: %v; correct it", path, err)
