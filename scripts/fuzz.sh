@@ -9,22 +9,27 @@ seconds=${1:-300}
 
 # package, target, its share of the time
 targets='
-syncengine/wire FuzzBinary 20
-syncengine/wire FuzzJSON 20
+syncengine/wire FuzzBinary 15
+syncengine/wire FuzzJSON 15
 syncengine/wire FuzzUnpack 10
 syncengine/wire FuzzChangeset 10
-syncengine FuzzCommit 60
+syncengine FuzzCommit 50
 syncengine/session FuzzCentre 30
 syncengine/simtest FuzzReplica 30
 syncengine/hlc FuzzClock 10
 schema FuzzValue 15
-schema/load FuzzLoad 15
+schema/load FuzzLoad 10
+schema/seal FuzzOpen 10
 clients/trust FuzzTrust 10
-server/auth FuzzToken 20
+clients/cli FuzzBase 5
+server/auth FuzzToken 15
 server/auth FuzzCredentials 10
+server/auth FuzzKeys 10
+server/seals FuzzSeals 10
 server/directory FuzzOrgCSV 20
 server/directory FuzzAccountCSV 10
 server/store FuzzCodec 10
+server/cmd/doorstepd FuzzConfig 5
 clients/device FuzzDecodeChangeset 5
 clients/device FuzzDecodeOthers 5
 '

@@ -22,6 +22,13 @@ func FuzzCommit(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	base := newFuzzed(f)
+	home := base.s.Table("home")
+	for i := range home.Cells { // somebody who has seen everything writes each cell of the row with the conflict, and again
+		one := []byte{0, 0, 0, 0, 0, 1, 2, 0, 0, 50, 1, byte(i), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+		f.Add(one)
+		f.Add(append([]byte{1}, one[1:]...)) // by him whose write is the candidate
+		f.Add(append(append([]byte{}, one...), "\x01\x01\x00\x00\x00\x01\x02\x00\x20\x32\x01"+string(rune(i))+"\x21\x00\x00\x01\x00\x00\x00\x00\x00\x00"...))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		base.run(t, tape.New(b))
 	})

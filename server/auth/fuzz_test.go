@@ -36,6 +36,8 @@ func FuzzToken(f *testing.F) {
 	for i := range tokens {
 		f.Add([]byte{byte(i), 0})
 		f.Add(append([]byte{255, byte(i)}, tokens[i]...))
+		f.Add(append([]byte{255, byte(i)}, tokens[i]+"\n"...))
+		f.Add(append([]byte{255, byte(i)}, strings.Replace(tokens[i], ".", "\n.", 1)...))
 	}
 	f.Add([]byte("\x00\x03eyJhbGciOiJub25lIn0.e30."))
 	f.Add([]byte("\x01\x02\x01\x01\x00\x02\x03\x04\x05"))

@@ -114,7 +114,7 @@ func csvSeeds(f *testing.F, header string) (out [][]byte) {
 	for _, s := range []string{
 		some, string(gbk), "\xef\xbb\xbf" + some, "", header, header + "\n", header + "\n\n", "编码,名称,级别,上级\n370115003239001,一,grid,370115003239\n",
 		header + "\n370115003239001,一,grid,370115003239,base\n", header + "\r\n\"370115003239001\",\"一\",grid,370115003239,micro\r\n",
-		header + "\n3.70115E+11,x,community,370115003,\n", "code;name\n", "\xff\xfe", "a\x00b", header + "\n\"", header + "\n370115004,x,street,370115,\n",
+		header + "\n3.70115E+11,x,community,370115003,\n", "code;name\n", header + "\n370115003001,x,grid,370115003,\n", header + "\n370115003239001,x,grid,370115003,\n", "\xff\xfe", "a\x00b", header + "\n\"", header + "\n370115004,x,street,370115,\n",
 		header + "\n370115003239,新名,community,370115003,\n", "login,name,role,scope\nli,李,grid_worker,370115003239001\n",
 	} {
 		out = append(out, []byte(s))

@@ -16,6 +16,21 @@ func FuzzCentre(f *testing.F) {
 	f.Add([]byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14"))
 	f.Add([]byte("\x00\x00\x0c\x00\x0d\x00\x01\x02\x03\x01\x01\x0e\x00\x02\x01\x01\x0c\x01\x0d"))
 	f.Add([]byte("\x00\x00\x0c\x03\x01\x04\x0f\x05\x00\x06\x01\x10\x11\x09"))
+	// What goes well: Hello, Welcome, a read and its answer, two pushes, Seen, the bell, a commit.
+	const (
+		hello, opened = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", "\x00\x0c\x00\x00\x00\x00\x00\x00"
+		advanced      = "\x00\x0e\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00"
+		push, seen    = "\x00\x02\x03\x00\x00\x00\x00\x00\x00", "\x00\x07\x00\x00\x00\x00"
+		bell, commit  = "\x00\x09", "\x00\x10\x00\x00"
+		retired       = "\x00\x0c\x07\x00\x00"
+	)
+	for _, s := range []string{
+		hello + opened + push + push, hello + opened + advanced + bell + seen + bell + advanced + seen, hello + opened + push + commit + advanced + push + commit,
+		hello + retired + push + bell + commit + bell, hello + opened + advanced + bell + bell + "\x03\x0a\x03\x0a\x03\x0a",
+		hello + opened + "\x00\x06\x00\x00\x00\x06\x01\x00\x00\x11\x01", hello + hello + opened,
+	} {
+		f.Add([]byte(s))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		in, h := tape.New(b), &harness{t: t}
 		limits := se.DefaultLimits

@@ -28,6 +28,14 @@ func FuzzReplica(f *testing.F) {
 	f.Add([]byte("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f"))
 	s := Schema()
 	real := recorded(f, s)
+	var all []byte
+	for i := range real { // all that an honest centre says, in order; each time something else comes before the next message
+		f.Add(append(slices.Clone(all), 8, 1, 0, 0, 0, 0, 1, 0, 10, 1, 0, 1, byte(i)))      // programs write, and it is refused
+		f.Add(append(slices.Clone(all), 6, byte(i), 0, 12, 0, 2))                           // a step that goes back
+		f.Add(append(slices.Clone(all), 6, byte(i), 0, 4))                                  // the end of a step too early
+		f.Add(append(slices.Clone(all), 6, byte(i), 1, 1, 0, 2, 8, 1, 0, 0, 1, 1, 0, 0, 1)) // and with a row
+		all = append(all, 1, byte(i))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		in := tape.New(b)
 		v := newVictim(t, s)
@@ -218,6 +226,13 @@ func (v *victim) whole(before *replica.Control) {
 		verdict, _ := v.dev.Verdict(n)
 		if cs == nil && verdict == nil {
 			v.t.Fatalf("changeset %d is forgotten", n)
+		}
+	}
+	for k, list := range v.dev.pending {
+		for i := range list {
+			if x, _ := v.dev.Verdict(list[i].N); x != nil && !x.Kind.Effective() {
+				v.t.Fatalf("what was refused lies over %v still", k)
+			}
 		}
 	}
 	for k, row := range v.dev.rows {
