@@ -19,7 +19,7 @@ import (
 // and the history of records, dead ones and such as lie in a stranger's quarantine; to supervisors and to phones (S23).
 func TestNotYoursIsNotThere(t *testing.T) {
 	w := peopled(t)
-	p, _, conflict := disputed(w)
+	p, q, conflict := disputed(w)
 	far := w.enrolled("far", grid9)
 	w.tokens["far"] = far.token().want(200).str("token")
 	p.insert("dispute", grid1, rowID(3), map[string][]schema.Value{"kind_code": {schema.Text("neighbour")}, "facts": {schema.Text("漏水")}})
@@ -55,6 +55,7 @@ func TestNotYoursIsNotThere(t *testing.T) {
 		}
 		return r.status, text, r.header.Get("Content-Type")
 	}
+	hidden := 0
 	for _, who := range []string{"zhou", "far"} {
 		for real, made := range there {
 			s1, b1, h1 := ask(real, who)
@@ -65,6 +66,20 @@ func TestNotYoursIsNotThere(t *testing.T) {
 			}
 		}
 	}
+	// In one's own unit too, where the role sees nothing of the record type.
+	v := p.insert("hazard", grid1, rowID(5), map[string][]schema.Value{"kind_code": {schema.Text("stairs")}, "description": {schema.Text("漏水")}})
+	p.update("hazard", rowID(5), v.Seq, "description", schema.Text("漏水，已垫高"))
+	q.update("hazard", rowID(5), v.Seq, "description", schema.Text("漏水不止"))
+	hazard := w.call("GET", "/v1/conflicts?scope="+grid1, "sun", nil).want(200)
+	for i := range hazard.get("conflicts").([]any) {
+		if id := hazard.str("conflicts", i, "id"); id != conflict {
+			s1, b1, _ := ask("GET /v1/conflicts/"+id, "watch")
+			s2, b2, _ := ask("GET /v1/conflicts/1-999", "watch")
+			require.Equal(t, []any{s2, b2}, []any{s1, strings.ReplaceAll(b1, id, "…")})
+			hidden++
+		}
+	}
+	require.Equal(t, 1, hidden)
 	status, text, _ := ask("GET /v1/conflicts/"+conflict, "sun")
 	require.Equal(t, 200, status, text)
 	require.Contains(t, text, "赔礼")

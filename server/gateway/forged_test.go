@@ -80,22 +80,25 @@ func TestForgedOnEveryConnection(t *testing.T) {
 func TestRecordedSession(t *testing.T) {
 	c := open(t)
 	p := c.dial(1, wire.Binary)
-	var session_ [][]byte
+	var recorded [][]byte
 	hello := encode(t, p)
-	session_ = append(session_, hello)
+	recorded = append(recorded, hello)
 	p.send(hello)
 	p.catchUp(1)
 	for range 3 {
 		b := mustMarshal(t, &session.Push{Changesets: []*se.Changeset{p.hazard("once")}})
-		session_ = append(session_, b)
+		recorded = append(recorded, b)
 		p.send(b)
 		require.Equal(t, se.Accepted, hear[*session.Verdicts](p).Verdicts[0].Kind)
 	}
 	p.ws.Close()
 	require.EqualValues(t, 3, c.head())
 	again := c.dial(1, wire.Binary)
-	for _, b := range session_ {
+	for i, b := range recorded {
 		again.send(b)
+		if i == 0 {
+			hear[*session.Welcome](again)
+		}
 	}
 	for n := int64(1); n <= 3; {
 		for _, v := range hear[*session.Verdicts](again).Verdicts {
@@ -106,7 +109,7 @@ func TestRecordedSession(t *testing.T) {
 	}
 	require.EqualValues(t, 3, c.head())
 	other := c.dial(2, wire.Binary)
-	other.send(session_[0])
+	other.send(recorded[0])
 	_, code := other.closed()
 	require.Equal(t, wire.CloseUnauthorised, code)
 	c.tokens.mu.Lock()
