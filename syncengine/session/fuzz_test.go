@@ -196,7 +196,7 @@ func (h *harness) answerRead(in *tape.Tape) {
 		h.take(h.c.Advanced(nil, h.now))
 		return
 	}
-	p := &se.Part{View: in.Text(req.View, req.View, "w"), Reset: req.Cursor == se.Base{}, Inbox: req.Inbox + int64(in.Below(2)), Untold: in.Flag(9), Restart: in.Flag(9), Until: in.Int64(0, h.now+1000)}
+	p := &se.Part{View: in.Text(req.View, req.View, "w"), Reset: req.Cursor == se.Base{}, Inbox: req.Inbox + int64(in.Below(2)), Untold: in.Flag(9), Restart: in.Flag(9), Until: tape.Of(in, 0, h.now+1000, 1)}
 	for i := range 1 + in.Below(3) {
 		d := se.Delta{View: p.View, Reset: p.Reset, Scope: in.Text("", "g", "h")}
 		if d.Scope != "" {
