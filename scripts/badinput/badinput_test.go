@@ -38,7 +38,8 @@ func TestBadInputs(t *testing.T) {
 		total += x.cases
 		require.LessOrEqual(t, x.cases, most, x.name)
 	}
-	t.Logf("%d cases in %d classes; the longest took %v (%s)", total, len(c.classes), w.took, w.name)
+	t.Logf("%d cases in %d classes; the longest took %v (%s); the most memory, %d KiB, was taken by %s", total, len(c.classes), w.took, w.name, w.bytes>>10, w.costing)
+	require.Less(t, w.bytes, uint64(64<<20), "no input costs the centre more than that")
 	if strings.Contains(flag.Lookup("test.run").Value.String(), "/") {
 		return // not all were run
 	}
@@ -49,7 +50,7 @@ func TestBadInputs(t *testing.T) {
 			}
 		}
 	}
-	require.GreaterOrEqual(t, total, 2000)
+	require.GreaterOrEqual(t, total, 4000, "2,000 are asked for; fewer than there were means that a generator has run dry")
 	require.GreaterOrEqual(t, len(c.classes), 40)
 	figures.Of(t, figures.BadInputs, total)
 	if *update {

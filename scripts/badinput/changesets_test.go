@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -33,15 +34,28 @@ type twins struct {
 	longest
 }
 
-// longest is the slowest answer of all.
+// longest is the slowest answer of all, and the one that took the most memory.
 type longest struct {
-	took time.Duration
-	name string
+	took    time.Duration
+	name    string
+	bytes   uint64
+	costing string
 }
 
 func (l *longest) timed(name string, began time.Time) {
 	if d := time.Since(began); d > l.took {
 		l.took, l.name = d, name
+	}
+}
+
+// costs counts what judging a case allocates, alone: without what the socket's other end does in this process.
+func (l *longest) costs(name string, judge func()) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	judge()
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > l.bytes {
+		l.bytes, l.costing = n, name
 	}
 }
 
@@ -209,7 +223,8 @@ func (w *twins) run(c *changesetCase) (*se.Changeset, *se.Verdict) {
 	verdicts := p.push(cs, good)
 	w.timed(c.class+": "+c.name, began)
 	v := verdicts[0]
-	alone := w.direct(cs)
+	var alone se.Result
+	w.costs(c.class+": "+c.name, func() { alone = w.direct(cs) })
 	unchanged := w.remembers()
 	aloneGood := w.direct(good)
 	p.took(good)

@@ -123,7 +123,8 @@ func (w *twins) declarationsRun(t *testing.T, c *corpus) {
 				x := &same[i]
 				t.Run(x.name, func(t *testing.T) {
 					began := time.Now()
-					_, err := load.Load(fstest.MapFS{x.path: {Data: []byte(x.text)}})
+					var err error
+					w.costs(x.class+": "+x.name, func() { _, err = load.Load(fstest.MapFS{x.path: {Data: []byte(x.text)}}) })
 					w.timed(x.class+": "+x.name, began)
 					var faults schema.Faults
 					require.True(t, errors.As(err, &faults), "%v", err)

@@ -226,7 +226,7 @@ func (x *frame) answer() string {
 func (w *twins) frame(x *frame) {
 	w.t.Helper()
 	if !x.socket {
-		w.frameAlone(x)
+		w.costs(x.class+": "+x.name, func() { w.frameAlone(x) })
 	}
 	p := w.phones["worker"]
 	head := w.head()

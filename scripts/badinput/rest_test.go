@@ -57,7 +57,7 @@ func (w *twins) rested(t *testing.T, c *call) {
 			return r
 		}
 		alone := httptest.NewRecorder()
-		w.rest.ServeHTTP(alone, ask(""))
+		w.costs(c.class+": "+c.name, func() { w.rest.ServeHTTP(alone, ask("")) })
 		began := time.Now()
 		resp, err := w.server.Client().Do(ask(w.server.URL))
 		require.NoError(t, err)
