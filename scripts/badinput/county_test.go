@@ -111,7 +111,6 @@ func openCounty(t testing.TB, s *schema.Schema) *county {
 	c.centre = centre.New(engineOf(s), c.store, centre.Options{Now: time.Now, Bell: bell})
 	c.gate, err = gateway.New(gateway.Options{
 		Auth: authenticator{c.auth}, Centre: c.centre, Bell: bell, Now: time.Now, PushRate: 1e6, PushBurst: 1e6,
-		Deadlines: gateway.Deadlines{Linger: 50 * time.Millisecond},
 	})
 	require.NoError(t, err)
 	queue := api.SQLQueue{DB: c.store.Reader(), County: 1}
