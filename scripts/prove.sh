@@ -28,7 +28,7 @@ bin/sim -rewound -first 5001 -seeds 1500
 bin/sim -versions -first 5001 -seeds 1500
 
 say "fuzzing"
-scripts/fuzz.sh 300
+scripts/fuzz.sh 5100000 # some stop a few short
 
 say "the disk dies under a stream: TestStreamLoss"
 scripts/litestream.sh --build
