@@ -31,6 +31,7 @@ func TestBadInputs(t *testing.T) {
 	w.handshakes(t, c)
 	w.tokensRun(t, c)
 	w.restRun(t, c)
+	w.absentRun(t, c)
 	w.filesRun(t, c)
 	w.declarationsRun(t, c)
 	total := 0

@@ -87,6 +87,8 @@ func requireProblem(t *testing.T, c *call, lang string, text []byte) {
 	} else {
 		require.NotRegexp(t, `\p{Han}`, p.Detail)
 	}
+	remedy := len(p.Errors) > 0 || regexp.MustCompile(`请|Check |Please |Sign in|sign in|try again|get a new`).MatchString(p.Detail)
+	require.True(t, remedy, "it does not say what to do: %s", p.Detail)
 	named := c.location == ""
 	for _, e := range p.Errors {
 		named = named || e.Location == c.location || strings.HasPrefix(e.Location, c.location) || strings.Contains(e.Message, c.location[strings.LastIndex(c.location, ".")+1:])
