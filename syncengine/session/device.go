@@ -162,8 +162,8 @@ func (d *Device) welcome(m *Welcome) ([]Message, error) {
 		out = append(out, &Drain{*drain})
 	}
 	more, err := d.Sealed()
-	if m.Receipt != 0 {
-		d.receipt = nil // the centre has not got it
+	if m.Receipt != 0 || len(m.Lost) > 0 {
+		d.receipt = nil // the centre has not got it, or waits for one for something else
 	}
 	return d.purged(append(out, more...), err)
 }

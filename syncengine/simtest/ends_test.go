@@ -72,6 +72,48 @@ func TestReceiptOfALossThatWasNeverHeard(t *testing.T) {
 	})
 }
 
+// What ended, was given back and ended again, all on one connection and with nothing written between, has two receipts
+// though they say the same.
+func TestReceiptOfALossThatCameTwice(t *testing.T) {
+	w := newTown(t)
+	p := w.phone("wei", worker("A"))
+	d := session.NewDevice(&end{dev: p.MemDevice, schema: w.schema, clock: p.clock})
+	_, err := d.Start("", "")
+	require.NoError(t, err)
+	receipts := 0
+	for range 2 {
+		for _, grants := range [][]se.Grant{nil, {worker("A")}} {
+			p.grant(grants...)
+			welcome, err := w.engine.Open(w.store, se.Hello{Device: p.id, View: p.ctl.View}, w.now)
+			require.NoError(t, err)
+			out, err := d.Receive(&session.Welcome{Welcome: *welcome})
+			require.NoError(t, err)
+			if len(welcome.Lost) > 0 {
+				_, err = w.engine.Record(w.store, se.Tell{Device: p.id, View: welcome.View}, w.now)
+				require.NoError(t, err)
+			}
+			require.NoError(t, w.store.View(func(tx se.ReadTx) error {
+				part, err := w.engine.Next(tx, se.NextRequest{Device: p.id, View: welcome.View, Now: w.now, Budget: 1 << 20})
+				require.NoError(t, err)
+				for i := range part.Frames {
+					more, err := d.Receive(&session.Delta{Delta: part.Frames[i]})
+					require.NoError(t, err)
+					out = append(out, more...)
+				}
+				return nil
+			}))
+			for _, m := range out {
+				if x, ok := m.(*session.Purged); ok {
+					receipts++
+					_, err = w.engine.Record(w.store, se.Tell{Device: p.id, View: x.View, N: x.N, Purged: true, At: w.now}, w.now)
+					require.NoError(t, err)
+				}
+			}
+		}
+	}
+	require.Equal(t, 2, receipts)
+}
+
 // What cannot be made durable is not told: nobody hears of a view that is not on record.
 func TestWelcomeThatIsNotOnRecordIsNotGiven(t *testing.T) {
 	w := newTown(t)
