@@ -31,7 +31,7 @@ var Rewound = []string{
 	"locked by its lease: its clock was set",
 	"loss proved by a device",
 	"not served before it is confirmed",
-	"offered under two names after a restore to before there were two",
+	"offered under two names, and took effect once",
 	"own work shown on its way",
 	"replica copied",
 	"replica put back",
