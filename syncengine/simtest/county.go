@@ -16,6 +16,7 @@ type set struct {
 	changes []change
 	want    se.Code // the refusal the generator asked for, "" for work that is in order
 	steps   bool
+	had     []se.Grant // what its author could do when he wrote it, where his device had been told nothing yet
 	verdict *se.Verdict
 	at      int64 // effective time
 	filed   bool  // the verdict is durable on the device

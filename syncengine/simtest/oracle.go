@@ -342,6 +342,9 @@ func (o *oracle) sealed(d *watch, tx replica.Tx, ctl *replica.Control) {
 	}
 	d.hlc = cs.HLC
 	s := &set{id: cs.ID(), steps: d.steps}
+	if t := o.telling(d.id); len(t.shown) == 0 && len(t.lost) == 0 && d.node != nil && d.node.principal != nil {
+		s.had = frozen(d.node.principal, o.w.now).Grants
+	}
 	for _, k := range d.order {
 		if ch := o.changeOf(d, k, cs, s); ch != nil {
 			s.changes = append(s.changes, *ch)

@@ -120,6 +120,11 @@ func (o *oracle) explained(s *set, v *se.Verdict) bool {
 	case se.CodeUnknownReference:
 		return s.steps || o.refersToDismissed(s) || o.w.moves // of a case that left the view before it was ever shown
 	case se.CodeOutOfScope, se.CodeNoRight:
+		n := o.devices[s.id.Device].node
+		if len(s.had) > 0 && len(minus(s.had, frozen(n.principal, o.w.now).Grants)) > 0 {
+			o.w.count("grant gone before its device was told of any") // no record says what its person could do then
+			return true
+		}
 		for _, c := range s.changes {
 			if c.op == se.OpInsert && c.key.Table == v.Reason.Table && c.key.Row == v.Reason.Row && v.Reason.Rule == "update" {
 				return true // the id lives again, as somebody else's row: inserting is no right to update
