@@ -12,6 +12,7 @@ import (
 
 func TestFiguresAddUp(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "figures")
+	t.Setenv(figures.File, "") // also while figures are collected
 	require.NoError(t, figures.Note(figures.Kills, 1), "alone a proof notes nothing")
 	t.Setenv(figures.File, file)
 	none, err := figures.Read(file)
