@@ -62,10 +62,9 @@ func (g *ingest) retry(first *Change) error {
 	if g.cs.Replaces == 0 {
 		return nil
 	}
-	device := g.maker(g.cs.Replaces)
-	q, err := g.tx.Quarantined(device, g.cs.Replaces)
+	device, q, err := g.refused(g.cs.Replaces)
 	if err != nil {
-		return fmt.Errorf("read quarantine: %w", err)
+		return err
 	}
 	if q == nil && g.epoch > 1 {
 		// What was refused and retried in an epoch that ended may have been accepted when it was offered again: then this
@@ -80,6 +79,25 @@ func (g *ingest) retry(first *Change) error {
 	}
 	q.Closed, q.Ready, q.Outcome, q.Seq, q.By = true, false, SettledRetried, g.seq, g.cs.Author
 	return g.tx.PutQuarantined(q)
+}
+
+// refused gives a refused changeset of this replica, and whose it is: it lies under the name that it came under first. The
+// changeset is nil for one that is not in quarantine.
+func (g *ingest) refused(n int64) (string, *Quarantined, error) {
+	device := g.maker(n)
+	q, err := g.tx.Quarantined(device, n)
+	for _, k := range g.past.Kin {
+		if err != nil || q != nil || n > k.N {
+			continue
+		}
+		if q, err = g.tx.Quarantined(k.Device, n); q != nil {
+			device = k.Device
+		}
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("read quarantine: %w", err)
+	}
+	return device, q, nil
 }
 
 // maker gives the device that made changeset n of this replica: one that it was copied from, for what is before the copy.

@@ -116,7 +116,8 @@ func served(tx ReadTx) error {
 // of its own in a county that was never restored.
 type Lineage struct {
 	Epochs  []EndedEpoch
-	Parents []WriteID // of each device that the replica was copied from, or shares work with: up to this n it is its own past
+	Parents []WriteID // of each device that the replica was copied from, the nearest first: up to this n it is its own past
+	Kin     []WriteID // of each device that offered work of before it was copied: the same
 }
 
 // EndedEpoch is an epoch that is over.
@@ -136,36 +137,36 @@ func lineage(tx ReadTx, dev *Device, epoch int64) (l Lineage, err error) {
 			l.Epochs = append(l.Epochs, EndedEpoch{r.Ended, r.Last})
 		}
 	}
-	l.Parents, err = parents(tx, dev, epoch)
+	l.Parents, l.Kin, err = family(tx, dev, epoch)
 	return l, err
 }
 
 // maxParents bounds how many copies of copies are followed. A replica that was copied so often has other troubles.
 const maxParents = 64
 
-// parents lists the devices that a replica was copied from, the nearest first, and those that offered work of before it was
-// copied. A copy of a copy that was made early has no more of the first replica than it has of the second.
-func parents(tx ReadTx, dev *Device, epoch int64) (out []WriteID, err error) {
-	for n := int64(math.MaxInt64); len(out) < maxParents && dev != nil; {
+// family lists the devices that a replica was copied from, and those that share work with it or with one of them. A copy of
+// a copy that was made early has no more of the first replica than it has of the second.
+func family(tx ReadTx, dev *Device, epoch int64) (from, kin []WriteID, err error) {
+	for n := int64(math.MaxInt64); len(from) < maxParents && dev != nil; {
 		if dev.shares(epoch) {
-			kin, err := tx.Kin(dev.ID)
+			list, err := tx.Kin(dev.ID)
 			if err != nil {
-				return nil, fmt.Errorf("read who shares a device's past: %w", err)
+				return nil, nil, fmt.Errorf("read who shares a device's past: %w", err)
 			}
-			for _, k := range kin {
-				out = append(out, WriteID{k.Device, min(k.N, n)})
+			for _, k := range list {
+				kin = append(kin, WriteID{k.Device, min(k.N, n)})
 			}
 		}
 		if dev.Parent == "" {
 			break
 		}
 		n = min(n, dev.Fork)
-		out = append(out, WriteID{dev.Parent, n})
+		from = append(from, WriteID{dev.Parent, n})
 		if dev, err = tx.Device(dev.Parent); err != nil {
-			return nil, fmt.Errorf("read parent of a device: %w", err)
+			return nil, nil, fmt.Errorf("read parent of a device: %w", err)
 		}
 	}
-	return out, nil
+	return from, kin, nil
 }
 
 // own tells whether a write of a device with that n is in the past of device's changeset n.
@@ -173,7 +174,8 @@ func (l Lineage) own(device string, n int64, w WriteID) bool {
 	if w.Device == device {
 		return w.N < n
 	}
-	return w.N < n && slices.ContainsFunc(l.Parents, func(p WriteID) bool { return p.Device == w.Device && w.N <= p.N })
+	past := func(p WriteID) bool { return p.Device == w.Device && w.N <= p.N }
+	return w.N < n && (slices.ContainsFunc(l.Parents, past) || slices.ContainsFunc(l.Kin, past))
 }
 
 // sight tells up to which seq of this store somebody with a base had seen everything. part says that he had seen more,

@@ -137,23 +137,23 @@ func TestNothingUnseenGoesAcrossEpochs(t *testing.T) {
 	})
 }
 
-// family is a store that knows devices alone.
-type family struct {
+// relatives is a store that knows devices alone.
+type relatives struct {
 	ReadTx
 	devices map[string]*Device
 	kin     map[string][]WriteID
 }
 
-func (f family) Device(id string) (*Device, error) { return f.devices[id], nil }
+func (f relatives) Device(id string) (*Device, error) { return f.devices[id], nil }
 
-func (f family) Kin(device string) ([]WriteID, error) { return f.kin[device], nil }
+func (f relatives) Kin(device string) ([]WriteID, error) { return f.kin[device], nil }
 
 // A copy that was made of another copy's early state has little of what they both come from.
 func TestPastOfACopyOfACopy(t *testing.T) {
 	b, c := &Device{ID: "b", Parent: "a", Fork: 10}, &Device{ID: "c", Parent: "b", Fork: 5}
-	list, err := parents(family{devices: map[string]*Device{"a": {ID: "a", Copied: true}, "b": b}, kin: map[string][]WriteID{"a": {{"k", 9}}}}, c, 1)
+	from, kin, err := family(relatives{devices: map[string]*Device{"a": {ID: "a", Copied: true}, "b": b}, kin: map[string][]WriteID{"a": {{"k", 9}}}}, c, 1)
 	require.NoError(t, err)
-	l := Lineage{Parents: list}
+	l := Lineage{Parents: from, Kin: kin}
 	require.True(t, l.own("c", 6, WriteID{"a", 5}))
 	require.True(t, l.own("c", 6, WriteID{"b", 5}))
 	require.False(t, l.own("c", 20, WriteID{"a", 6}), "that is of the time after the copy was made")

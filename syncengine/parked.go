@@ -93,26 +93,45 @@ func (g *ingest) afterwards() error {
 }
 
 // overtake notes on earlier parked changesets of the device what it has written again since, and lets those be tried
-// whose row has come into its view.
+// whose row has come into its view. What was made before its replica was copied lies under another device's name.
 func (g *ingest) overtake() error {
-	parked, err := g.tx.Parked(g.cs.Device, 0, maxRetried)
-	if err != nil || len(parked) == 0 {
-		return err
+	for _, past := range slices.Concat([]WriteID{{g.cs.Device, g.cs.N - 1}}, g.past.Parents, g.past.Kin) {
+		parked, err := g.tx.Parked(past.Device, 0, maxRetried)
+		if err != nil {
+			return fmt.Errorf("read parked changesets of a device: %w", err)
+		}
+		if len(parked) == 0 {
+			continue
+		}
+		if err := g.overtakes(past); err != nil {
+			return err
+		}
+		if past.Device != g.cs.Device || g.again {
+			continue
+		}
+		if err := g.backInView(parked); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// overtakes notes on a device's parked changesets up to n what was written again since.
+func (g *ingest) overtakes(past WriteID) error {
 	for i := range g.cs.Changes {
 		c := &g.cs.Changes[i]
 		if g.skip[i] || c.Op == OpDecide || g.cs.Salvage { // a row that a replica held is nothing that its person wrote
 			continue
 		}
-		list, err := g.tx.ParkedOn(g.cs.Device, c.Table, c.Row)
+		list, err := g.tx.ParkedOn(past.Device, c.Table, c.Row)
 		if err != nil {
 			return fmt.Errorf("read parked changesets of a row: %w", err)
 		}
 		for _, n := range list {
-			if n >= g.cs.N {
+			if n > past.N || n >= g.cs.N {
 				break
 			}
-			q, err := g.tx.Quarantined(g.cs.Device, n)
+			q, err := g.tx.Quarantined(past.Device, n)
 			if err != nil || q == nil {
 				return err
 			}
@@ -122,10 +141,7 @@ func (g *ingest) overtake() error {
 			}
 		}
 	}
-	if g.again {
-		return nil
-	}
-	return g.backInView(parked)
+	return nil
 }
 
 // maxRetried is how many parked changesets of a device are looked at when it shows that it is there.

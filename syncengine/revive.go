@@ -85,8 +85,8 @@ func (g *ingest) pastOf(device string) (Lineage, error) {
 	if err != nil {
 		return Lineage{}, fmt.Errorf("read device of a candidate: %w", err)
 	}
-	list, err := parents(g.tx, dev, g.epoch)
-	return Lineage{Epochs: g.past.Epochs, Parents: list}, err
+	from, kin, err := family(g.tx, dev, g.epoch)
+	return Lineage{Epochs: g.past.Epochs, Parents: from, Kin: kin}, err
 }
 
 // retag gives the additions of a late candidate the seq at which they were first seen.

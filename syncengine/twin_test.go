@@ -60,6 +60,60 @@ func TestOneWorkUnderTwoNames(t *testing.T) {
 	}
 }
 
+// Work that was refused lies in quarantine once, under the name that it came under first. Either copy may correct it, and
+// the first to do so does.
+func TestRefusedWorkUnderTwoNames(t *testing.T) {
+	for _, first := range []string{"the first corrects it", "the second corrects it"} {
+		t.Run(first, func(t *testing.T) {
+			w := newWorld(t)
+			a := w.dev("a", "worker")
+			b := a.copyOf("copy")
+			w.rewind(0, true)
+			work := a.make(ins("home", rid(1), set("score", 0, int64(1))))
+			v := a.offers(work)
+			require.Equal(t, se.Rejected, v.Kind)
+			require.Equal(t, v.Reason, b.offers(work).Reason)
+			one, other := a, b
+			if first == "the second corrects it" {
+				one, other = b, a
+			}
+			correct := func(d *dev) se.Verdict {
+				cs := d.make(ins("home", rid(1), set("phone", 0, d.id)))
+				cs.Replaces = work.N
+				return d.offers(cs)
+			}
+			require.Equal(t, se.Accepted, correct(one).Kind)
+			again := correct(other)
+			require.Equal(t, se.Rejected, again.Kind)
+			require.Equal(t, se.CodeHandled, again.Reason.Code)
+			require.Equal(t, se.SettledRetried, w.quarantined(a, work.N).Outcome)
+		})
+	}
+}
+
+// What lies parked under the other copy's name is overtaken by what this one writes since, as its own would be: released, it
+// does not come back over that.
+func TestParkedWorkUnderTwoNamesIsOvertaken(t *testing.T) {
+	w := newWorld(t)
+	a, ben := w.dev("a", "worker"), w.dev("ben", "worker")
+	b := a.copyOf("copy")
+	w.rewind(0, true)
+	row := a.make(ins("home", rid(1), set("head", 0, "Li")))
+	for _, d := range []*dev{a, b} {
+		require.Equal(t, se.Accepted, d.offers(row).Kind)
+	}
+	shared := a.make(upd("home", rid(1), set("head", 0, "old"), set("phone", 0, "7")), upd("home", rid(8), set("head", 0, "x")))
+	for _, d := range []*dev{a, b} {
+		require.Equal(t, se.Parked, d.offers(shared).Kind)
+	}
+	b.ok(upd("home", rid(1), set("head", 0, "new")))
+	ben.ok(ins("home", rid(8)))
+	require.Equal(t, se.SettledReleased, w.quarantined(a, shared.N).Outcome)
+	require.Equal(t, "new", w.shows("home", rid(1), "head"), "written again since, on the copy")
+	require.Equal(t, "7", w.shows("home", rid(1), "phone"))
+	require.Nil(t, w.open(se.ConflictCell, "home", rid(1), "head"))
+}
+
 // Nobody's work is taken from him by who says the same.
 func TestTheSameWorkOfSomebodyElse(t *testing.T) {
 	w := newWorld(t)

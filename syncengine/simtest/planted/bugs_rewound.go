@@ -19,8 +19,8 @@ var rewoundBugs = []Bug{
 	},
 	{
 		Name: "a copy's past is a stranger's", File: "syncengine/epoch.go", Worlds: Rewound,
-		Old: `	return w.N < n && slices.ContainsFunc(l.Parents, func(p WriteID) bool { return p.Device == w.Device && w.N <= p.N })`,
-		New: `	return w.N < n && slices.ContainsFunc(l.Parents, func(p WriteID) bool { return p.Device == w.Device && w.N > p.N })`,
+		Old: `	past := func(p WriteID) bool { return p.Device == w.Device && w.N <= p.N }`,
+		New: `	past := func(p WriteID) bool { return p.Device == w.Device && w.N > p.N }`,
 	},
 	{
 		Name: "served before it is confirmed", File: "syncengine/epoch.go", Worlds: Rewound,
