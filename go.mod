@@ -2,6 +2,8 @@ module github.com/doorstep-sync/doorstep
 
 go 1.26.0
 
+toolchain go1.26.9
+
 require (
 	github.com/Shopify/toxiproxy/v2 v2.12.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect

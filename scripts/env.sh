@@ -44,3 +44,14 @@ run_program() {
 	shift
 	exec "$program" "$@"
 }
+
+# The toolchain that go.mod names has fixes that an older Go lacks. It is used also where Go is set to keep to its own, as
+# Debian does; GOTOOLCHAIN=local in the environment is obeyed.
+if [ -z "${GOTOOLCHAIN:-}" ] && command -v go >/dev/null; then
+	GOTOOLCHAIN=auto
+	if ! GOTOOLCHAIN=auto timeout 120 go version >/dev/null 2>&1; then
+		GOTOOLCHAIN=local
+		printf '%s\n' "$(sed -n 's/^toolchain //p' go.mod), which go.mod asks for, could not be fetched; going on with $(GOTOOLCHAIN=local go env GOVERSION)." >&2
+	fi
+	export GOTOOLCHAIN
+fi

@@ -57,6 +57,21 @@ func TestPinsAreNotOlderThanTheFix(t *testing.T) {
 	require.False(t, older(t, "v1.2.3", "v1.2.3"))
 }
 
+// Programs are built with a Go that has the fixes: the toolchain of go.mod.
+func TestToolchainIsNotOlderThanTheFix(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	require.NoError(t, err)
+	m := regexp.MustCompile(`(?m)^toolchain go(\d+\.\d+\.\d+)$`).FindSubmatch(text)
+	require.NotNil(t, m, "go.mod names no toolchain")
+	rows := table(t, "security.md", regexp.MustCompile(`^Go$`), 5)
+	require.Greater(t, len(rows), 1)
+	for _, row := range rows {
+		require.Equal(t, string(m[1]), row[1], "docs/security.md, Known advisories: look for what is known of the new Go, then correct its rows")
+		require.False(t, older(t, "v"+row[1], "v"+row[3]), "Go %s is older than the fix of %s", row[1], row[2])
+		require.Contains(t, row[4], "fixed")
+	}
+}
+
 // older compares versions of the form v1.2.3.
 func older(t *testing.T, a, b string) bool {
 	t.Helper()
