@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doorstep-sync/doorstep/internal/spelling"
 	"github.com/doorstep-sync/doorstep/schema"
 )
 
@@ -38,38 +39,13 @@ func (a *app) strays() {
 	}
 }
 
-// near gives the known name that another one was probably meant to be; "" if it is known itself, or like none.
+// near gives the known name that another one was probably meant to be; "" if it is known itself, or like none. Of a short
+// name at least two letters have to be right.
 func near(name string, known []string) string {
 	if slices.Contains(known, name) {
 		return ""
 	}
-	best, least := "", slips+1
-	for _, k := range known {
-		if d := distance(name, k); d < least && d < len(k)-1 {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-// distance counts the letters to change, add or remove to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			next := last
-			if a[i] != b[j] {
-				next = 1 + min(last, row[j], row[j+1])
-			}
-			last, row[j+1] = row[j+1], next
-		}
-	}
-	return row[len(b)]
+	return spelling.Nearest(name, known, func(k string) int { return min(slips, len(k)-2) })
 }
 
 // byProgram tells whether a shell or another program asks: a shell would show what is told of variables in the middle of a

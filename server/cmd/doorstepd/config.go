@@ -18,6 +18,7 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
 
+	"github.com/doorstep-sync/doorstep/internal/spelling"
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
@@ -197,12 +198,7 @@ func strays(environ func() []string) (out []stray) {
 // insteadOf is instead for names that all begin alike.
 func insteadOf(name string, known []string) error {
 	typed := strings.TrimPrefix(name, envPrefix)
-	best, least := "", len(typed)/2+1
-	for _, k := range known {
-		if d := distance(typed, strings.TrimPrefix(k, envPrefix)); d < least {
-			best, least = k, d
-		}
-	}
+	best := spelling.Nearest(name, known, func(string) int { return len(typed) / 2 })
 	if best == "" {
 		return failed("remove it; 'doorstepd serve --print-config' lists the settings")
 	}

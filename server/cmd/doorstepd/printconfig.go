@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/doorstep-sync/doorstep/internal/spelling"
 )
 
 // secret settings are told only as set or not set.
@@ -41,34 +43,9 @@ func (s *source) print(out io.Writer) {
 
 // instead says what an unknown key may have been meant to be.
 func instead(key string, known []string) error {
-	best, least := "", len(key)/2+2
-	for _, k := range known {
-		if d := distance(key, k); d < least {
-			best, least = k, d
-		}
-	}
+	best := spelling.Nearest(key, known, func(string) int { return len(key)/2 + 1 })
 	if best == "" {
 		return failed("remove it, or use one of: %s", strings.Join(known, ", "))
 	}
 	return failed("did you mean %q? Otherwise remove it", best)
-}
-
-// distance counts the letters to change, add or remove to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			next := last
-			if a[i] != b[j] {
-				next = 1 + min(last, row[j], row[j+1])
-			}
-			last, row[j+1] = row[j+1], next
-		}
-	}
-	return row[len(b)]
 }
