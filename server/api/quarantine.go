@@ -196,16 +196,20 @@ func (a *API) quarantinedHead(ctx context.Context, r directory.Rights, q *syncen
 	return h, all, nil
 }
 
+// quarantinedFor gives what a supervisor asks for with what is said of it at its head, and whether he reads all of it.
+func (a *API) quarantinedFor(ctx context.Context, in *quarantineInput) (r directory.Rights, q *syncengine.Quarantined, h QuarantinedHead, all bool, err error) {
+	if r, err = a.supervisor(ctx); err != nil {
+		return r, nil, h, false, err
+	}
+	if q, err = a.quarantined(ctx, r, syncengine.WriteID{Device: in.Device, N: in.N}); err != nil {
+		return r, nil, h, false, err
+	}
+	h, all, err = a.quarantinedHead(ctx, r, q)
+	return r, q, h, all, err
+}
+
 func (a *API) quarantineShow(ctx context.Context, in *quarantineInput) (*struct{ Body Quarantined }, error) {
-	r, err := a.supervisor(ctx)
-	if err != nil {
-		return nil, err
-	}
-	q, err := a.quarantined(ctx, r, syncengine.WriteID{Device: in.Device, N: in.N})
-	if err != nil {
-		return nil, err
-	}
-	head, all, err := a.quarantinedHead(ctx, r, q)
+	r, q, head, all, err := a.quarantinedFor(ctx, in)
 	if err != nil {
 		return nil, err
 	}

@@ -43,15 +43,7 @@ type ExportedCell struct {
 
 // quarantineExport gives the changeset to whom may see all of it.
 func (a *API) quarantineExport(ctx context.Context, in *quarantineInput) (*struct{ Body ExportedChangeset }, error) {
-	r, err := a.supervisor(ctx)
-	if err != nil {
-		return nil, err
-	}
-	q, err := a.quarantined(ctx, r, syncengine.WriteID{Device: in.Device, N: in.N})
-	if err != nil {
-		return nil, err
-	}
-	head, all, err := a.quarantinedHead(ctx, r, q)
+	r, q, head, all, err := a.quarantinedFor(ctx, in)
 	if err != nil {
 		return nil, err
 	}
