@@ -55,11 +55,12 @@ func TestDocumentsNameTestsThatAreThere(t *testing.T) {
 	require.Greater(t, named, 50)
 }
 
-// docs/reliability.md has a row for each of the 42 cases: with a test, or with the reason why it cannot apply.
+// docs/reliability.md has a row for each of the 42 cases: with a test that is there, or with the reason why it
+// cannot apply.
 func TestEveryCaseHasItsTest(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs", "reliability.md"))
 	require.NoError(t, err)
-	rows := map[string][]string{}
+	there, rows := tests(t), map[string][]string{}
 	for _, line := range strings.Split(string(text), "\n") {
 		if cells := strings.Split(line, "|"); len(cells) == 6 && regexp.MustCompile(`^ O\d+ $`).MatchString(cells[1]) {
 			rows[strings.TrimSpace(cells[1])] = cells
@@ -69,14 +70,58 @@ func TestEveryCaseHasItsTest(t *testing.T) {
 	for i := 1; i <= 42; i++ {
 		row := rows[fmt.Sprint("O", i)]
 		require.NotNil(t, row, "O%d has no row", i)
-		state := strings.TrimSpace(row[4])
-		switch {
-		case state == "kept":
-			require.Regexp(t, testName, row[3], "O%d names no test", i)
-		case strings.HasPrefix(state, "does not apply: "), strings.HasPrefix(state, "part: "):
-		default:
-			t.Errorf("O%d has the state %q; say kept, part: what is missing, or does not apply: why", i, state)
+		if fault := caseFault(strings.TrimSpace(row[3]), strings.TrimSpace(row[4]), there); fault != "" {
+			t.Errorf("O%d %s", i, fault)
 		}
+	}
+}
+
+var (
+	applies   = regexp.MustCompile(`^kept(?: for .+\. Does not apply to .+: .{20,})?$`)
+	appliesNo = regexp.MustCompile(`^does not apply: .{20,}$`)
+)
+
+// caseFault says what is wrong with a case's tests and state: "" for nothing. A case has tests that are there, or the
+// reason why it cannot apply; what applies to a part of it has both.
+func caseFault(named, state string, there map[string]bool) string {
+	switch {
+	case appliesNo.MatchString(state):
+		return ""
+	case !applies.MatchString(state):
+		return fmt.Sprintf("has the state %q; say kept, does not apply: why, or kept for what. Does not apply to what: why", state)
+	}
+	names := testName.FindAllString(named, -1)
+	if len(names) == 0 {
+		return "names no test"
+	}
+	for _, name := range names {
+		if !there[name] {
+			return "names " + name + ", which is not there"
+		}
+	}
+	return ""
+}
+
+func TestCaseFaults(t *testing.T) {
+	there := map[string]bool{"TestThere": true}
+	why := "the centre has no such thing at all"
+	for _, c := range []struct {
+		named, state string
+		good         bool
+	}{
+		{"TestThere", "kept", true},
+		{"TestThere", "kept for records. Does not apply to photos: " + why, true},
+		{"", "does not apply: " + why, true},
+		{"", "kept", false},
+		{"TestGone", "kept", false},
+		{"TestThere, TestGone", "kept", false},
+		{"", "does not apply: no", false},
+		{"", "kept for records. Does not apply to photos: " + why, false},
+		{"TestThere", "kept for records", false},
+		{"TestThere", "part: no photos yet", false},
+		{"TestThere", "", false},
+	} {
+		require.Equal(t, c.good, caseFault(c.named, c.state, there) == "", "%s %s", c.named, c.state)
 	}
 }
 
