@@ -16,7 +16,7 @@ import (
 // be run alone.
 const File = "DOORSTEP_FIGURES"
 
-// Note adds n to a figure. Figures are the names of Goals.
+// Note adds n to a figure. Figures are the names of Goals. What is told (Goal.Told) is noted once.
 func Note(name string, n int) error {
 	path := os.Getenv(File)
 	if path == "" {

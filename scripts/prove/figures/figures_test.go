@@ -38,4 +38,11 @@ func TestGoals(t *testing.T) {
 	require.False(t, none.Kept(nil), "a proof that did not run has shown nothing")
 	require.True(t, none.Kept(map[string]int{"b": 0}))
 	require.False(t, none.Kept(map[string]int{"b": 1}))
+	told := figures.Goal{Name: "c", Told: true, Most: 10}
+	require.False(t, told.Kept(nil), "what was not measured is missed")
+	for n, above := range map[int]bool{10: false, 11: true} {
+		require.True(t, told.Kept(map[string]int{"c": n}))
+		require.Equal(t, above, told.Above(map[string]int{"c": n}))
+	}
+	require.False(t, least.Above(map[string]int{"a": 11}))
 }

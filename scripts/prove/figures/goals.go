@@ -7,6 +7,8 @@ type Goal struct {
 	Name   string
 	Least  int    // at least so many; for faults, 0 with Most
 	None   bool   // not one may be there, and the proof must have noted that
+	Told   bool   // a time or a size of this machine: the proof must have noted it, and no number of it fails a run
+	Most   int    // of what is told: what we aim at; 0 = nothing
 	Anchor string // what is known of others, "" for nothing
 }
 
@@ -53,5 +55,13 @@ func known(name string) bool {
 // Kept tells whether a goal is reached by what was noted.
 func (g *Goal) Kept(noted map[string]int) bool {
 	n, ok := noted[g.Name]
+	if g.Told {
+		return ok
+	}
 	return ok && (g.None && n == 0 || !g.None && n >= g.Least)
+}
+
+// Above tells whether what is told is more than we aim at.
+func (g *Goal) Above(noted map[string]int) bool {
+	return g.Told && g.Most > 0 && noted[g.Name] > g.Most
 }
