@@ -28,40 +28,29 @@ func storeWith(setting string, number int) []overlay.Edit {
 	}
 }
 
-// TestCentre cuts the power of a centre that commits changesets of many devices.
-func TestCentre(t *testing.T) { none(t, series(t, centreProof(t), buildWriter(t), 50, 1)) }
-
-// TestCentreWithoutFlushes shows that TestCentre sees what a missing flush does.
-func TestCentreWithoutFlushes(t *testing.T) {
-	for number, setting := range []string{"OFF", "NORMAL"} {
-		t.Run(setting, func(t *testing.T) {
-			some(t, series(t, centreProof(t), buildWriter(t, storeWith(setting, number)...), 8, 2))
-		})
-	}
-}
-
-// centreProof checks a store.
-func centreProof(t *testing.T) proof {
+// theCentre commits changesets of many devices; the check is of its store.
+func theCentre(t *testing.T) side {
 	s, err := load.Default()
 	require.NoError(t, err)
-	return proof{
+	return side{
+		name: "centre",
 		args: func(dir, _ string, seed uint64) []string {
 			return []string{"centre", dir, strconv.FormatUint(seed, 10)}
 		},
-		check: func(dir, _ string, lines []string) (f workload.Faults, n tally) {
+		check: func(dir, _ string, lines []string) (f workload.Faults, changesets int) {
 			file := filepath.Join(dir, "centre.db")
 			if _, err := os.Stat(file); err != nil {
-				return opened(err, lines), n
+				return opened(err, lines), 0
 			}
 			st, err := store.Open(file, s)
 			if err != nil {
-				return opened(err, lines), n
+				return opened(err, lines), 0
 			}
-			f, n.changesets = workload.CheckStore(st, s, lines, time.Now)
+			f, changesets = workload.CheckStore(st, s, lines, time.Now)
 			if err := st.Close(); err != nil {
 				f.Otherwise("close: %v", err)
 			}
-			return f, n
+			return f, changesets
 		},
 	}
 }

@@ -29,42 +29,33 @@ func replicaWith(setting string, number int) []overlay.Edit {
 	}
 }
 
-// TestDevice cuts the power of a device that writes, files verdicts and applies deltas.
-func TestDevice(t *testing.T) { none(t, series(t, deviceProof(t), buildWriter(t), 50, 3)) }
-
-// TestDeviceWithoutFlushes shows that TestDevice sees what a missing flush does.
-func TestDeviceWithoutFlushes(t *testing.T) {
-	for number, setting := range []string{"OFF", "NORMAL"} {
-		t.Run(setting, func(t *testing.T) {
-			some(t, series(t, deviceProof(t), buildWriter(t, replicaWith(setting, number)...), 8, 4))
-		})
-	}
-}
-
-func deviceProof(t *testing.T) proof {
+// theDevice writes, files verdicts and applies deltas; the check is of its replica. The county that it is in step with
+// lies beside the disk.
+func theDevice(t *testing.T) side {
 	s, err := load.Default()
 	require.NoError(t, err)
-	return proof{
+	return side{
+		name: "device",
 		args: func(dir, beside string, seed uint64) []string {
 			return []string{"device", dir, strconv.FormatUint(seed, 10), beside}
 		},
-		check: func(dir, beside string, lines []string) (f workload.Faults, n tally) {
+		check: func(dir, beside string, lines []string) (f workload.Faults, changesets int) {
 			r, err := device.Open(filepath.Join(dir, "replica.db"), device.Options{Schema: s})
 			if code := device.CodeOf(err); len(lines) == 0 && (code == device.CodeMissingFile || code == device.CodeNotReplica) {
-				return f, n // the power went before the replica was made
+				return f, 0 // the power went before the replica was made
 			}
 			if err != nil {
-				return opened(err, lines), n
+				return opened(err, lines), 0
 			}
 			county, err := store.Open(filepath.Join(beside, "centre.db"), s)
 			if err != nil {
-				return opened(err, lines), n
+				return opened(err, lines), 0
 			}
-			f, n.changesets = workload.CheckReplica(r, county, s, lines, time.Now)
+			f, changesets = workload.CheckReplica(r, county, s, lines, time.Now)
 			if err := errors.Join(r.Close(), county.Close()); err != nil {
 				f.Otherwise("close: %v", err)
 			}
-			return f, n
+			return f, changesets
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -15,138 +16,169 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/scripts/prove/child"
-	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
 	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
 )
 
-// proof is a kind of writer and what must hold for the disk it leaves.
-type proof struct {
+// side is one of those who work on a disk, in a folder of its own, and what must hold for what it leaves there.
+type side struct {
+	name string
 	args func(dir, beside string, seed uint64) []string
-	// check opens what lies in dir with the real code and holds it against every line that the writers of this disk
-	// have printed. beside is the folder that no power cut touches.
-	check func(dir, beside string, lines []string) (workload.Faults, tally)
+	// check opens what lies in dir with the real code and holds it against every line that this side's writers have
+	// printed on this disk. beside is the folder that no power cut touches. changesets is how many were compared.
+	check func(dir, beside string, lines []string) (f workload.Faults, changesets int)
 }
-
-// tally counts what a check has looked at.
-type tally struct{ changesets, acknowledged int }
 
 const (
 	lives  = 5  // cuts that one disk goes through
-	enough = 60 // acknowledgements before most cuts
+	enough = 40 // acknowledgements of each side before most cuts
 )
 
-// series cuts the power so many times and gives the faults of each cut.
-func series(t *testing.T, p proof, writer string, cuts int, seed uint64) []workload.Faults {
+// found is what the cuts have done to one side.
+type found struct {
+	acknowledged, compared int
+	perCut                 []workload.Faults
+}
+
+// lost tells how much was lost, torn or otherwise wrong, and in how many cuts anything was lost.
+func (n *found) sums() (lost, torn, other, cuts int) {
+	for i := range n.perCut {
+		f := &n.perCut[i]
+		lost, torn, other = lost+len(f.Lost), torn+len(f.Torn), other+len(f.Other)
+		cuts += min(len(f.Lost), 1)
+	}
+	return lost, torn, other, cuts
+}
+
+// past is what a disk has been through: its image, and the promises on it.
+type past struct {
+	image, beside string
+	lines         [][]string // by side
+}
+
+// promised tells whether every side has given a promise on this disk.
+func (p *past) promised() bool {
+	return !slices.ContainsFunc(p.lines, func(l []string) bool { return len(l) == 0 })
+}
+
+// series cuts the power so many times with promises of every side on the disk, and gives what that did to each. Cuts
+// that came before there was anything to lose are made besides.
+func series(t *testing.T, writer string, cuts int, seed uint64) []found {
 	t.Helper()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
+	sides := []side{theCentre(t), theDevice(t)}
 	d := newDisk(t)
 	began := time.Now()
-	var all []workload.Faults
-	var sum tally
-	var early, lost, torn, other int
-	var image, beside string
-	var lines []string
-	for i := range cuts {
-		if i%lives == 0 {
-			image, beside, lines = "", t.TempDir(), nil
+	sum := make([]found, len(sides))
+	made, early := 0, 0
+	var before *past
+	for counted := 0; counted < cuts; made++ {
+		if made%lives == 0 || before == nil {
+			before = &past{beside: t.TempDir(), lines: make([][]string, len(sides))}
 		}
-		before := len(lines)
-		image, lines = life(t, d, writer, p.args(d.Root, beside, random.Uint64()), image, lines, random)
-		if len(lines)-before < enough {
-			early++
+		after := life(t, d, writer, sides, before, random)
+		faults := examine(t, d, sides, after, sum)
+		if after.promised() {
+			counted++
 		}
-		f, n := examine(t, d, p, image, beside, lines)
-		all = append(all, f)
-		sum.acknowledged += len(lines) - before
-		sum.changesets += n.changesets
-		lost, torn, other = lost+len(f.Lost), torn+len(f.Torn), other+len(f.Other)
-		if !f.Ok() {
-			image, beside, lines = "", t.TempDir(), nil // nothing can be built on it
+		for j := range sides {
+			n := len(after.lines[j]) - len(before.lines[j])
+			sum[j].acknowledged += n
+			if n < enough {
+				early++
+				break
+			}
+		}
+		if before = after; faults {
+			before = nil // nothing can be built on it
 		}
 	}
-	took := time.Since(began)
-	t.Logf("%d power cuts (%d of them in the first moments of a life): %d acknowledgements, %d lost, %d torn, %d other faults; %d changesets compared; %.2f s a cut",
-		cuts, early, sum.acknowledged, lost, torn, other, sum.changesets, took.Seconds()/float64(cuts))
-	return all
+	perCut := time.Since(began).Seconds() / float64(made)
+	for j, s := range sides {
+		lost, torn, other, in := sum[j].sums()
+		t.Logf("%s: %d power cuts (%d of them in the first moments of a life): %d acknowledgements; %d lost (in %d cuts), %d torn, %d other faults; %d changesets compared; %.2f s a cut",
+			s.name, made, early, sum[j].acknowledged, lost, in, torn, other, sum[j].compared, perCut)
+	}
+	return sum
 }
 
-// life runs a writer on the disk until the power goes, and gives the disk's image and all lines of promises on it.
-func life(t *testing.T, d *disk, writer string, args []string, image string, lines []string, random *rand.Rand) (string, []string) {
+// life runs writers on the disk until the power goes, and gives what is then behind the disk.
+func life(t *testing.T, d *disk, writer string, sides []side, before *past, random *rand.Rand) *past {
 	t.Helper()
-	require.NoError(t, d.insert(image))
-	w, err := child.Start(writer, nil, args...)
+	require.NoError(t, d.insert(before.image))
+	var all []*child.Child
+	for _, s := range sides {
+		dir := filepath.Join(d.Root, s.name)
+		require.NoError(t, os.MkdirAll(dir, 0o700))
+		w, err := child.Start(writer, nil, s.args(dir, before.beside, random.Uint64())...)
+		require.NoError(t, err)
+		defer w.Kill()
+		all = append(all, w)
+	}
+	await(t, all, random)
+	// Nobody gives a promise any more that the image is too early for.
+	signal := func(s syscall.Signal) (err error) {
+		for _, w := range all {
+			err = errors.Join(err, w.Signal(s))
+		}
+		return err
+	}
+	require.NoError(t, signal(syscall.SIGSTOP))
+	copied, err := d.cut(func() error { return signal(syscall.SIGKILL) })
 	require.NoError(t, err)
-	defer w.Kill()
+	after := &past{image: copied, beside: before.beside}
+	for j, w := range all {
+		<-w.Done
+		after.lines = append(after.lines, slices.Concat(before.lines[j], w.Lines(0)))
+	}
+	require.NoError(t, d.take())
+	if before.image != "" {
+		require.NoError(t, os.Remove(before.image))
+	}
+	return after
+}
+
+// await waits for the moment of the cut: a while after every writer has given enough promises, or, now and then, in
+// the first moments of a life, while tables are made or the last cut is recovered from.
+func await(t *testing.T, all []*child.Child, random *rand.Rand) {
+	t.Helper()
 	awaited, ms := enough, random.IntN(350)
 	if random.IntN(8) == 0 {
-		awaited, ms = 0, random.IntN(150) // while it makes its tables, or recovers
+		awaited, ms = 0, random.IntN(150)
 	}
-	moment := time.NewTimer(time.Hour)
-	for deadline := time.After(20 * time.Second); ; {
-		if awaited >= 0 && w.Count() >= awaited {
-			awaited = -1
-			moment.Reset(time.Duration(ms) * time.Millisecond)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
+		ready := true
+		for _, w := range all {
+			if w.Gone() {
+				t.Fatalf("a writer ended by itself: %s", w.Errors())
+			}
+			ready = ready && w.Count() >= awaited
 		}
-		select {
-		case <-w.More:
-			continue
-		case <-w.Done:
-			t.Fatalf("the writer ended by itself: %s", w.Errors())
-		case <-deadline:
-			t.Fatalf("the writer acknowledged only %d changesets in 20 s", w.Count())
-		case <-moment.C:
+		if ready {
+			break
 		}
-		break
+		require.True(t, time.Now().Before(deadline), "30 s, and not every writer has given %d promises", enough)
 	}
-	require.NoError(t, w.Signal(syscall.SIGSTOP)) // it gives no promise that the image is too early for
-	copied, err := d.cut(func() error { return w.Signal(syscall.SIGKILL) })
-	require.NoError(t, err)
-	<-w.Done
-	require.NoError(t, d.take())
-	if image != "" {
-		require.NoError(t, os.Remove(image))
-	}
-	return copied, append(lines, w.Lines(0)...)
+	<-time.After(time.Duration(ms) * time.Millisecond)
 }
 
-// examine puts the image into a machine, as it were, and checks it. What the check writes stays in the image.
-func examine(t *testing.T, d *disk, p proof, image, beside string, lines []string) (workload.Faults, tally) {
+// examine puts the image into a machine, as it were, and checks what each side finds on it; what the checks write
+// stays in the image. It tells whether anything is wrong.
+func examine(t *testing.T, d *disk, sides []side, p *past, sum []found) (faults bool) {
 	t.Helper()
 	at := filepath.Join(d.dir, "after")
 	require.NoError(t, os.MkdirAll(at, 0o700))
-	require.NoError(t, mount(image, at), "the file system did not survive, which says nothing about ours")
-	f, n := p.check(at, beside, lines)
+	require.NoError(t, mount(p.image, at), "the file system did not survive, which says nothing about ours")
+	for j, s := range sides {
+		f, n := s.check(filepath.Join(at, s.name), p.beside, p.lines[j])
+		sum[j].perCut = append(sum[j].perCut, f)
+		sum[j].compared += n
+		faults = faults || !f.Ok()
+	}
 	require.NoError(t, unmount(at))
-	return f, n
-}
-
-// none requires that no cut has done anything.
-func none(t *testing.T, all []workload.Faults) {
-	t.Helper()
-	faults := 0
-	for i := range all {
-		faults += len(all[i].Lost) + len(all[i].Torn) + len(all[i].Other)
-		if !all[i].Ok() {
-			t.Errorf("cut %d: %s", i+1, &all[i])
-		}
-	}
-	figures.Of(t, figures.Cuts, len(all))
-	figures.Of(t, figures.Lost, faults)
-}
-
-// some requires that the proof has seen a loss: it would be worth nothing otherwise.
-func some(t *testing.T, all []workload.Faults) {
-	t.Helper()
-	trials, lost := 0, 0
-	for i := range all {
-		if lost += len(all[i].Lost); len(all[i].Lost) > 0 {
-			trials++
-		}
-	}
-	t.Logf("acknowledged and lost: %d, in %d of %d cuts", lost, trials, len(all))
-	figures.Of(t, figures.CutsSeen, min(lost, 1))
-	require.Positive(t, lost, "this setting loses acknowledged changesets at a power cut, and the proof did not see it")
+	return faults
 }
 
 // opened turns an error of opening what a cut has left into faults: then every promise is broken.
