@@ -6,8 +6,7 @@ import (
 	"slices"
 	"time"
 
-	se "github.com/doorstep-sync/doorstep/syncengine"
-	"github.com/doorstep-sync/doorstep/syncengine/session"
+	"github.com/doorstep-sync/doorstep/scripts/prove/crowd"
 )
 
 // every is how often the bystander pushes.
@@ -16,10 +15,8 @@ const every = 50 * time.Millisecond
 // bystander is somebody who works as usual while others arrive: a small changeset every 50 ms, and how long its verdict
 // took.
 type bystander struct {
-	link *link
-	member
-	n    int64
-	prev se.Hash
+	*crowd.Writer
+	now func() time.Time
 }
 
 // wait is one changeset's.
@@ -32,32 +29,23 @@ type result struct {
 
 // settle takes the bystander's own snapshot, before anybody arrives.
 func (k *county) settle(ctx context.Context, url string) (*bystander, error) {
-	l, err := k.dial(ctx, url, k.bystander)
-	if err != nil {
-		return nil, err
-	}
-	b := &bystander{link: l, member: k.bystander}
-	if err := l.step(k.bystander); err != nil {
-		l.close()
-		return nil, err
-	}
-	b.n, b.prev = l.welcome.LastN, l.welcome.Hash
-	return b, nil
+	w, err := k.Writer(ctx, url, k.bystander, 0xfff)
+	return &bystander{w, k.Now}, err
 }
 
 // push goes on until stop is closed.
 func (b *bystander) push(ctx context.Context, stop <-chan struct{}) (r result) {
-	defer b.link.close()
-	began := b.link.now()
+	defer b.Close()
+	began := b.now()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		since := b.link.now().Sub(began)
-		if err := b.offer(); err != nil {
+		since := b.now().Sub(began)
+		if err := b.Offer(); err != nil {
 			r.err = err
 			return r
 		}
-		r.waits = append(r.waits, wait{since, b.link.now().Sub(began) - since})
+		r.waits = append(r.waits, wait{since, b.now().Sub(began) - since})
 		select {
 		case <-stop:
 			return r
@@ -65,34 +53,6 @@ func (b *bystander) push(ctx context.Context, stop <-chan struct{}) (r result) {
 			r.err = ctx.Err()
 			return r
 		case <-tick.C:
-		}
-	}
-}
-
-// offer pushes one changeset and waits for its verdict.
-func (b *bystander) offer() error {
-	b.n++
-	cs := &se.Changeset{Device: b.Device, N: b.n, Prev: b.prev, Author: b.Account, Schema: 1, Wall: b.link.now().UnixMilli()}
-	cs.Changes = []se.Change{hazard(b.Grid, 0xfff, int(b.n))}
-	b.prev = cs.Hash()
-	if err := b.link.say(&session.Push{Changesets: []*se.Changeset{cs}}); err != nil {
-		return err
-	}
-	for {
-		x, err := b.link.hear()
-		if err != nil {
-			return err
-		}
-		switch x := x.(type) {
-		case *session.Delta:
-			if err := b.link.seen(x); err != nil {
-				return err
-			}
-		case *session.Verdicts:
-			if x.Verdicts[0].Kind != se.Accepted {
-				return fmt.Errorf("verdict %v", x.Verdicts[0].Kind)
-			}
-			return nil
 		}
 	}
 }

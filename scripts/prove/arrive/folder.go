@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/doorstep-sync/doorstep/server/auth"
+	"github.com/doorstep-sync/doorstep/scripts/prove/crowd"
 )
 
 // seeded is the marker that is written into a folder when all of its records are durable: what it was seeded with, and
@@ -19,14 +17,7 @@ import (
 type seeded struct {
 	Grids   int
 	Records int
-	Members []member
-}
-
-// member is a person with one device.
-type member struct {
-	Account, Device, Grid string
-	Key                   ed25519.PrivateKey
-	token                 string // of this run
+	Members []crowd.Member
 }
 
 const marker = "seeded.json"
@@ -69,42 +60,30 @@ func (s *seeded) keep(dir string) error {
 
 // county is who arrives in this run.
 type county struct {
-	outside
-	devices   []member
-	bystander member
+	crowd.Outside
+	devices   []crowd.Member
+	bystander crowd.Member
 	codes     []string // of those who keep a replica
 }
 
 // admit gets tokens and codes for this run.
-func (x *seeding) admit(ctx context.Context, s *seeded, o options) (*county, error) {
-	k := &county{outside: x.outside, devices: s.Members[:o.devices], bystander: s.Members[len(s.Members)-1]}
-	if err := x.sign(ctx, &k.bystander); err != nil {
+func admit(ctx context.Context, x *crowd.Seeding, s *seeded, o options) (*county, error) {
+	k := &county{Outside: x.Outside, devices: s.Members[:o.devices], bystander: s.Members[len(s.Members)-1]}
+	if err := x.Sign(ctx, &k.bystander); err != nil {
 		return nil, err
 	}
 	for i := range k.devices {
 		if i >= o.replicas {
-			if err := x.sign(ctx, &k.devices[i]); err != nil {
+			if err := x.Sign(ctx, &k.devices[i]); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		code, err := x.auth.NewCode(ctx, k.devices[i].Account, "")
+		code, err := x.Code(ctx, k.devices[i].Account)
 		if err != nil {
 			return nil, err
 		}
-		k.codes = append(k.codes, code.Text)
+		k.codes = append(k.codes, code)
 	}
 	return k, nil
-}
-
-// sign gets a token with the device's key.
-func (x *seeding) sign(ctx context.Context, m *member) error {
-	c, err := x.auth.Challenge(m.Device)
-	if err != nil {
-		return err
-	}
-	signed := ed25519.Sign(m.Key, auth.SignedText(m.Device, c.Text))
-	t, err := x.auth.DeviceToken(ctx, m.Device, c.Text, base64.RawURLEncoding.EncodeToString(signed))
-	m.token = t.Text
-	return err
 }

@@ -22,6 +22,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/doorstep-sync/doorstep/scripts/prove/crowd"
 )
 
 type options struct {
@@ -31,12 +33,6 @@ type options struct {
 	centre                            string
 	seedOnly, confine                 bool
 	patience, longest                 time.Duration // bystander's p99, and what he may wait once
-}
-
-// outside is what only main takes from the machine: the clock, and lengths of time below a bound.
-type outside struct {
-	now    func() time.Time
-	random func(below time.Duration) time.Duration
 }
 
 func main() {
@@ -57,7 +53,7 @@ func main() {
 		o.grids = o.devices
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o, outside{now: time.Now, random: rand.N[time.Duration]})
+	err := run(ctx, o, crowd.Outside{Now: time.Now, Random: rand.N[time.Duration]})
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "arrive:", err)
@@ -65,7 +61,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o options, out outside) error {
+func run(ctx context.Context, o options, out crowd.Outside) error {
 	if o.dir == "" {
 		dir, err := os.MkdirTemp("", "arrive")
 		if err != nil {
@@ -87,38 +83,38 @@ func run(ctx context.Context, o options, out outside) error {
 	if err != nil || o.seedOnly {
 		return err
 	}
-	c, err := start(o.centre, filepath.Join(o.dir, "data"), o.memory, o.confine)
+	c, err := crowd.Start(o.centre, filepath.Join(o.dir, "data"), o.memory, o.confine)
 	if err != nil {
 		return err
 	}
-	defer c.stop()
+	defer c.Stop()
 	return county.arrive(ctx, c, o)
 }
 
 // prepare gives who may arrive, in a folder that is seeded if it is not yet.
-func prepare(ctx context.Context, o options, out outside) (*county, error) {
+func prepare(ctx context.Context, o options, out crowd.Outside) (*county, error) {
 	s, err := known(o.dir, o)
 	if err != nil {
 		return nil, err
 	}
-	x, err := open(filepath.Join(o.dir, "data"), out)
+	x, err := crowd.Open(filepath.Join(o.dir, "data"), out)
 	if err != nil {
 		return nil, err
 	}
-	defer x.close()
+	defer x.Close()
 	if s == nil {
-		began := out.now()
-		if s, err = x.seed(ctx, o); err != nil {
+		began := out.Now()
+		if s, err = seed(ctx, x, o); err != nil {
 			return nil, fmt.Errorf("seed: %w", err)
 		}
 		if err := s.keep(o.dir); err != nil {
 			return nil, err
 		}
-		took := out.now().Sub(began)
+		took := out.Now().Sub(began)
 		fmt.Printf("seeded    %d grids × %d records = %d in %.1f s (%.0f a second)\n",
 			o.grids, o.records, o.grids*o.records, took.Seconds(), float64(o.grids*o.records)/took.Seconds())
 	}
-	return x.admit(ctx, s, o)
+	return admit(ctx, x, s, o)
 }
 
 // arrived is what became of those who came at once.
@@ -130,39 +126,39 @@ type arrived struct {
 }
 
 // arrive measures: everybody comes within a second, and the bystander works as usual meanwhile.
-func (k *county) arrive(ctx context.Context, c *process, o options) error {
-	idle := c.peak()
+func (k *county) arrive(ctx context.Context, c *crowd.Process, o options) error {
+	idle := c.Peak()
 	replicas, err := os.MkdirTemp(o.dir, "replicas")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(replicas)
-	by, err := k.settle(ctx, c.url)
+	by, err := k.settle(ctx, c.URL)
 	if err != nil {
 		return fmt.Errorf("the bystander: %w", err)
 	}
 	stop := make(chan struct{})
 	pushed := make(chan result, 1)
 	go func() { pushed <- by.push(ctx, stop) }()
-	all := k.come(ctx, c.url, replicas, o)
+	all := k.come(ctx, c.URL, replicas, o)
 	close(stop)
 	r := <-pushed
-	peak := c.peak()
+	peak := c.Peak()
 	if len(r.waits) == 0 {
 		return errors.Join(errors.New("the bystander got no verdict"), r.err)
 	}
 	failed := all.print()
 	fmt.Printf("memory    peak %d MiB of %d (before: %d)\n", peak, o.memory, idle)
-	if c.group != nil {
-		fmt.Printf("confined  with the files' pages at most %d MiB; the kernel gives no more\n", c.group.most())
+	if most, ok := c.Most(); ok {
+		fmt.Printf("confined  with the files' pages at most %d MiB; the kernel gives no more\n", most)
 	}
 	p99, longest := r.print()
-	m, err := c.metrics(ctx)
+	m, err := c.Metrics(ctx)
 	if err != nil {
 		return err
 	}
-	m.print("commits", "doorstep_commit_seconds")
-	m.print("pushes", "doorstep_push_seconds")
+	m.Print("commits", "doorstep_commit_seconds")
+	m.Print("pushes", "doorstep_push_seconds")
 	switch {
 	case failed > 0:
 		return fmt.Errorf("%d devices did not get everything", failed)
@@ -183,32 +179,32 @@ func (k *county) arrive(ctx context.Context, c *process, o options) error {
 func (k *county) come(ctx context.Context, url, replicas string, o options) *arrived {
 	all := &arrived{errs: make([]error, o.devices), times: make([]time.Duration, o.devices)}
 	var wg sync.WaitGroup
-	began := k.now()
+	began := k.Now()
 	for i := range o.devices {
 		wg.Go(func() {
-			if all.errs[i] = pause(ctx, time.Second*time.Duration(i)/time.Duration(o.devices)); all.errs[i] != nil { // all within a second
+			if all.errs[i] = crowd.Pause(ctx, time.Second*time.Duration(i)/time.Duration(o.devices)); all.errs[i] != nil { // all within a second
 				return
 			}
-			first := k.now()
-			var got taken
+			first := k.Now()
+			var got crowd.Taken
 			var err error
 			if i < o.replicas {
 				got, err = k.replica(ctx, url, filepath.Join(replicas, fmt.Sprintf("replica-%d.db", i)), i)
 			} else {
 				got, err = k.visit(ctx, url, i)
 			}
-			all.times[i] = k.now().Sub(first)
-			if err == nil && got.rows < o.records {
-				err = fmt.Errorf("got %d rows of %d", got.rows, o.records)
+			all.times[i] = k.Now().Sub(first)
+			if err == nil && got.Rows < o.records {
+				err = fmt.Errorf("got %d rows of %d", got.Rows, o.records)
 			}
 			all.errs[i] = err
-			all.rows.Add(int64(got.rows))
-			all.bytes.Add(int64(got.bytes))
-			all.packed.Add(int64(got.chunks))
+			all.rows.Add(int64(got.Rows))
+			all.bytes.Add(int64(got.Bytes))
+			all.packed.Add(int64(got.Chunks))
 		})
 	}
 	wg.Wait()
-	all.wall = k.now().Sub(began)
+	all.wall = k.Now().Sub(began)
 	return all
 }
 

@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"bufio"
@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// said are the centre's own metrics by their line's name, labels included.
-type said map[string]float64
+// Said are the centre's own metrics by their line's name, labels included.
+type Said map[string]float64
 
-// metrics asks the centre.
-func (p *process) metrics(ctx context.Context) (said, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/metrics", nil)
+// Metrics asks the centre.
+func (p *Process) Metrics(ctx context.Context) (Said, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/metrics", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +23,7 @@ func (p *process) metrics(ctx context.Context) (said, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	out := said{}
+	out := Said{}
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() {
 		name, value, ok := strings.Cut(lines.Text(), " ")
@@ -34,8 +34,8 @@ func (p *process) metrics(ctx context.Context) (said, error) {
 	return out, lines.Err()
 }
 
-// print shows a histogram: how many, their mean, and the bounds that the last hundredth and the longest lie under.
-func (s said) print(what, name string) {
+// Print shows a histogram: how many, their mean, and the bounds that the last hundredth and the longest lie under.
+func (s Said) Print(what, name string) {
 	count := s[name+"_count"]
 	if count == 0 {
 		return
@@ -44,7 +44,7 @@ func (s said) print(what, name string) {
 }
 
 // under is the least bound of a bucket with so many in it.
-func (s said) under(name string, count float64) string {
+func (s Said) under(name string, count float64) string {
 	least, found := 0.0, false
 	for line, x := range s {
 		bound, ok := strings.CutPrefix(line, name+`_bucket{le="`)

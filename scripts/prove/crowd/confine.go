@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"errors"
@@ -31,7 +31,7 @@ func confine(memory int) (*confined, error) {
 		if err != nil || c.needs != c.limit && !strings.Contains(string(text), "memory") {
 			continue
 		}
-		g := &confined{filepath.Join(c.root, "doorstep-arrive-"+strconv.Itoa(os.Getpid())), c.peak}
+		g := &confined{filepath.Join(c.root, "doorstep-crowd-"+strconv.Itoa(os.Getpid())), c.peak}
 		if err := os.Mkdir(g.dir, 0o755); err != nil {
 			return nil, fmt.Errorf("make a control group: %w", err)
 		}

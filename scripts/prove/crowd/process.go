@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"bufio"
@@ -12,17 +12,17 @@ import (
 	"syscall"
 )
 
-// process is a running doorstepd.
-type process struct {
+// Process is a running doorstepd.
+type Process struct {
 	cmd   *exec.Cmd
-	url   string
+	URL   string
 	group *confined // nil = only Go's limit bounds it
 }
 
-// start runs the centre with Go's memory limit somewhat below what it may take: what SQLite and the stacks take comes
-// on top.
-func start(bin, data string, memory int, confined bool) (p *process, err error) {
-	p = &process{}
+// Start runs the centre with Go's memory limit somewhat below the MiB it may take: what SQLite and the stacks take comes
+// on top. Confined, the kernel gives it no more.
+func Start(bin, data string, memory int, confined bool) (p *Process, err error) {
+	p = &Process{}
 	args := []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--json", "--log-level", "warn"}
 	p.cmd = exec.Command(bin, args...)
 	if confined {
@@ -32,13 +32,13 @@ func start(bin, data string, memory int, confined bool) (p *process, err error) 
 		p.cmd = p.group.command(bin, args...)
 	}
 	if err := p.run(memory); err != nil {
-		p.stop()
+		p.Stop()
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *process) run(memory int) error {
+func (p *Process) run(memory int) error {
 	cmd := p.cmd
 	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%dMiB", memory*3/4))
 	cmd.Stderr = os.Stderr
@@ -61,12 +61,12 @@ func (p *process) run(memory int) error {
 	if err := json.Unmarshal(line, &s); err != nil {
 		return fmt.Errorf("the centre's first line: %w", err)
 	}
-	p.url = s.URL
+	p.URL = s.URL
 	return nil
 }
 
-// peak is the most memory that the process ever had, in MiB; 0 if it cannot be told.
-func (p *process) peak() int {
+// Peak is the most memory that the process ever had, in MiB; 0 if it cannot be told.
+func (p *Process) Peak() int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0
@@ -82,7 +82,26 @@ func (p *process) peak() int {
 	return 0
 }
 
-func (p *process) stop() {
+// Most is what it took at most together with the pages of its files, in MiB; ok is false where the kernel does not confine
+// it.
+func (p *Process) Most() (mib int, ok bool) {
+	if p.group == nil {
+		return 0, false
+	}
+	return p.group.most(), true
+}
+
+// Pid names it.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
+// Kill ends it as the system's memory killer would, and waits until it is gone.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+}
+
+// Stop ends it in order.
+func (p *Process) Stop() {
 	if p.cmd.Process != nil {
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
 		_ = p.cmd.Wait()

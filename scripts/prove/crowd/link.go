@@ -1,0 +1,137 @@
+package crowd
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+	"github.com/doorstep-sync/doorstep/syncengine/wire"
+)
+
+// Taken is what came over a link.
+type Taken struct{ Rows, Bytes, Chunks int }
+
+// Link is a light client: the real protocol, and no replica. It is cut when its context ends.
+type Link struct {
+	Welcome *session.Welcome // since Step
+	Got     Taken
+
+	ws     *websocket.Conn
+	cut    func() bool
+	now    func() time.Time
+	frames int64 // seen
+}
+
+// Dial opens a link for a member who has a token. Whoever finds no room stays away for what the centre says and a random part of as much again, like
+// every device.
+func (o Outside) Dial(ctx context.Context, url string, m Member) (*Link, error) {
+	for {
+		ws, resp, err := websocket.DefaultDialer.DialContext(ctx, strings.Replace(url, "http", "ws", 1)+"/v1/sync", http.Header{
+			"Authorization": {"Bearer " + m.token}, "Sec-Websocket-Protocol": {wire.SubprotocolBinary},
+		})
+		if err == nil {
+			return &Link{ws: ws, now: o.Now, cut: context.AfterFunc(ctx, func() { _ = ws.Close() })}, nil
+		}
+		if resp == nil {
+			return nil, err
+		}
+		_ = resp.Body.Close()
+		after, bad := strconv.Atoi(resp.Header.Get("Retry-After"))
+		if resp.StatusCode != http.StatusServiceUnavailable || bad != nil {
+			return nil, err
+		}
+		away := time.Duration(after) * time.Second
+		if err := Pause(ctx, away+o.Random(away+1)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Close ends the link.
+func (l *Link) Close() {
+	l.cut()
+	_ = l.ws.Close()
+}
+
+// Pause waits, or until ctx ends.
+func Pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *Link) say(m session.Message) error {
+	b, err := wire.Marshal(m, wire.Binary)
+	if err != nil {
+		return err
+	}
+	return l.ws.WriteMessage(websocket.BinaryMessage, b)
+}
+
+func (l *Link) hear() (session.Message, error) {
+	_ = l.ws.SetReadDeadline(l.now().Add(10 * time.Minute))
+	_, b, err := l.ws.ReadMessage()
+	if err != nil {
+		return nil, err
+	}
+	l.Got.Bytes += len(b)
+	m, err := wire.Unmarshal(b, wire.Binary, se.DefaultLimits)
+	if n, ok := m.(*session.Notice); ok && n.Close {
+		return nil, fmt.Errorf("closed: %s: %s", n.Code, n.Text)
+	}
+	return m, err
+}
+
+// Step says Hello and takes everything up to the end of the first step.
+func (l *Link) Step(m Member) error {
+	hello := se.Hello{Device: m.Device, App: "crowd", Schema: 1, Wall: l.now().UnixMilli(), Unpacks: []string{se.Deflate}}
+	if err := l.say(&session.Hello{Hello: hello}); err != nil {
+		return err
+	}
+	manifests := map[string]*session.Manifest{}
+	for {
+		x, err := l.hear()
+		if err != nil {
+			return err
+		}
+		switch x := x.(type) {
+		case *session.Welcome:
+			l.Welcome = x
+		case *session.Manifest:
+			manifests[x.ID] = x
+		case *session.Delta:
+			l.Got.Rows += len(x.Items)
+			if x.Packed != nil {
+				of := manifests[x.Snapshot]
+				if of == nil || x.Chunk > len(of.Chunks) || of.Chunks[x.Chunk-1].Hash != se.Hash(sha256.Sum256(x.Packed)) {
+					return errors.New("a chunk is not what its manifest says")
+				}
+				l.Got.Chunks++
+				l.Got.Rows += of.Chunks[x.Chunk-1].Rows
+			}
+			if err := l.seen(x); err != nil || x.Done {
+				return err
+			}
+		}
+	}
+}
+
+// seen says that a frame was taken.
+func (l *Link) seen(x *session.Delta) error {
+	l.frames++
+	return l.say(&session.Seen{Frames: l.frames, Epoch: x.To.Epoch, Cursor: x.To.Seq, View: x.View})
+}
