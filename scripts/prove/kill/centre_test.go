@@ -29,17 +29,26 @@ type centre struct {
 	url     string
 	code    string // for the first administrator
 	token   string
+	down    bool // it was killed, and is not started again
 }
 
-// start runs doorstepd and waits until it listens.
-func (c *centre) start() {
+// launch runs doorstepd. Each start makes a new signing key, so that each writes a file.
+func (c *centre) launch() {
 	c.t.Helper()
 	if c.listen == "" {
 		c.listen = "127.0.0.1:0"
 	}
 	var err error
-	c.Child, err = child.Start(c.program, []string{"PROVE_POINTS=" + c.points}, "serve", "--json", "--data", c.dir, "--listen", c.listen)
+	c.Child, err = child.Start(c.program, environment("PROVE_POINTS="+c.points, "DOORSTEP_KEYS_ROTATE_AFTER=1ms"),
+		"serve", "--json", "--data", c.dir, "--listen", c.listen)
 	require.NoError(c.t, err)
+	c.down = false
+}
+
+// start launches it and waits until it listens.
+func (c *centre) start() {
+	c.t.Helper()
+	c.launch()
 	select {
 	case <-c.More:
 	case <-c.Done:

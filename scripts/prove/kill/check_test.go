@@ -12,12 +12,52 @@ import (
 
 // open reads a database beside whoever writes it.
 func open(file string) (*sql.DB, error) {
-	return sql.Open("sqlite3", "file:"+file+"?mode=ro&_query_only=1&_busy_timeout=5000")
+	db, err := sql.Open("sqlite3", "file:"+file+"?mode=ro&_query_only=1&_busy_timeout=5000")
+	if err == nil {
+		db.SetMaxOpenConns(1)
+	}
+	return db, err
+}
+
+// whole is a look at all databases of a county at once, when nobody writes any more.
+type whole struct {
+	*fleet
+	db       workload.Querier         // the centre's
+	replicas map[int]workload.Querier // by phone
+}
+
+// settle lets everybody rest, waits until everything has come everywhere, and holds everything against everything.
+func (f *fleet) settle() (faults workload.Faults, compared int) {
+	w := whole{fleet: f, replicas: map[int]workload.Querier{}}
+	read := func(file string) workload.Querier {
+		db, err := open(file)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		f.t.Cleanup(func() { _ = db.Close() })
+		return db.QueryContext
+	}
+	w.db = read(f.centre.file())
+	for _, p := range f.phones {
+		w.replicas[p.who] = read(p.file)
+		p.Tell("rest")
+	}
+	err := f.until(func() (bool, string) { f.promised(); return w.quiet() })
+	if err != nil {
+		faults.Otherwise("at rest: %v", err)
+	}
+	faults.Add(f.known.centre())
+	for _, p := range f.phones {
+		faults.Add(f.known.phone(p))
+	}
+	more, compared := w.check()
+	faults.Add(more)
+	return faults, compared
 }
 
 // quiet tells whether everything has come everywhere: all outboxes are empty and all cursors at the head. why says
 // who is not there yet.
-func (f *fleet) quiet() (ok bool, why string) {
+func (f *whole) quiet() (ok bool, why string) {
 	var head int64
 	if err := f.db.One(`SELECT seq FROM county`, &head); err != nil {
 		return false, err.Error()
@@ -35,12 +75,8 @@ func (f *fleet) quiet() (ok bool, why string) {
 }
 
 // check holds all databases against the promises and against each other. Everything is quiet.
-func (f *fleet) check() (workload.Faults, int) {
-	names := map[string]int{f.desk.device: workload.Desk}
-	for _, p := range f.phones {
-		names[p.device] = p.who
-	}
-	verdicts, faults := workload.Verdicts(f.db, names)
+func (f *whole) check() (workload.Faults, int) {
+	verdicts, faults := workload.Verdicts(f.db, f.names())
 	faults.Add(workload.History(f.db))
 	applied := workload.Effective(verdicts)
 	faults.Add(shows(f.db, "rec_", applied))

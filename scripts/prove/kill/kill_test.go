@@ -2,132 +2,101 @@
 // the phones are processes with the Go SDK; they talk over real sockets and are killed while all of them write, at any
 // moment or at a named place in their code. For the named places both are built with a call there that dies when it is
 // armed; nothing else differs from what is shipped.
+//
+// After each kill the files of the dead are looked at as they lie, before they are started again: everything that is
+// new in them since they were looked at last. After some trials everybody rests, and all databases are compared whole.
 package kill
 
 import (
-	"fmt"
-	"maps"
 	"math/rand/v2"
-	"path/filepath"
-	"slices"
-	"strings"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
-	"github.com/doorstep-sync/doorstep/scripts/prove/overlay"
-	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
 )
 
 const (
-	perLife = 10 // trials of one county
+	perLife = 50 // trials of one county
 	seed    = 1
 )
 
-// programs are what a fleet runs.
-type programs struct{ doorstepd, phone string }
-
-// Places where a process dies that comes there when it is armed. The phone's others are in its main.
-var (
-	centrePlaces = []string{"between rows and verdict", "before commit", "after commit"}
-	phonePlaces  = []string{"before commit", "after commit", "pushed", "verdicts", "delta"}
-)
-
-// build makes both programs, with the named places in them, and with more edits of the centre.
-func build(t testing.TB, more ...overlay.Edit) programs {
+// kills is how many trials there are: DOORSTEP_KILLS, or what is usual.
+func kills(t testing.TB) int {
 	t.Helper()
-	dir := t.TempDir()
-	p := programs{filepath.Join(dir, "doorstepd"), filepath.Join(dir, "phone")}
-	centre := slices.Concat(more, overlay.Points(
-		overlay.Place{Name: centrePlaces[0], File: "server/store/records.go", At: "func (t *tx) PutVerdict(device string, v syncengine.Verdict) error {", After: true},
-		overlay.Place{Name: centrePlaces[1], File: "server/store/tx.go", At: `if err := t.c.exec("COMMIT"); err != nil {`},
-		overlay.Place{Name: centrePlaces[2], File: "server/centre/centre.go", At: "results := c.engine.Commit(c.store, subs)", After: true}))
-	require.NoError(t, overlay.Build("./server/cmd/doorstepd", p.doorstepd, centre...))
-	phone := overlay.Points(overlay.Place{Name: phonePlaces[0], File: "clients/device/transact.go", At: `if _, err := r.conn.ExecContext(bg, "COMMIT"); err != nil {
-		return fmt.Errorf("commit: %w", storage(err))
-	}`})
-	phone[0].To += fmt.Sprintf("\nprovePoint(%q)", phonePlaces[1])
-	require.NoError(t, overlay.Build("./scripts/prove/phone", p.phone, phone...))
-	return p
+	text := os.Getenv("DOORSTEP_KILLS")
+	if text == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err, "DOORSTEP_KILLS")
+	return n
 }
 
 // TestKill kills the centre, a phone, or both, again and again.
 func TestKill(t *testing.T) {
+	trials := kills(t)
 	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 1))
 	built := build(t)
 	began := time.Now()
-	var f *fleet
+	cards := shuffled(rand.New(rand.NewPCG(seed, 0)), trials)
 	var total summary
-	for i := range trials {
-		if i%perLife == 0 && f != nil {
-			f.dismiss()
-			f = nil
+	t.Run("counties", func(t *testing.T) {
+		for lane := range lanes {
+			t.Run(strconv.Itoa(lane), func(t *testing.T) {
+				t.Parallel()
+				random := rand.New(rand.NewPCG(seed, uint64(lane)+1))
+				for life := 0; cards.more(); life++ {
+					t.Run(strconv.Itoa(life), func(t *testing.T) { live(t, assemble(t, random, built, leastPhones+(life+lane)%3/2), cards, &total) })
+				}
+			})
 		}
-		if f == nil {
-			f = assemble(t, random, built)
-			t.Cleanup(f.dismiss)
-		}
-		out, faults, n := f.trial(enough, func() plan { return f.alternate(i) })
-		total.add(i, out, faults, n)
-		if !faults.Ok() {
-			t.Errorf("trial %d (%s): %s", i+1, out.place, &faults)
-			f.dismiss()
-			f = nil
-			continue
-		}
-		require.GreaterOrEqual(t, out.acked, int64(enough))
-		require.Positive(t, out.inFlight)
-	}
-	figures.Of(t, figures.Kills, trials)
-	figures.Of(t, figures.Acked, int(total.acked))
-	figures.Of(t, figures.Lost, total.lost+total.torn+total.other)
+	})
+	total.figures(t, trials)
 	t.Logf("%d trials in %.0f s: %s", trials, time.Since(began).Seconds(), &total)
 }
 
-// summary adds up outcomes.
-type summary struct {
-	who               [3]int
-	acked, inFlight   int64
-	compared          int
-	lost, torn, other int
-	places            map[string]int
-	back              map[string][]time.Duration
-	writing, drained  []time.Duration
+// live is one county: trials until one goes wrong or there have been enough of them, and then a look at everything.
+func live(t *testing.T, f *fleet, cards *deck, total *summary) {
+	for range perLife {
+		p, ok := cards.deal()
+		if !ok {
+			break
+		}
+		out, faults := f.trial(enough, p)
+		counted := faults.Ok() && out.acked >= enough && out.inFlight > 0
+		total.add(p, out, faults, counted)
+		if !faults.Ok() {
+			t.Errorf("%s: %s", p, &faults)
+			return
+		}
+		if !counted {
+			cards.back(p)
+		}
+	}
+	began := time.Now()
+	faults, compared := f.settle()
+	total.settled(faults, compared, time.Since(began))
+	if !faults.Ok() {
+		t.Errorf("when all was over: %s", &faults)
+	}
 }
 
-func (s *summary) add(trial int, o outcome, f workload.Faults, compared int) {
-	if s.places == nil {
-		s.places, s.back = map[string]int{}, map[string][]time.Duration{}
+// figures notes what was reached.
+func (s *summary) figures(t *testing.T, trials int) {
+	require.LessOrEqual(t, s.uncounted, trials/10+2, "in too many trials nothing was in flight")
+	if t.Failed() {
+		return
 	}
-	s.who[trial%3]++
-	s.places[o.place]++
-	s.acked, s.inFlight, s.compared = s.acked+o.acked, s.inFlight+o.inFlight, s.compared+compared
-	s.lost, s.torn, s.other = s.lost+len(f.Lost), s.torn+len(f.Torn), s.other+len(f.Other)
-	for name, d := range o.back {
-		s.back[name] = append(s.back[name], d)
-	}
-	s.writing, s.drained = append(s.writing, o.writing), append(s.drained, o.drained)
-}
-
-func (s *summary) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "killed the centre %d times, a phone %d times, both %d times; %d acknowledged before the kill, %d in flight at it; %d lost, %d torn, %d other faults; %d changesets compared in each database",
-		s.who[0], s.who[1], s.who[2], s.acked, s.inFlight, s.lost, s.torn, s.other, s.compared)
-	for _, place := range slices.Sorted(maps.Keys(s.places)) {
-		fmt.Fprintf(&b, "\n  killed at %s: %d", place, s.places[place])
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.back)) {
-		fmt.Fprintf(&b, "\n  %s works again: %s", name, spread(s.back[name]))
-	}
-	fmt.Fprintf(&b, "\n  %d changesets are acknowledged: %s", enough, spread(s.writing))
-	fmt.Fprintf(&b, "\n  everything has come everywhere: %s", spread(s.drained))
-	return b.String()
-}
-
-func spread(list []time.Duration) string {
-	slices.Sort(list)
-	return fmt.Sprintf("median %v, longest %v", list[len(list)/2].Round(time.Millisecond), list[len(list)-1].Round(time.Millisecond))
+	places, fewest := s.places()
+	figures.Of(t, figures.Kills, s.trials)
+	figures.Of(t, figures.Places, places)
+	figures.Of(t, figures.AtEachPlace, fewest)
+	figures.Of(t, figures.Acked, int(s.acked))
+	figures.Of(t, figures.Lost, s.faults)
+	figures.Of(t, figures.CentreBack, int(percentile(s.back["centre"], 99).Milliseconds()))
+	figures.Of(t, figures.PhoneBack, int(percentile(s.back["phone"], 99).Milliseconds()))
 }

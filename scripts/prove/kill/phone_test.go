@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -25,7 +26,11 @@ type phone struct {
 	read    int    // lines of the running process that are read
 
 	wrote, acked int64 // promised: the last n written, the last n with a verdict
-	synced       int   // how often this process has come into step
+
+	started time.Time     // this process
+	opened  time.Duration // until its replica was open; 0 = not yet
+	met     time.Duration // until the centre had answered; 0 = not yet
+	down    bool          // it was killed, and is not started again
 }
 
 // enrol makes the replica and has the desk's one write the shared rows.
@@ -65,13 +70,14 @@ func (p *phone) enrol(centre, code string) {
 	require.Equal(p.t, 1, report.Verdicts)
 }
 
-// start runs the process; it rests.
+// start runs the process, which writes from the beginning.
 func (p *phone) start() {
 	p.t.Helper()
 	var err error
-	p.read, p.synced = 0, 0
-	p.Child, err = child.Start(p.program, []string{"PROVE_POINTS=" + p.points}, p.file, strconv.Itoa(p.who))
+	p.read, p.started, p.opened, p.met, p.down = 0, time.Now(), 0, 0, false
+	p.Child, err = child.Start(p.program, environment("PROVE_POINTS="+p.points), p.file, strconv.Itoa(p.who))
 	require.NoError(p.t, err)
+	p.Tell("go")
 }
 
 // listen takes over what the process has promised since.
@@ -80,8 +86,10 @@ func (p *phone) listen() {
 		p.read++
 		var n int64
 		switch {
-		case line == "synced":
-			p.synced++
+		case line == "open":
+			p.opened = time.Since(p.started)
+		case line == "met":
+			p.met = time.Since(p.started)
 		case scan(line, "wrote %d", &n):
 			p.wrote = n
 		case scan(line, "acked %d", &n):

@@ -4,6 +4,7 @@ package kill
 
 // The whole proof.
 const (
-	trials = 200
+	usual  = 2000
 	enough = 100 // acknowledgements before a kill
+	lanes  = 2   // counties at a time
 )

@@ -4,6 +4,7 @@ package kill
 
 // What every run of the tests can afford.
 const (
-	trials = 8
+	usual  = 16
 	enough = 30 // acknowledgements before a kill
+	lanes  = 1  // counties at a time
 )

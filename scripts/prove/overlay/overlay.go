@@ -88,6 +88,9 @@ func Points(places ...Place) []Edit {
 	done := map[string]bool{}
 	for _, p := range places {
 		call := fmt.Sprintf("provePoint(%q)", p.Name)
+		if p.When != "" {
+			call = "if " + p.When + " {\n" + call + "\n}"
+		}
 		to := call + "\n" + p.At
 		if p.After {
 			to = p.At + "\n" + call
@@ -95,7 +98,11 @@ func Points(places ...Place) []Edit {
 		edits = append(edits, Edit{p.File, p.At, to})
 		if dir := path.Dir(p.File); !done[dir] {
 			done[dir] = true
-			edits = append(edits, Edit{File: dir + "/prove_point.go", To: strings.Replace(point, "PACKAGE", path.Base(dir), 1)})
+			name := path.Base(dir)
+			if path.Base(path.Dir(dir)) == "cmd" {
+				name = "main"
+			}
+			edits = append(edits, Edit{File: dir + "/prove_point.go", To: strings.Replace(point, "PACKAGE", name, 1)})
 		}
 	}
 	return edits
@@ -104,9 +111,10 @@ func Points(places ...Place) []Edit {
 // Place is a named place in a program.
 type Place struct {
 	Name  string
-	File  string // from the module's root; its package is called like its folder
+	File  string // from the module's root; its package is called like its folder, or main in a folder of cmd
 	At    string // a whole line or more
 	After bool
+	When  string // a Go condition; "" = always
 }
 
 const point = `package PACKAGE

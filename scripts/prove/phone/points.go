@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
@@ -18,6 +20,9 @@ func point(name string) {
 		select {}
 	}
 }
+
+// met says that the centre has answered.
+var met = sync.OnceFunc(func() { fmt.Println("met") })
 
 // pointed is a way to the centre with points at what comes and goes.
 type pointed struct{ device.Remote }
@@ -43,9 +48,18 @@ type conn struct{ device.Conn }
 
 // Send hands a message over.
 func (c conn) Send(m session.Message) error {
+	_, push := m.(*session.Push)
+	_, hello := m.(*session.Hello)
+	if push {
+		point("about to push")
+	}
 	err := c.Conn.Send(m)
-	if _, ok := m.(*session.Push); ok && err == nil {
+	switch {
+	case err != nil:
+	case push:
 		point("pushed")
+	case hello:
+		point("hello sent")
 	}
 	return err
 }
@@ -53,6 +67,9 @@ func (c conn) Send(m session.Message) error {
 // Receive takes a message in.
 func (c conn) Receive() (session.Message, error) {
 	m, err := c.Conn.Receive()
+	if err == nil {
+		met()
+	}
 	switch m.(type) {
 	case *session.Welcome:
 		point("welcome")

@@ -208,7 +208,10 @@ func (f *Faults) String() string {
 
 // Check compares what shows with what exactly these changesets make.
 func (s State) Check(applied map[Mark]bool) (f Faults) {
-	want := expected(applied)
+	return s.against(expected(applied), func(m Mark) bool { return applied[m] })
+}
+
+func (s State) against(want State, applied func(Mark) bool) (f Faults) {
 	tokens := map[string]*tally{}
 	at := func(token string) *tally {
 		if tokens[token] == nil {
@@ -254,7 +257,7 @@ func (s State) Check(applied map[Mark]bool) (f Faults) {
 	if s.supporters != want.supporters {
 		f.Otherwise("the shared counter says %d after %d changesets that add 1", s.supporters, want.supporters)
 	}
-	if m, ok := parse(s.notes); s.notes != "" && (!ok || !applied[m]) || s.notes == "" && want.supporters > 0 {
+	if m, ok := parse(s.notes); s.notes != "" && (!ok || !applied(m)) || s.notes == "" && want.supporters > 0 {
 		f.Otherwise("the shared note is %q, which no changeset that took effect has written", s.notes)
 	}
 	return f
