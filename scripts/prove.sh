@@ -32,7 +32,8 @@ scripts/fuzz.sh 5100000 # some stop a few short
 
 say "the disk dies under a stream: TestStreamLoss"
 scripts/litestream.sh --build
-DOORSTEP_LITESTREAM=$PWD/bin/litestream timeout 180 go test -tags "$TAGS,prove" -count=1 -v -run '^TestStreamLoss$' ./server/cmd/doorstepd
+export DOORSTEP_LITESTREAM=$PWD/bin/litestream
+timeout 180 go test -tags "$TAGS,prove" -count=1 -v -run '^TestStreamLoss$' ./server/cmd/doorstepd
 
 say "damaged replicas: flipped and zeroed pages"
 DOORSTEP_TRIALS=200 go test -tags "$TAGS" -count=1 -timeout 15m -v -run '^TestBitFlipInFile$' ./clients/device

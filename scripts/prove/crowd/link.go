@@ -29,6 +29,14 @@ type Link struct {
 	cut    func() bool
 	now    func() time.Time
 	frames int64 // seen
+	cursor cursor
+}
+
+// cursor is what a device says that it has, with the centre's own proof of it.
+type cursor struct {
+	to           se.Base
+	view         string
+	history, mac se.Hash
 }
 
 // Dial opens a link for a member who has a token. Whoever finds no room stays away for what the centre says and a random part of as much again, like
@@ -96,9 +104,12 @@ func (l *Link) hear() (session.Message, error) {
 	return m, err
 }
 
-// Step says Hello and takes everything up to the end of the first step.
+// Step says Hello and takes everything up to the end of the first step. A link that goes on from a cursor waits for the
+// Welcome alone: what is new comes before the verdicts of what it hands in.
 func (l *Link) Step(m Member) error {
 	hello := se.Hello{Device: m.Device, App: "crowd", Schema: 1, Wall: l.now().UnixMilli(), Unpacks: []string{se.Deflate}}
+	at := l.cursor
+	hello.Epoch, hello.Cursor, hello.View, hello.History, hello.MAC = at.to.Epoch, at.to.Seq, at.view, at.history, at.mac
 	if err := l.say(&session.Hello{Hello: hello}); err != nil {
 		return err
 	}
@@ -111,6 +122,9 @@ func (l *Link) Step(m Member) error {
 		switch x := x.(type) {
 		case *session.Welcome:
 			l.Welcome = x
+			if at.to.Epoch != 0 && !x.Reset {
+				return nil
+			}
 		case *session.Manifest:
 			manifests[x.ID] = x
 		case *session.Delta:
@@ -133,5 +147,8 @@ func (l *Link) Step(m Member) error {
 // seen says that a frame was taken.
 func (l *Link) seen(x *session.Delta) error {
 	l.frames++
+	if x.Done {
+		l.cursor = cursor{x.To, x.View, x.History, x.MAC}
+	}
 	return l.say(&session.Seen{Frames: l.frames, Epoch: x.To.Epoch, Cursor: x.To.Seq, View: x.View})
 }

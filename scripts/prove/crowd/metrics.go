@@ -18,6 +18,7 @@ func (p *Process) Metrics(ctx context.Context) (Said, error) {
 	if err != nil {
 		return nil, err
 	}
+	req.Close = true // no connection of ours stays at the centre
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,10 +21,10 @@ type Process struct {
 }
 
 // Start runs the centre with Go's memory limit somewhat below the MiB it may take: what SQLite and the stacks take comes
-// on top. Confined, the kernel gives it no more.
-func Start(bin, data string, memory int, confined bool) (p *Process, err error) {
+// on top. Confined, the kernel gives it no more. More settings go before those that it has here.
+func Start(bin, data string, memory int, confined bool, more ...string) (p *Process, err error) {
 	p = &Process{}
-	args := []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--json", "--log-level", "warn"}
+	args := append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--json", "--log-level", "warn"}, more...)
 	p.cmd = exec.Command(bin, args...)
 	if confined {
 		if p.group, err = confine(memory); err != nil {
@@ -40,7 +41,7 @@ func Start(bin, data string, memory int, confined bool) (p *Process, err error) 
 
 func (p *Process) run(memory int) error {
 	cmd := p.cmd
-	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%dMiB", memory*3/4))
+	cmd.Env = append(Environ(), fmt.Sprintf("GOMEMLIMIT=%dMiB", memory*3/4))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -63,6 +64,13 @@ func (p *Process) run(memory int) error {
 	}
 	p.URL = s.URL
 	return nil
+}
+
+// Environ is this process's, without settings of ours: what a proof was told is no setting of a centre. Sentences are
+// English.
+func Environ() []string {
+	ours := func(e string) bool { return strings.HasPrefix(e, "DOORSTEP_") }
+	return append(slices.DeleteFunc(os.Environ(), ours), "DOORSTEP_LANG=en")
 }
 
 // Peak is the most memory that the process ever had, in MiB; 0 if it cannot be told.

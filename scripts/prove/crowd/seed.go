@@ -75,6 +75,16 @@ func Open(folder string, out Outside) (x *Seeding, err error) {
 // Close ends it: what was committed is durable.
 func (x *Seeding) Close() { _ = x.store.Close() }
 
+// Head is where the county's history has come to.
+func (x *Seeding) Head() (head se.Base, err error) {
+	err = x.store.View(func(tx se.ReadTx) error {
+		at, err := tx.Head()
+		head = se.Base{Epoch: at.Epoch, Seq: at.Seq}
+		return err
+	})
+	return head, err
+}
+
 // Units makes the county with so many grids, and one more.
 func (x *Seeding) Units(ctx context.Context, grids int) error {
 	var b strings.Builder

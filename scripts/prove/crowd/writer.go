@@ -16,25 +16,28 @@ type Writer struct {
 
 	out  Outside
 	prev se.Hash
-	mark int // of its records' ids, its own within its grid
+	mark int // of its records' ids, its own in the county
 }
 
-// Writer opens a link and takes the writer's own snapshot. Records of writers with the same grid differ by mark, from 0 to
-// 0xffe.
+// Writer opens a link and takes the writer's own snapshot. Records of a county's writers differ by mark,
+// from 0 to 0xfff.
 func (o Outside) Writer(ctx context.Context, url string, m Member, mark int) (*Writer, error) {
 	w := &Writer{Member: m, out: o, mark: mark}
 	return w, w.Again(ctx, url)
 }
 
-// Again opens another link in place of the one before, and takes what it lacks: a whole snapshot, since it keeps nothing.
+// Again opens another link in place of the one before, and takes what came since.
 func (w *Writer) Again(ctx context.Context, url string) error {
+	at := cursor{}
 	if w.Link != nil {
 		w.Close()
+		at = w.cursor
 	}
 	l, err := w.out.Dial(ctx, url, w.Member)
 	if err != nil {
 		return err
 	}
+	l.cursor = at
 	if err := l.Step(w.Member); err != nil {
 		l.Close()
 		return err

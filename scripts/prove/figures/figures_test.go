@@ -44,5 +44,10 @@ func TestGoals(t *testing.T) {
 		require.True(t, told.Kept(map[string]int{"c": n}))
 		require.Equal(t, above, told.Above(map[string]int{"c": n}))
 	}
+	most := figures.Goal{Name: "d", Most: 3}
+	require.False(t, most.Kept(nil))
+	require.True(t, most.Kept(map[string]int{"d": 0}))
+	require.True(t, most.Kept(map[string]int{"d": 3}))
+	require.False(t, most.Kept(map[string]int{"d": 4}))
 	require.False(t, least.Above(map[string]int{"a": 11}))
 }

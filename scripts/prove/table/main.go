@@ -47,6 +47,8 @@ func table(to io.Writer, goals []figures.Goal, noted map[string]int) (missed int
 			goal = "told"
 		case g.Told:
 			goal = fmt.Sprintf("told, <= %d", g.Most)
+		case g.Most > 0:
+			goal = fmt.Sprintf("<= %d", g.Most)
 		}
 		reached := "not run"
 		if n, ok := noted[g.Name]; ok {
