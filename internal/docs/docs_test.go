@@ -76,6 +76,29 @@ func TestEveryCaseHasItsTest(t *testing.T) {
 	}
 }
 
+// docs/reliability.md says for each mode what may be lost, after what time work goes on, and which test shows it.
+func TestEveryModeHasItsTest(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "reliability.md"))
+	require.NoError(t, err)
+	_, section, ok := strings.Cut(string(text), "\n## What is promised in which mode\n")
+	require.True(t, ok, "the section is gone")
+	section, _, _ = strings.Cut(section, "\n## ")
+	modes := 0
+	for _, line := range strings.Split(section, "\n") {
+		cells := strings.Split(line, "|")
+		if len(cells) != 7 || strings.HasPrefix(line, "| ---") || strings.HasPrefix(line, "| what happens") {
+			require.False(t, strings.HasPrefix(line, "| ") && len(cells) != 7, "a row with other columns: %s", line)
+			continue
+		}
+		modes++
+		for i, what := range []string{"lost", "back after"} {
+			require.NotEmpty(t, strings.TrimSpace(cells[2+i]), "%s: %s", cells[1], what)
+		}
+		require.Regexp(t, testName, cells[4], cells[1]) // that it is there checks TestDocumentsNameTestsThatAreThere
+	}
+	require.GreaterOrEqual(t, modes, 12)
+}
+
 var (
 	applies   = regexp.MustCompile(`^kept(?: for .+\. Does not apply to .+: .{20,})?$`)
 	appliesNo = regexp.MustCompile(`^does not apply: .{20,}$`)
