@@ -4,6 +4,7 @@
 //	go run ./scripts/sim -seeds 2000       many worlds, as many at once as there are processors
 //	go run ./scripts/sim -rewound          worlds with restores and copied replicas
 //	go run ./scripts/sim -versions         worlds with phones of several versions
+//	go run ./scripts/sim -years            years of phones, with everything at once
 //	go run ./scripts/sim -seed 42 -v       one world, bit for bit as it was, with every event
 package main
 
@@ -23,9 +24,6 @@ import (
 	"github.com/doorstep-sync/doorstep/syncengine/simtest"
 )
 
-// run makes one world.
-var run = simtest.Run
-
 func main() {
 	seed := flag.Uint64("seed", 0, "run this one world")
 	first := flag.Uint64("first", 1, "first of many worlds")
@@ -33,41 +31,53 @@ func main() {
 	commits := flag.Int("commits", 0, "local commits in each world, at least; 0 = 300")
 	workers := flag.Int("p", runtime.GOMAXPROCS(0), "worlds at once")
 	until := flag.Bool("until-found", false, "stop at the first world with a finding")
-	rewound := flag.Bool("rewound", false, "worlds whose centre is put back and whose replicas are copied, put back and holed")
-	versions := flag.Bool("versions", false, "worlds whose phones are of several versions, and are updated meanwhile")
+	asked := map[*kind]*bool{}
+	for _, k := range kinds[1:] {
+		asked[k] = flag.Bool(k.flag, false, k.about)
+	}
+	twice := flag.Bool("replay", false, "run each world twice: it has to be the same one")
 	verbose := flag.Bool("v", false, "print every event of the one world")
 	flag.Parse()
 	switch {
 	case flag.NArg() > 0:
 		fail("unknown argument %q; see -h", flag.Arg(0))
-	case *rewound && *versions:
-		fail("-rewound and -versions are two kinds of worlds")
 	case *commits < 0 || *workers < 1 || *seeds < 1:
 		fail("-commits must not be negative, -p and -seeds must be at least 1")
 	}
 	debug.SetGCPercent(400) // worlds are small and short-lived
 	opts := simtest.Options{Commits: *commits}
-	if *rewound {
-		run = func(seed uint64, _ simtest.Options) simtest.Report { return simtest.RunRewound(seed) }
-	}
-	if *versions {
-		run = simtest.RunVersions
+	what := kinds[0]
+	for _, k := range kinds[1:] {
+		if *asked[k] && what != kinds[0] {
+			fail("-%s and -%s are kinds of worlds: ask for one", what.flag, k.flag)
+		}
+		if *asked[k] {
+			what = k
+		}
 	}
 	if *seed != 0 {
-		one(*seed, opts, *verbose)
+		one(what, *seed, opts, *verbose)
 		return
 	}
 	if *until {
-		search(*first, *seeds, opts)
+		search(what, *first, *seeds, opts)
 		return
 	}
-	many(*first, *seeds, *workers, opts)
+	if *twice {
+		same, err := replay(what, *first, *seeds, opts)
+		fmt.Printf("%d worlds ran twice and were the same\n", same)
+		if err = errors.Join(err, figures.Note(figures.Replayed, same)); err != nil {
+			fail("%v", err)
+		}
+		return
+	}
+	many(what, *first, *seeds, *workers, opts)
 }
 
 // search runs one world after the other until one has a finding.
-func search(first, seeds uint64, opts simtest.Options) {
+func search(what *kind, first, seeds uint64, opts simtest.Options) {
 	for i := range seeds {
-		if r := run(first+i, opts); r.Finding != "" {
+		if r := what.run(first+i, opts); r.Finding != "" {
 			fmt.Printf("found in world %d of %d\n%s\n", i+1, seeds, r.Finding)
 			os.Exit(1)
 		}
@@ -81,14 +91,17 @@ func fail(format string, args ...any) {
 }
 
 // one runs a single world and tells what it was.
-func one(seed uint64, opts simtest.Options, verbose bool) {
+func one(what *kind, seed uint64, opts simtest.Options, verbose bool) {
 	if verbose {
 		opts.Log = func(at int64, what string, n []int64) { fmt.Printf("%9d %s %v\n", at, what, n) }
 	}
-	r := run(seed, opts)
+	r := what.run(seed, opts)
 	var t total
 	t.add(&r)
 	t.print(time.Now())
+	for _, life := range r.Lives {
+		fmt.Println(life)
+	}
 	fmt.Printf("trace %016x\n", r.Trace)
 	if r.Finding != "" {
 		fmt.Println(r.Finding)
@@ -97,14 +110,14 @@ func one(seed uint64, opts simtest.Options, verbose bool) {
 }
 
 // many runs worlds at once. It goes on after a finding, to tell how many worlds have one.
-func many(first, seeds uint64, workers int, opts simtest.Options) {
+func many(what *kind, first, seeds uint64, workers int, opts simtest.Options) {
 	began := time.Now()
 	next, reports := make(chan uint64), make(chan simtest.Report)
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
 			for seed := range next {
-				reports <- run(seed, opts)
+				reports <- what.run(seed, opts)
 			}
 		})
 	}
@@ -121,7 +134,7 @@ func many(first, seeds uint64, workers int, opts simtest.Options) {
 		t.add(&r)
 	}
 	t.print(began)
-	if err := t.note(); err != nil {
+	if err := t.note(what); err != nil {
 		fail("%v", err)
 	}
 	if len(t.findings) > 0 {
@@ -132,6 +145,13 @@ func many(first, seeds uint64, workers int, opts simtest.Options) {
 		fmt.Println("worlds with a finding:", found)
 		os.Exit(1)
 	}
+	if list := what.missed(&t); len(list) > 0 {
+		fmt.Printf("no world reached:\n")
+		for _, state := range list {
+			fmt.Println("  " + state)
+		}
+		os.Exit(1)
+	}
 }
 
 // total sums reports up.
@@ -139,6 +159,7 @@ type total struct {
 	worlds, commits, faults, steps int
 	fewCommits, fewFaults          int
 	seq, simulated                 int64
+	years                          int
 	sometimes                      map[string]int
 	findings                       map[uint64]string
 }
@@ -149,6 +170,7 @@ func (t *total) add(r *simtest.Report) {
 		t.fewCommits, t.fewFaults = r.Commits, r.Faults
 	}
 	t.worlds++
+	t.years += r.Years
 	t.commits, t.faults, t.steps = t.commits+r.Commits, t.faults+r.Faults, t.steps+r.Steps
 	t.fewCommits, t.fewFaults = min(t.fewCommits, r.Commits), min(t.fewFaults, r.Faults)
 	t.seq, t.simulated = t.seq+r.Seq, t.simulated+r.Simulated
@@ -161,8 +183,12 @@ func (t *total) add(r *simtest.Report) {
 }
 
 // note adds what these worlds were to the figures of the proofs, if somebody collects them.
-func (t *total) note() error {
-	return errors.Join(figures.Note(figures.Worlds, t.worlds), figures.Note(figures.Commits, t.commits), figures.Note(figures.Findings, len(t.findings)))
+func (t *total) note(what *kind) error {
+	states := 0
+	if t.worlds >= what.enough {
+		states = len(what.states) - len(what.missed(t))
+	}
+	return errors.Join(figures.Note(figures.Years, t.years), figures.Note(figures.States, states), figures.Note(figures.Worlds, t.worlds), figures.Note(figures.Commits, t.commits), figures.Note(figures.Findings, len(t.findings)))
 }
 
 func (t *total) print(began time.Time) {
@@ -172,4 +198,7 @@ func (t *total) print(began time.Time) {
 	}
 	fmt.Printf("%d worlds in %.1f s: %d commits (at least %d each), %d faults (at least %d each), %d events, %.1f simulated hours, %d with a finding\n",
 		t.worlds, time.Since(began).Seconds(), t.commits, t.fewCommits, t.faults, t.fewFaults, t.steps, float64(t.simulated)/3.6e6, len(t.findings))
+	if t.years > 0 {
+		fmt.Printf("%d years of phones\n", t.years)
+	}
 }

@@ -141,6 +141,9 @@ func assign(t *schema.Table, row replica.Image, set []Assign) {
 	}
 }
 
+// errEnded is what a replica in memory says of what was taken from its person.
+var errEnded = errors.New("has ended")
+
 // guard refuses to write rows of a scope in which the person's work has ended, as the triggers do.
 func (m *MemDevice) guard(t *schema.Table, st *Statement, old replica.Image) error {
 	if m.unguarded {
@@ -160,7 +163,7 @@ func (m *MemDevice) guard(t *schema.Table, st *Statement, old replica.Image) err
 	}
 	for _, s := range scopes {
 		if slices.Contains(m.ctl.Leaving.Scopes, s) {
-			return fmt.Errorf("your work in %s has ended", s)
+			return fmt.Errorf("your work in %s %w", s, errEnded)
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ func (m *MemDevice) guardDoor(t *schema.Table, st *Statement, old replica.Image)
 		door := m.doorOf(t, st.Row, row)
 		for _, lost := range m.ctl.Leaving.Doors {
 			if door != "" && replica.DoorOf(lost) == string(door) {
-				return fmt.Errorf("your work at %s has ended", door)
+				return fmt.Errorf("your work at %s %w", door, errEnded)
 			}
 		}
 	}

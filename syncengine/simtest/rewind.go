@@ -47,6 +47,8 @@ type rewound struct {
 	post   map[string][]se.Grant // by account; nil = a worker
 	places []se.RowID            // that stewards look after
 	born   map[string]int        // of each device: what was done to the centre before it was made
+	year   *yearly               // nil = an hour, not a year
+	print  fingerprint
 }
 
 // handset is one replica with its own clock.
@@ -65,22 +67,48 @@ type handset struct {
 	contained int64        // n up to which the rows it holds are those after its work
 	again     bool         // it was enrolled again
 	before    []se.WriteID // devices that it was, the nearest first, each with the n up to which its changesets are theirs
+	yearOf
 }
 
 // RunRewound makes the world of a seed and lets it live to its end.
-func RunRewound(seed uint64) (report Report) {
+func RunRewound(seed uint64) Report {
+	w := newRewound(seed, Schema(), nil)
+	return w.live(func() {
+		for range 60 + w.rng.IntN(60) {
+			if w.bad != "" {
+				return
+			}
+			w.now += int64(w.rng.IntN(20_000))
+			w.step()
+			w.clerk.act()
+			w.regrants()
+			w.prune()
+		}
+	})
+}
+
+func newRewound(seed uint64, s *schema.Schema, y *yearly) *rewound {
 	w := &rewound{
-		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x4e77)), schema: Schema(), now: start, people: map[string]*se.Principal{},
-		counts: map[string]int{}, ledger: newLedger(), post: map[string][]se.Grant{}, born: map[string]int{},
+		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x4e77)), schema: s, now: start, people: map[string]*se.Principal{},
+		counts: map[string]int{}, ledger: newLedger(), post: map[string][]se.Grant{}, born: map[string]int{}, print: newFingerprint(), year: y,
 	}
 	w.engine = se.New(w.schema, se.DefaultLimits).WithProofs(se.Proofs{County: 1, Key: []byte("rewound")})
 	w.store = NewMemCentre(w.schema)
 	w.settleHabits()
+	return w
+}
+
+// live lets the world run to its end.
+func (w *rewound) live(goOn func()) (report Report) {
 	defer func() {
 		if r := recover(); r != nil {
 			w.wrong("panic: %v\n%s", r, stack())
 		}
-		report = Report{Seed: seed, Finding: w.bad, Devices: len(w.nodes), Commits: len(w.ledger.writes), Steps: len(w.log), Sometimes: w.counts, Simulated: w.now - start}
+		report = Report{
+			Seed: w.seed, Finding: w.bad, Trace: uint64(w.print), Devices: len(w.nodes), Commits: len(w.ledger.writes), Steps: len(w.log),
+			Sometimes: w.counts, Simulated: w.now - start,
+		}
+		w.year.report(&report)
 	}()
 	for i := range 3 + w.rng.IntN(2) {
 		w.nodes = append(w.nodes, w.newHandset(i))
@@ -88,15 +116,9 @@ func RunRewound(seed uint64) (report Report) {
 	w.clerk.begin()
 	w.floor = len(w.log)
 	w.furnish()
-	for range 60 + w.rng.IntN(60) {
-		if w.bad != "" {
-			return report
-		}
-		w.now += int64(w.rng.IntN(20_000))
-		w.step()
-		w.clerk.act()
-		w.regrants()
-		w.prune()
+	goOn()
+	if w.bad != "" {
+		return report
 	}
 	w.settle()
 	w.auditEpochs()
@@ -105,7 +127,7 @@ func RunRewound(seed uint64) (report Report) {
 
 func (w *rewound) wrong(format string, args ...any) {
 	if w.bad == "" {
-		w.bad = fmt.Sprintf("seed %d: ", w.seed) + fmt.Sprintf(format, args...) + fmt.Sprintf("\nreplay: go run ./scripts/sim -rewound -seed %d", w.seed)
+		w.bad = fmt.Sprintf("seed %d: ", w.seed) + fmt.Sprintf(format, args...) + fmt.Sprintf("\nreplay: go run ./scripts/sim %s -seed %d", w.year.flag(), w.seed)
 	}
 }
 
@@ -115,12 +137,13 @@ func (w *rewound) chance(n int) bool { return w.rng.IntN(n) == 0 }
 
 func (w *rewound) newHandset(i int) *handset {
 	id := fmt.Sprintf("%08d-0000-7000-8000-000000000000", i+1)
-	p := &handset{w: w, no: i, dev: NewMemDevice(w.schema, id, fmt.Sprintf("who%d", i)), gone: map[int64]bool{}}
+	p := &handset{w: w, no: i, dev: NewMemDevice(w.year.first(w.schema), id, fmt.Sprintf("who%d", i)), gone: map[int64]bool{}}
 	p.clock.bootAt = w.now
 	if w.chance(3) {
 		p.clock.offset = w.rng.Int64N(20*year) - 10*year
 	}
-	p.end = &end{dev: p.dev, schema: w.schema, clock: func() replica.Clock { return p.clock.read(w.now) }}
+	w.year.begins(p)
+	p.opens()
 	w.enrol(id, fmt.Sprintf("who%d", i))
 	return p
 }
@@ -135,6 +158,15 @@ func (w *rewound) enrol(id, account string) {
 func (w *rewound) mayNow(id string) {
 	p := w.people[id]
 	w.do(func(c MemCentre) { c.SetPrincipal(id, p) })
+}
+
+// opens starts a program on the replica.
+func (p *handset) opens() {
+	p.end = &end{dev: p.dev, schema: p.dev.schema, clock: func() replica.Clock { return p.clock.read(p.w.now) }}
+	p.dev.SetHook(nil)
+	if p.w.year != nil {
+		p.dev.SetHook(p.committing)
+	}
 }
 
 // do does something to the centre and notes it, so that a centre that was put back has done the same up to there.
@@ -169,7 +201,7 @@ func (w *rewound) restore() {
 	if len(w.log)-w.floor < 4 || w.silent {
 		return
 	}
-	back := len(w.log) - w.rng.IntN(min(len(w.log)-w.floor, 25))
+	back := len(w.log) - w.rng.IntN(min(len(w.log)-w.floor, w.year.reach()))
 	var head se.Head
 	_ = w.store.View(func(tx se.ReadTx) (err error) { head, err = tx.Head(); return err })
 	kept := w.log[:back:back]
@@ -188,6 +220,7 @@ func (w *rewound) restore() {
 		}
 	}
 	w.count("centre put back")
+	w.year.restarted()
 	var now se.Head
 	_ = w.store.View(func(tx se.ReadTx) (err error) { now, err = tx.Head(); return err })
 	w.silent = w.chance(3) && now.Epoch >= w.epoch && !w.underWay() // the file beside the database would tell at the start
@@ -228,6 +261,7 @@ func (w *rewound) begin(atLeast int64, known bool, cause se.Cause) {
 		}))
 	})
 	w.count("epoch begun: " + string(cause))
+	w.year.restarted()
 	w.waits = true
 	if confirm {
 		w.confirm()
@@ -266,7 +300,11 @@ func (w *rewound) copyOf(p *handset) {
 	for n := range p.gone {
 		q.gone[n] = true
 	}
-	q.end = &end{dev: q.dev, schema: w.schema, clock: func() replica.Clock { return q.clock.read(w.now) }}
+	q.opens()
+	if w.year != nil {
+		w.year.copied(p, &q)
+		return
+	}
 	if w.chance(2) && len(w.nodes) < 7 {
 		q.no = len(w.nodes)
 		w.nodes = append(w.nodes, &q)
@@ -304,20 +342,32 @@ func (p *handset) sync(limit int) {
 	}
 	dev, cen := session.NewDevice(p.end), session.NewCentre(w.engine.Limits(), w.now)
 	if w.habits.small {
-		cen.Portion(400, se.Pages{Items: 3, Frame: 300})
+		cen.Portion(w.year.portion())
 	}
-	hello, err := dev.Start("", "rewound")
+	w.year.haunt()
+	var up, down []session.Message
+	dead, err := p.run(func() error {
+		hello, err := dev.Start("", "rewound")
+		up = append(up, hello)
+		return err
+	})
+	if dead || p.full(err) {
+		return
+	}
 	if err != nil {
 		w.wrong("hello: %v", err)
 		return
 	}
-	up, down := []session.Message{hello}, []session.Message(nil)
+	open := true
 	for limit > 0 && len(up)+len(down) > 0 && w.bad == "" {
 		limit--
 		if len(up) > 0 && (len(down) == 0 || w.chance(2)) {
 			m := up[0]
-			up = up[1:]
-			out, open := w.centreTakes(cen, cen.Receive(m, w.now))
+			if !w.year.twice(p) {
+				up = up[1:]
+			}
+			var out []session.Message
+			out, open = w.centreTakes(cen, cen.Receive(m, w.now))
 			down = append(down, out...)
 			if !open {
 				up = nil
@@ -325,35 +375,55 @@ func (p *handset) sync(limit int) {
 			continue
 		}
 		m := down[0]
-		down = down[1:]
-		out, err := dev.Receive(m)
-		if d, ok := m.(*session.Delta); ok && d.Done && p.dev.ctl.Base() == d.To {
-			p.contained = d.LastN
+		if !w.year.twice(p) {
+			down = down[1:]
 		}
-		p.look()
-		if _, ok := m.(*session.Verdicts); ok && err == nil {
-			p.stale = false
+		out, over := p.takes(dev, m)
+		if over {
+			break
 		}
-		var closed *session.Closed
-		var foreign *replica.ErrForeignVerdict
-		switch {
-		case errors.As(err, &closed):
-			w.count("rewound: closed " + string(closed.Code))
-			if closed.Code == session.NoticeClone {
-				p.fork()
-			} else if closed.Code != session.NoticeRestored && closed.Code != session.NoticeGap && closed.Code != session.NoticeQuota {
-				w.wrong("%s was closed: %v", p.dev.ctl.Device, err)
-			}
-			return
-		case errors.As(err, &foreign):
-			p.fork()
-			return
-		case err != nil:
-			w.wrong("%s: %v", p.dev.ctl.Device, err)
-			return
+		if open {
+			up = append(up, out...)
 		}
-		up = append(up, out...)
 	}
+	if open {
+		w.year.leave(p, cen, up)
+	}
+}
+
+// takes gives the replica a message of the centre; over says that the connection ended with it.
+func (p *handset) takes(dev *session.Device, m session.Message) (out []session.Message, over bool) {
+	w := p.w
+	dead, err := p.run(func() (err error) { out, err = dev.Receive(m); return err })
+	if d, ok := m.(*session.Delta); ok && d.Done && p.dev.ctl.Base() == d.To {
+		p.contained = d.LastN
+	}
+	p.look()
+	if dead || p.full(err) {
+		return nil, true
+	}
+	if _, ok := m.(*session.Verdicts); ok && err == nil {
+		p.stale = false
+	}
+	var closed *session.Closed
+	var foreign *replica.ErrForeignVerdict
+	switch {
+	case errors.As(err, &closed):
+		w.count("rewound: closed " + string(closed.Code))
+		if closed.Code == session.NoticeClone {
+			p.fork()
+		} else if closed.Code != session.NoticeRestored && closed.Code != session.NoticeGap && closed.Code != session.NoticeQuota && !w.year.rough(closed) {
+			w.wrong("%s was closed: %v", p.dev.ctl.Device, err)
+		}
+		return nil, true
+	case errors.As(err, &foreign):
+		p.fork()
+		return nil, true
+	case err != nil:
+		w.wrong("%s: %v", p.dev.ctl.Device, err)
+		return nil, true
+	}
+	return out, false
 }
 
 // centreTakes carries out what the centre's end asks for, at once.
@@ -377,7 +447,11 @@ func (w *rewound) centreTakes(cen *session.Centre, effects []session.Effect) (ou
 			}
 			effects = append(effects, cen.Advanced(part, w.now)...)
 		case *session.Submit:
-			effects = append(effects, w.submits(cen, e)...)
+			more, alive := w.submits(cen, e)
+			if !alive {
+				return nil, false
+			}
+			effects = append(effects, more...)
 		}
 	}
 	return out, open
@@ -410,8 +484,12 @@ func (w *rewound) opens(cen *session.Centre, e *session.Open) []session.Effect {
 	return cen.Opened(welcome, code, "rewound", w.now)
 }
 
-func (w *rewound) submits(cen *session.Centre, e *session.Submit) []session.Effect {
-	now := w.now
+// submits commits what a device sent. The centre's process may end before that, or after it: then nobody hears of it.
+func (w *rewound) submits(cen *session.Centre, e *session.Submit) (effects []session.Effect, alive bool) {
+	now, ends := w.now, w.year.ends()
+	if ends == crashBefore {
+		return nil, false
+	}
 	subs := make([]se.Submission, len(e.Changesets))
 	for i, cs := range e.Changesets {
 		subs[i] = se.Submission{Changeset: cs, Contact: e.Contact, Now: now}
@@ -443,10 +521,14 @@ func (w *rewound) submits(cen *session.Centre, e *session.Submit) []session.Effe
 		}
 		break
 	}
-	return cen.Committed(len(subs), verdicts, code, "rewound", now)
+	if ends == crashAfter {
+		return nil, false
+	}
+	return cen.Committed(len(subs), verdicts, code, "rewound", now), true
 }
 
 func (w *rewound) judged(v se.Verdict) {
+	w.print.mix(v.N, int64(v.Kind), v.Seq)
 	w.count("rewound: verdict " + v.Kind.String())
 	if v.Reason != nil {
 		w.count("rewound: refused " + string(v.Reason.Code))
@@ -470,5 +552,6 @@ func (p *handset) look() {
 		}
 	}
 	p.at = at
+	p.w.print.mix(int64(p.no), at.Epoch, at.Seq)
 	p.overlaid()
 }

@@ -35,7 +35,7 @@ func (c *clerk) begin() {
 		return
 	}
 	c.said = map[string]bool{}
-	c.w.people[clerkID] = &se.Principal{Account: "zhang", Device: clerkID, Console: true, Grants: []se.Grant{{Scope: "A", Role: roleSupervisor}}}
+	c.w.people[clerkID] = &se.Principal{Account: "zhang", Device: clerkID, Console: true, Grants: c.w.year.desk([]se.Grant{{Scope: "A", Role: roleSupervisor}})}
 	c.w.mayNow(clerkID)
 }
 

@@ -12,6 +12,7 @@ import (
 // settle brings everybody back and checks what must hold then.
 func (w *rewound) settle() {
 	w.engine = w.engine.WithQuotas(se.DefaultQuotas)
+	w.year.calm()
 	for range 12 {
 		for _, p := range w.nodes {
 			w.now += 60_000
@@ -153,7 +154,7 @@ func (w *rewound) heldBy(tx se.ReadTx, p *handset, k *kept) {
 			w.wrong("P7: the verdict on %v is %v, and its device took it for %v", id, v.Kind, p.dev.filed[n].verdict.Kind)
 		case k.sets[id] == se.Hash{} && k.elsewhere(p, n, v):
 			w.count("offered under two names, and took effect once")
-		case k.sets[id] != h:
+		case k.sets[id] != h && !p.purged(n):
 			w.wrong("INV2: %v (%v) is neither in history nor in quarantine", id, v.Kind)
 		}
 	}
@@ -162,7 +163,7 @@ func (w *rewound) heldBy(tx se.ReadTx, p *handset, k *kept) {
 			w.count("another copy had declared it gone") // it lies in this one's own quarantine, with that reason
 			continue
 		}
-		if !k.history[t.text] && !k.quarantine[t.text] && !p.gone[t.n] {
+		if !k.history[t.text] && !k.quarantine[t.text] && !p.gone[t.n] && !p.purged(t.n) {
 			f := p.dev.filed[t.n]
 			w.wrong("INV2: %s wrote %s in its changeset %d, and it is nowhere: %v, body here: %v%s", p.dev.ctl.Device, t.text, t.n, f.verdict.Kind, f.cs != nil, w.story(w.ledger.writes[t.text].key.Table+" "+string(w.ledger.writes[t.text].key.Row)))
 		}

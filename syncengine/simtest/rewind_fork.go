@@ -35,6 +35,7 @@ func (p *handset) enrolAgain() bool {
 // becomes makes the replica the device that the centre makes of it; false if the centre waits for an administrator.
 func (p *handset) becomes() bool {
 	w := p.w
+	p.arm = nil // one thing at a time
 	id := fmt.Sprintf("%08d-0000-7000-8000-%012d", p.no+1, w.copies+1)
 	parent, account, at := p.dev.ctl.Device, p.dev.ctl.Account, se.CopyAt{Epoch: p.dev.ctl.Epoch, Inbox: p.dev.ctl.Inbox, Before: p.before}
 	var out se.Forked
@@ -57,7 +58,7 @@ func (p *handset) becomes() bool {
 	w.copies++
 	w.enrol(id, account)
 	w.born[id] = len(w.log) - 1
-	if err := p.dev.Update(func(tx replica.Tx) error { return replica.Reidentify(tx, w.schema, p.clock.read(w.now), &out) }); err != nil {
+	if err := p.dev.Update(func(tx replica.Tx) error { return replica.Reidentify(tx, p.dev.schema, p.clock.read(w.now), &out) }); err != nil {
 		w.wrong("%s becomes %s: %v", parent, id, err)
 	}
 	p.before = slices.Insert(slices.Clone(p.before), 0, se.WriteID{Device: parent, N: out.Fork})

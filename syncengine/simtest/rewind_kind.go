@@ -44,7 +44,7 @@ func (w *rewound) settleHabits() {
 		Table: sealedTable, Column: sealedColumn, ID: 1, Secret: sha256.Sum256(fmt.Appendf(binary.BigEndian.AppendUint64(nil, w.seed), "rewound")),
 	}})
 	w.engine = w.engine.WithKeys(func() *seal.Ring { return w.ring })
-	if w.habits.quota {
+	if w.habits.quota && w.year == nil {
 		w.engine = w.engine.WithQuotas(se.Quotas{Refused: 1 + w.stream("quotas").IntN(4), Candidates: se.DefaultQuotas.Candidates})
 	}
 	w.clerk = clerk{w: w, rng: w.stream("clerk"), screens: map[se.Hash]screen{}}
@@ -131,13 +131,17 @@ func (w *rewound) furnish() {
 // lookAfter gives a steward other doors.
 func (w *rewound) lookAfter(p *handset) {
 	g := se.Grant{Scope: "A", Role: roleSteward}
-	for _, id := range w.places {
-		if w.doors.IntN(2) == 0 {
+	for i, id := range w.places {
+		if w.year != nil && i == p.no || w.doors.IntN(2) == 0 {
 			g.Doors = append(g.Doors, string(id))
 		}
 	}
-	account := p.dev.ctl.Account
-	w.post[account] = []se.Grant{g}
+	w.assign(p.dev.ctl.Account, []se.Grant{g})
+}
+
+// assign gives a person other grants, on all his devices.
+func (w *rewound) assign(account string, grants []se.Grant) {
+	w.post[account] = grants
 	for _, id := range slices.Sorted(maps.Keys(w.people)) {
 		if w.people[id].Account == account {
 			w.people[id] = &se.Principal{Account: account, Device: id, Grants: w.post[account]}
@@ -169,11 +173,11 @@ func (p *handset) stewardWorks(x *Transaction, note func(string, se.RowID) Assig
 		add(Update, "family", family, note("family", family), w.sum(p, family, rng.Int64N(9)))
 	case matter == "" || k < 8:
 		id := w.rowID()
-		add(Insert, "matter", id, Assign{"scope", schema.Text("A")}, Assign{"family_id", schema.Text(string(family))}, note("matter", id))
+		add(Insert, "matter", id, p.scopeOf("family", family, w.year.scope(p)), Assign{"family_id", schema.Text(string(family))}, note("matter", id))
 	case k < 9:
 		add(Update, "matter", matter, note("matter", matter))
 	default:
-		p.take(x, matter, Assign{"scope", schema.Text("A")})
+		p.take(x, matter, p.scopeOf("matter", matter, w.year.scope(p)))
 	}
 	w.count("steward worked")
 }
@@ -181,7 +185,7 @@ func (p *handset) stewardWorks(x *Transaction, note func(string, se.RowID) Assig
 // sum changes a sum, and notes by how much: whatever takes effect does so once.
 func (w *rewound) sum(p *handset, family se.RowID, to int64) Assign {
 	row := p.dev.rows[replica.RowKey{Table: "family", Row: family}]
-	w.ledger.adding = added{family, to - value(w.schema.Table("family"), row, "calls").Int64()}
+	w.ledger.adding = addition{family, to - value(w.schema.Table("family"), row, "calls").Int64()}
 	return Assign{"calls", schema.Int(to)}
 }
 
@@ -204,7 +208,7 @@ type night struct {
 }
 
 func (w *rewound) prune() {
-	if !w.habits.nights || w.night.rng.IntN(12) > 0 {
+	if !w.habits.nights || w.night.rng.IntN(12) > 0 && w.year == nil {
 		return
 	}
 	var list []se.Heard
@@ -213,7 +217,7 @@ func (w *rewound) prune() {
 			list = append(list, h)
 		}
 	}
-	now, keep := w.now, 30_000+w.night.rng.Int64N(300_000)
+	now, keep := w.now, w.year.keep(30_000+w.night.rng.Int64N(300_000))
 	var done se.Pruned
 	w.do(func(c MemCentre) {
 		w.must(c.Update(func(tx se.Tx) (err error) {

@@ -1,6 +1,9 @@
 package simtest
 
 import (
+	"slices"
+
+	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
 
@@ -8,19 +11,29 @@ import (
 // that lost it, once that one's snapshot is there.
 func (p *handset) overlaid() {
 	w := p.w
-	if p.dev.ctl.Reoffer {
+	if p.dev.ctl.Reoffer || len(p.dev.outbox) == 0 {
 		return // its rows are still those of the epoch that ended
 	}
+	sent := map[int64]*se.Changeset{}
+	for _, cs := range p.dev.outbox {
+		sent[cs.N] = cs
+	}
+	first, later := p.dev.outbox[0].N, p.captured()
 	for i := len(p.tokens) - 1; i >= 0; i-- {
 		t := p.tokens[i]
+		if t.n < first {
+			continue
+		}
 		e := w.ledger.writes[t.text]
-		cs, _ := p.dev.Sealed(t.n)
+		again := later[e.key] > t.n
+		later[e.key] = max(later[e.key], t.n)
+		cs := sent[t.n]
 		if cs == nil || cs.Hole() || t.n <= p.contained {
 			continue // filed, contained in what the centre shows, or not sealed yet
 		}
 		row := p.dev.rows[e.key]
-		if p.later(t, e.key) || row == nil && !p.inserted(t.n, e.key) {
-			continue
+		if again || slices.ContainsFunc(p.dev.pending[e.key], func(x replica.Pending) bool { return x.N > t.n }) || row == nil && !inserts(cs, e.key) {
+			continue // what it has written to the row since is what it shows
 		}
 		got := ""
 		if row != nil {
@@ -33,32 +46,20 @@ func (p *handset) overlaid() {
 	}
 }
 
-// later tells whether the replica has written a row again since: then that is what it shows.
-func (p *handset) later(t word, k replica.RowKey) bool {
-	for _, x := range p.dev.pending[k] {
-		if x.N > t.n {
-			return true
-		}
-	}
-	for _, o := range p.tokens {
-		if o.n > t.n && p.w.ledger.writes[o.text].key == k {
-			return true
-		}
-	}
+// captured gives the rows that programs wrote and nobody has sealed, as later than everything.
+func (p *handset) captured() map[replica.RowKey]int64 {
+	out := map[replica.RowKey]int64{}
 	for _, c := range p.dev.captured {
-		if c.Table == k.Table && c.Row == k.Row {
-			return true
-		}
+		out[replica.RowKey{Table: c.Table, Row: c.Row}] = 1 << 60
 	}
-	return false
+	return out
 }
 
-// inserted tells whether a changeset on its way makes the row, so that it is there in any case.
-func (p *handset) inserted(n int64, k replica.RowKey) bool {
-	cs, _ := p.dev.Sealed(n)
+// inserts tells whether a changeset makes the row, so that it is there in any case.
+func inserts(cs *se.Changeset, k replica.RowKey) bool {
 	for _, c := range cs.Changes {
 		if c.Table == k.Table && c.Row == k.Row {
-			return c.Op.String() == "insert"
+			return c.Op == se.OpInsert
 		}
 	}
 	return false

@@ -11,54 +11,6 @@ import (
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
 
-// Rewound lists what worlds with restores, copies and holes reach now and then, with stewards, a supervisor, twins, quotas
-// and pruning.
-var Rewound = []string{
-	"another copy had declared it gone",
-	"audit log tells of a restore",
-	"bodies of the journal gone",
-	"causally replaced, and in the queue after a restore",
-	"centre put back",
-	"centre put back and nobody said so",
-	"copy became a device of its own",
-	"copy with unsent work",
-	"decision not taken before it is confirmed",
-	"decision on a screen of an epoch that ended",
-	"enrolled again: the centre did not know it any more",
-	"epoch begun: command",
-	"epoch begun: proof",
-	"held back by a quota",
-	"locked by its lease: its clock was set",
-	"loss proved by a device",
-	"not served before it is confirmed",
-	"offered under two names, and took effect once",
-	"own work shown on its way",
-	"replica copied",
-	"replica put back",
-	"replica went over to a new epoch",
-	"rewound: decided both duplicate",
-	"rewound: decided dismiss",
-	"rewound: decided keep cell",
-	"rewound: decided keep delete",
-	"rewound: decided merge duplicate",
-	"rewound: decided release",
-	"rewound: decided set cell",
-	"rewound: decided split",
-	"rewound: decided take cell",
-	"rewound: decided take delete",
-	"rewound: decision refused closed",
-	"rewound: decision refused unknown",
-	"rewound: pruned",
-	"rewound: refused awaits",
-	"rewound: refused gone",
-	"rewound: refused salvage",
-	"settled by a decision",
-	"steward got other doors",
-	"steward worked",
-	"sum checked",
-	"with work to be offered again",
-}
-
 // TestRewoundWorlds: centres are put back to older states, replicas are copied, put back and holed, in every order; when
 // all have come back, nothing that a living replica holds is lost (INV 2; O2, O3, O20, O22, O35, O36).
 func TestRewoundWorlds(t *testing.T) {

@@ -17,8 +17,8 @@ type word struct {
 	n    int64 // of the changeset on the replica that wrote it
 }
 
-// added is a change of a sum.
-type added struct {
+// addition is a change of a sum.
+type addition struct {
 	family se.RowID
 	by     int64
 }
@@ -27,9 +27,9 @@ type added struct {
 type ledger struct {
 	writes   map[string]*entry
 	made     []replica.RowKey
-	deleted  map[string]bool  // words that somebody saw who deleted their row
-	adds     map[string]added // by a word of the same changeset
-	adding   added            // by the transaction that is being made
+	deleted  map[string]bool     // words that somebody saw who deleted their row
+	adds     map[string]addition // by a word of the same changeset
+	adding   addition            // by the transaction that is being made
 	restored bool
 }
 
@@ -41,7 +41,7 @@ type entry struct {
 }
 
 func newLedger() ledger {
-	return ledger{writes: map[string]*entry{}, deleted: map[string]bool{}, adds: map[string]added{}}
+	return ledger{writes: map[string]*entry{}, deleted: map[string]bool{}, adds: map[string]addition{}}
 }
 
 func (w *rewound) word() string {
@@ -58,12 +58,18 @@ func (w *rewound) rowID() se.RowID {
 func (p *handset) work() {
 	w := p.w
 	if len(p.dev.captured) > 0 { // a word that is overwritten before it is sealed was never said
-		if _, err := p.end.Hello(); err != nil {
+		dead, err := p.run(func() error { _, err := p.end.Hello(); return err })
+		if dead || p.full(err) {
+			return
+		}
+		if err != nil {
 			w.wrong("seal: %v", err)
 		}
 	}
 	var x Transaction
-	var words []string
+	var words, deletes []string
+	var made []replica.RowKey
+	added := ""
 	note := func(table string, id se.RowID) Assign {
 		t := w.word()
 		e := &entry{key: replica.RowKey{Table: table, Row: id}, cell: w.reviewed(table), saw: map[string]bool{}}
@@ -81,20 +87,20 @@ func (p *handset) work() {
 	add := func(verb Verb, table string, id se.RowID, set ...Assign) {
 		switch verb {
 		case Insert:
-			w.ledger.made = append(w.ledger.made, replica.RowKey{Table: table, Row: id})
+			made = append(made, replica.RowKey{Table: table, Row: id})
 		case Delete:
 			e := &entry{key: replica.RowKey{Table: table, Row: id}, cell: w.reviewed(table), saw: map[string]bool{}}
 			p.sight(e)
 			for text := range e.saw {
-				w.ledger.deleted[text] = true
+				deletes = append(deletes, text)
 			}
 		}
 		x.Statements = append(x.Statements, Statement{verb, table, id, set})
 	}
-	scope := Assign{"scope", schema.Text("A")}
-	place, family, matter := pick("place"), pick("family"), pick("matter")
-	w.ledger.adding = added{}
-	switch k := w.rng.IntN(20); {
+	scope := w.year.scope(p)
+	place, family, matter := w.year.door(p, pick("place")), pick("family"), pick("matter")
+	w.ledger.adding = addition{}
+	switch k := w.year.habit(p, w.rng.IntN(20)); {
 	case p.steward:
 		p.stewardWorks(&x, note, add)
 	case place == "" || k < 2:
@@ -106,9 +112,9 @@ func (p *handset) work() {
 		}
 	case family == "" || k < 5:
 		id := w.rowID()
-		add(Insert, "family", id, scope, Assign{"place_id", schema.Text(string(place))}, note("family", id), Assign{"calls", schema.Int(1)},
+		add(Insert, "family", id, p.scopeOf("place", place, scope), Assign{"place_id", schema.Text(string(place))}, note("family", id), Assign{"calls", schema.Int(1)},
 			Assign{"tags", schema.Text(schema.FormatSet([]string{"a"}))})
-		w.ledger.adding = added{id, 1}
+		w.ledger.adding = addition{id, 1}
 	case k < 7:
 		set := []Assign{note("place", place)}
 		if w.habits.twins && w.dice.IntN(4) == 0 {
@@ -122,30 +128,47 @@ func (p *handset) work() {
 		slices.Sort(set)
 		add(Update, "family", family, Assign{"tags", schema.Text(schema.FormatSet(slices.Compact(set)))}, Assign{"risk", schema.Int(w.rng.Int64N(9))},
 			Assign{"phone", schema.Text(w.word())}, w.sum(p, family, w.rng.Int64N(9)))
-		w.ledger.adds[fmt.Sprintf("w%d", w.words)] = w.ledger.adding
-		w.ledger.adding = added{}
+		added = fmt.Sprintf("w%d", w.words)
 	case k < 15:
 		add(Delete, "family", family)
 	case k < 16 && w.chance(3):
 		add(Delete, "place", place)
 	case matter == "" || k < 17:
 		id := w.rowID()
-		add(Insert, "matter", id, scope, Assign{"family_id", schema.Text(string(family))}, note("matter", id))
+		add(Insert, "matter", id, p.scopeOf("family", family, scope), Assign{"family_id", schema.Text(string(family))}, note("matter", id))
 	case k < 19:
-		p.take(&x, matter, scope)
+		p.take(&x, matter, p.scopeOf("matter", matter, scope))
 	default:
 		add(Update, "matter", matter, note("matter", matter))
 	}
+	w.year.adds(p, &x)
 	x.Foreign = w.chance(6)
-	if err := p.dev.Exec(x, p.clock.read(w.now)); errors.Is(err, ErrLocked) {
-		w.count("locked by its lease: its clock was set")
+	p.committed = false
+	dead, err := p.run(func() error { return p.dev.Exec(x, p.clock.read(w.now)) })
+	if !p.committed && (dead || err != nil) {
+		for _, t := range words {
+			delete(w.ledger.writes, t)
+		}
+		switch {
+		case errors.Is(err, ErrLocked):
+			w.count("locked by its lease: its clock was set")
+		case err != nil && !p.full(err) && !w.year.refused(err):
+			w.wrong("%s: %v", p.dev.ctl.Device, err)
+		}
 		return
-	} else if err != nil {
-		w.wrong("%s: %v", p.dev.ctl.Device, err)
+	}
+	w.year.edited(p, len(x.Statements))
+	w.ledger.made = append(w.ledger.made, made...)
+	for _, text := range deletes {
+		w.ledger.deleted[text] = true
 	}
 	n := p.dev.ctl.LastN
 	if len(p.dev.captured) > 0 {
 		n++
+	}
+	if added != "" {
+		w.ledger.adds[added] = w.ledger.adding
+		w.ledger.adding = addition{}
 	}
 	for _, t := range words {
 		p.tokens = append(p.tokens, word{t, n})

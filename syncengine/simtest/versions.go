@@ -14,10 +14,13 @@ import (
 
 // Versions gives the small schema in three versions, each with more at the end of what the one before had: columns of
 // several policies, a group, a record type, and a right on it.
-func Versions() [3]*schema.Schema {
+func Versions() [3]*schema.Schema { return versions(func(*schema.Schema) {}) }
+
+func versions(edit func(*schema.Schema)) [3]*schema.Schema {
 	var out [3]*schema.Schema
 	for i := range out {
 		s := Schema()
+		edit(s)
 		s.Version += i
 		family := s.Table("family")
 		add := func(t *schema.Table, cols ...*column) {
@@ -76,6 +79,7 @@ type mixed struct {
 	closing  closing
 	ring     *seal.Ring
 	steps    int
+	print    fingerprint
 }
 
 type phoneOf struct {
@@ -89,13 +93,13 @@ type phoneOf struct {
 
 // RunVersions makes the world of a seed and lets it live to its end.
 func RunVersions(seed uint64, opts Options) (report Report) {
-	m := &mixed{rng: rand.New(rand.NewPCG(seed, 0x7e510)), versions: Versions(), now: start, counts: map[string]int{}}
+	m := &mixed{rng: rand.New(rand.NewPCG(seed, 0x7e510)), print: newFingerprint(), versions: Versions(), now: start, counts: map[string]int{}}
 	m.ring = seal.NewRing([]seal.Key{{Table: sealedTable, Column: sealedColumn, ID: 1}})
 	defer func() {
 		if r := recover(); r != nil {
 			m.bad("panic: %v\n%s", r, stack())
 		}
-		report = Report{Seed: seed, Devices: len(m.phones), Commits: m.words, Faults: m.trouble.faults, Steps: m.steps, Simulated: m.now - start, Sometimes: m.counts}
+		report = Report{Seed: seed, Trace: uint64(m.print), Devices: len(m.phones), Commits: m.words, Faults: m.trouble.faults, Steps: m.steps, Simulated: m.now - start, Sometimes: m.counts}
 		if m.finding != "" {
 			report.Finding = fmt.Sprintf("seed %d: %s\nreplay: go run ./scripts/sim -versions -seed %d", seed, m.finding, seed)
 		}
@@ -154,6 +158,7 @@ func (m *mixed) step() {
 	i := m.rng.IntN(len(m.phones))
 	p := m.phones[i]
 	m.steps++
+	m.print.mix(int64(i), m.now)
 	m.strike()
 	m.closeScope()
 	switch n := m.rng.IntN(20); {
@@ -290,6 +295,7 @@ func (m *mixed) sync(p *phoneOf, cut int) {
 		return
 	}
 	st := p.state()
+	m.print.mix(st.ctl.Cursor, st.ctl.LastN)
 	p.synced = st.outbox == 0 && st.pending == 0
 	if !p.synced {
 		m.bad("%s synchronised and still has %d changesets", p.principal.Account, st.outbox)

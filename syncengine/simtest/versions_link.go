@@ -180,9 +180,14 @@ func (c *mixedLink) takes(msg session.Message) {
 // Upgrade opens the replica with newer declarations, as an updated app does. What is new stands at the end.
 func (m *MemDevice) Upgrade(s *schema.Schema, clock replica.Clock) error {
 	return m.Update(func(tx replica.Tx) error {
-		old, rows, under, version := m.schema, m.rows, m.under, m.ctl.Schema
-		m.save(func() { m.schema, m.rows, m.under, m.ctl.Schema = old, rows, under, version })
+		old, rows, under, lost, version := m.schema, m.rows, m.under, m.lost, m.ctl.Schema
+		m.save(func() { m.schema, m.rows, m.under, m.lost, m.ctl.Schema = old, rows, under, lost, version })
 		m.schema, m.rows, m.under = s, widened(s, rows), widened(s, under)
+		m.lost = slices.Clone(lost)
+		for i := range m.lost {
+			l := &m.lost[i]
+			l.Image = widened(s, map[replica.RowKey]replica.Image{l.RowKey: l.Image})[l.RowKey]
+		}
 		m.ctl.Schema = s.Version
 		if _, err := replica.Seal(tx, s, clock, true); err != nil {
 			return err

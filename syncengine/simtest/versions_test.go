@@ -6,34 +6,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Mixed lists what worlds with several versions reach now and then.
-var Mixed = []string{
-	"adopted at the head",
-	"an update was cut off",
-	"centre stopped at a commit",
-	"clock set wrong",
-	"cut",
-	"drained",
-	"locked by its lease",
-	"notice clock",
-	"notice update",
-	"notice update_soon",
-	"phone after",
-	"phone before",
-	"phone fail",
-	"pushed by a dead connection",
-	"reboot",
-	"scope closed",
-	"snapshot for version 0",
-	"snapshot for version 1",
-	"snapshot for version 2",
-	"two connections at once",
-	"update over a full outbox",
-	"update over a staged step",
-	"update with something kept",
-	"written into a closed scope",
-}
-
 // TestMixedVersions: fleets of three versions at once, updated at random, in half of the worlds on a bad network with
 // crashes and wrong clocks. A seed replays bit for bit.
 func TestMixedVersions(t *testing.T) {

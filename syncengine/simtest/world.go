@@ -32,6 +32,8 @@ type Report struct {
 	Steps     int // scheduler events
 	Simulated int64
 	Seq       int64
+	Lives     []string // what each phone of a year has been through
+	Years     int      // of phones that have been through all that a year holds; see RunYear
 	Sometimes map[string]int
 }
 

@@ -16,6 +16,9 @@ type Goal struct {
 const (
 	Worlds      = "simulated worlds"
 	FileWorlds  = "of them over real files"
+	Years       = "years of phones, each with all that a year holds"
+	States      = "listed states that worlds reached"
+	Replayed    = "worlds that ran twice and were the same"
 	Commits     = "commits in simulated worlds"
 	Findings    = "findings in simulated worlds"
 	Kills       = "kills (-9) of the centre, a phone, or both"
@@ -53,6 +56,9 @@ const (
 var Goals = []Goal{
 	{Name: Worlds, Least: 500, Anchor: "a public Jepsen suite of a sync service: 5 to 10 clients for minutes"},
 	{Name: FileWorlds, Least: 10},
+	{Name: Years, Least: 100},
+	{Name: States, Least: 240},
+	{Name: Replayed, Least: 20, Anchor: "TigerBeetle, FoundationDB: a seed is a world"},
 	{Name: Commits, Least: 150_000},
 	{Name: Findings, None: true, Anchor: "the same suite saw stalls"},
 	{Name: Kills, Least: 2000, Anchor: "etcd kills at failpoints, by the thousand"},
