@@ -26,6 +26,9 @@ go build -tags "$TAGS" -o bin/sim ./scripts/sim
 bin/sim -first 5001 -seeds 1500
 bin/sim -rewound -first 5001 -seeds 1500
 bin/sim -versions -first 5001 -seeds 1500
+bin/sim -years -first 1 -seeds 30
+for kind in "" -rewound -versions; do bin/sim $kind -replay -first 7001 -seeds 8; done
+bin/sim -years -replay -first 7001 -seeds 1
 
 say "fuzzing"
 scripts/fuzz.sh 5100000 # some stop a few short
