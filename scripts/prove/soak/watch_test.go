@@ -84,6 +84,25 @@ func (r *report) growth(name string) int {
 	return int(math.Round(r.slope(name) * (r.long - r.warm).Seconds()))
 }
 
+// stayed is how much more of it there is when all have left than before they came.
+func (r *report) stayed(name string) int { return int(r.after.of[name] - r.before.of[name]) }
+
+// faults says what grows that may not.
+func (r *report) faults() (list []string) {
+	for _, name := range []string{goroutines, files} {
+		if r.growth(name) > mostGrowth {
+			list = append(list, name+" grow")
+		}
+		if r.stayed(name) > mostStay {
+			list = append(list, name+" stay when all have left")
+		}
+	}
+	if r.wal >= mostWAL {
+		list = append(list, "the write-ahead log grows")
+	}
+	return list
+}
+
 func (r *report) perHour(name string) float64 { return r.slope(name) * 3600 }
 
 func (r *report) String() string {
