@@ -38,7 +38,7 @@ func (f *fleet) settle() (faults workload.Faults, compared int) {
 		return db.QueryContext
 	}
 	w.db = read(f.centre.file())
-	for _, p := range f.phones {
+	for _, p := range f.all() {
 		w.replicas[p.who] = read(p.file)
 		p.Tell("rest")
 	}
@@ -71,6 +71,9 @@ func (f *whole) quiet() (ok bool, why string) {
 				p.who, err, last, acked, cursor, head, outbox, pending, p.wrote)
 		}
 	}
+	if f.mover != nil {
+		return f.moved(f.mover)
+	}
 	return true, ""
 }
 
@@ -80,10 +83,6 @@ func (f *whole) check() (workload.Faults, int) {
 	faults.Add(workload.History(f.db))
 	applied := workload.Effective(verdicts)
 	faults.Add(shows(f.db, "rec_", applied))
-	want, err := workload.Dump(f.db, f.schema, "rec_")
-	if err != nil {
-		faults.Otherwise("dump the centre: %v", err)
-	}
 	for _, p := range f.phones {
 		q := f.replicas[p.who]
 		for n := int64(1); n <= p.wrote; n++ {
@@ -103,12 +102,29 @@ func (f *whole) check() (workload.Faults, int) {
 			}
 		}
 		faults.Add(shows(q, "", applied))
-		dump, err := workload.Dump(q, f.schema, "")
-		if err != nil || !maps.Equal(dump, want) {
-			faults.Otherwise("phone %d holds %v %v, and the centre %v", p.who, dump, err, want)
+		f.compare(&faults, p, workload.Scope)
+	}
+	if f.mover != nil {
+		faults.Add(f.known.mover(f.mover))
+		scopes := []string{workload.Empty}
+		if f.mover.grant != "" {
+			scopes = append(scopes, workload.Other)
 		}
+		f.compare(&faults, f.mover, scopes...)
 	}
 	return faults, len(applied)
+}
+
+// compare holds everything that a replica shows against what the centre shows of its grids.
+func (f *whole) compare(faults *workload.Faults, p *phone, scopes ...string) {
+	want, err := workload.Dump(f.db, f.schema, "rec_", scopes...)
+	if err != nil {
+		faults.Otherwise("dump the centre: %v", err)
+	}
+	dump, err := workload.Dump(f.replicas[p.who], f.schema, "")
+	if err != nil || !maps.Equal(dump, want) {
+		faults.Otherwise("phone %d holds %v %v, and the centre %v", p.who, dump, err, want)
+	}
 }
 
 func shows(q workload.Querier, prefix string, applied map[workload.Mark]bool) workload.Faults {

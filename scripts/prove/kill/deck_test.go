@@ -3,6 +3,7 @@ package kill
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -23,44 +24,64 @@ func (p plan) String() string {
 
 func at(p *place) plan { return plan{place: p, centre: !p.phone, phone: p.phone} }
 
-// deck deals the trials out, to any number of goroutines.
+// moves tells whether a phone is given a grid or loses one: such trials are made in counties of their own.
+func (p plan) moves() bool {
+	return p.place != nil && (p.place.how == granting || p.place.how == taking)
+}
+
+// deck deals the trials out, to any number of goroutines: those in which somebody moves, and the others.
 type deck struct {
 	mu   sync.Mutex
-	left []plan
+	left map[bool][]plan
 }
 
 // atPlaces is how many of a hundred trials are at named places.
-const atPlaces = 65
+const atPlaces = 85
 
 // shuffled makes a deck: every named place as often as every other, or some of them once if there are too few trials.
-func shuffled(random *rand.Rand, trials int) *deck {
-	var d deck
-	all := slices.Concat(centrePlaces, phonePlaces)
+// With only, at places whose names hold that, and nowhere else.
+func shuffled(random *rand.Rand, trials int, only string) *deck {
+	d := deck{left: map[bool][]plan{}}
+	all := slices.DeleteFunc(slices.Concat(centrePlaces, phonePlaces), func(p *place) bool { return !strings.Contains(p.String(), only) })
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	at65 := trials * atPlaces / 100
-	if each := at65 / len(all); each > 0 {
-		at65 = each * len(all)
+	named := trials * atPlaces / 100
+	if only != "" {
+		named = trials
 	}
+	if each := named / len(all); each > 0 && only == "" {
+		named = each * len(all)
+	}
+	var list []plan
 	for i := range trials {
-		switch {
-		case i < at65:
-			d.left = append(d.left, at(all[i%len(all)]))
-		default:
-			d.left = append(d.left, plan{nil, i%3 != 1, i%3 != 0})
+		if i < named {
+			list = append(list, at(all[i%len(all)]))
+		} else {
+			list = append(list, plan{nil, i%3 != 1, i%3 != 0})
 		}
 	}
-	random.Shuffle(len(d.left), func(i, j int) { d.left[i], d.left[j] = d.left[j], d.left[i] })
+	random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	for _, p := range list {
+		d.left[p.moves()] = append(d.left[p.moves()], p)
+	}
 	return &d
 }
 
-func (d *deck) deal() (p plan, ok bool) {
+// next tells what the next county is for; any is false when no trial is left.
+func (d *deck) next(random *rand.Rand) (moves, any bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.left) == 0 {
+	m, all := len(d.left[true]), len(d.left[true])+len(d.left[false])
+	return all > 0 && random.IntN(all) < m, all > 0
+}
+
+func (d *deck) deal(moves bool) (p plan, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := d.left[moves]
+	if len(list) == 0 {
 		return p, false
 	}
-	p = d.left[len(d.left)-1]
-	d.left = d.left[:len(d.left)-1]
+	p, d.left[moves] = list[len(list)-1], list[:len(list)-1]
 	return p, true
 }
 
@@ -68,11 +89,6 @@ func (d *deck) deal() (p plan, ok bool) {
 func (d *deck) back(p plan) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.left = slices.Insert(d.left, len(d.left)/2, p)
-}
-
-func (d *deck) more() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.left) > 0
+	list := d.left[p.moves()]
+	d.left[p.moves()] = slices.Insert(list, len(list)/2, p)
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,12 +33,14 @@ type fleet struct {
 	centre   *centre
 	desk     *phone
 	phones   []*phone
+	mover    *phone // writes nothing, and is given a grid or loses it; nil = nobody is
 	known    ledger
 	struck   int64 // verdicts that the phones had at the last kill
 }
 
-// assemble starts a centre without configuration, enrols phones over its REST interface, and starts them.
-func assemble(t testing.TB, random *rand.Rand, built programs, phones int) *fleet {
+// assemble starts a centre without configuration, enrols phones over its REST interface, and starts them; with one that
+// moves if it is asked for.
+func assemble(t testing.TB, random *rand.Rand, built programs, phones int, moves bool) *fleet {
 	t.Helper()
 	s, err := load.Default()
 	require.NoError(t, err)
@@ -52,21 +55,37 @@ func assemble(t testing.TB, random *rand.Rand, built programs, phones int) *flee
 	t.Cleanup(f.dismiss)
 	f.centre = &centre{t: t, program: built.doorstepd, dir: filepath.Join(dir, "centre"), points: folder("centre-points")}
 	f.centre.start()
-	for who, code := range f.centre.people(phones) {
+	accounts, codes := f.centre.people(phones)
+	for who, code := range codes {
+		if who > phones && !moves {
+			break
+		}
 		home := folder(fmt.Sprintf("phone-%d", who))
-		p := &phone{t: t, program: built.phone, who: who, file: filepath.Join(home, "replica.db"), points: folder(fmt.Sprintf("points-%d", who))}
+		p := &phone{t: t, program: built.phone, who: who, account: accounts[who], file: filepath.Join(home, "replica.db"), points: folder(fmt.Sprintf("points-%d", who))}
 		p.enrol(f.centre.url, code)
 		if who == workload.Desk {
 			f.desk = p
 			continue
 		}
+		if who > phones {
+			f.mover = p
+			continue
+		}
 		f.phones = append(f.phones, p)
 	}
 	f.known = newLedger(f)
-	for _, p := range f.phones {
+	for _, p := range f.all() {
 		p.start()
 	}
 	return f
+}
+
+// all are the phones, and the one that moves.
+func (f *fleet) all() []*phone {
+	if f.mover == nil {
+		return f.phones
+	}
+	return append(slices.Clone(f.phones), f.mover)
 }
 
 // memory gives a folder in memory where there is one: what a killed process wrote is in the system's hands either way.
@@ -80,7 +99,7 @@ func memory() string {
 
 // dismiss ends all processes and takes the folder away. It may be called again.
 func (f *fleet) dismiss() {
-	for _, p := range f.phones {
+	for _, p := range f.all() {
 		if p.Child != nil {
 			p.Kill()
 		}
@@ -124,7 +143,7 @@ func (f *fleet) until(so func() (ok bool, why string)) error {
 		case !f.centre.down && f.centre.Gone():
 			return fmt.Errorf("the centre ended by itself: %s", f.centre.Errors())
 		}
-		for _, p := range f.phones {
+		for _, p := range f.all() {
 			if !p.down && p.Gone() {
 				return fmt.Errorf("phone %d ended by itself: %s", p.who, p.Errors())
 			}

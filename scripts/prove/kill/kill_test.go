@@ -42,15 +42,21 @@ func TestKill(t *testing.T) {
 	t.Logf("seed %d", seed)
 	built := build(t)
 	began := time.Now()
-	cards := shuffled(rand.New(rand.NewPCG(seed, 0)), trials)
+	cards := shuffled(rand.New(rand.NewPCG(seed, 0)), trials, os.Getenv("DOORSTEP_KILL_AT"))
 	var total summary
 	t.Run("counties", func(t *testing.T) {
 		for lane := range lanes {
 			t.Run(strconv.Itoa(lane), func(t *testing.T) {
 				t.Parallel()
 				random := rand.New(rand.NewPCG(seed, uint64(lane)+1))
-				for life := 0; cards.more(); life++ {
-					t.Run(strconv.Itoa(life), func(t *testing.T) { live(t, assemble(t, random, built, leastPhones+(life+lane)%3/2), cards, &total) })
+				for life := 0; ; life++ {
+					moves, any := cards.next(random)
+					if !any {
+						break
+					}
+					t.Run(strconv.Itoa(life), func(t *testing.T) {
+						live(t, assemble(t, random, built, leastPhones+(life+lane)%3/2, moves), cards, &total)
+					})
 				}
 			})
 		}
@@ -62,7 +68,7 @@ func TestKill(t *testing.T) {
 // live is one county: trials until one goes wrong or there have been enough of them, and then a look at everything.
 func live(t *testing.T, f *fleet, cards *deck, total *summary) {
 	for range perLife {
-		p, ok := cards.deal()
+		p, ok := cards.deal(f.mover != nil)
 		if !ok {
 			break
 		}
@@ -80,6 +86,7 @@ func live(t *testing.T, f *fleet, cards *deck, total *summary) {
 	began := time.Now()
 	faults, compared := f.settle()
 	total.settled(faults, compared, time.Since(began))
+	f.dismiss()
 	if !faults.Ok() {
 		t.Errorf("when all was over: %s", &faults)
 	}

@@ -2,6 +2,7 @@ package kill
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"strconv"
 	"testing"
@@ -23,6 +24,8 @@ type phone struct {
 	file    string
 	points  string
 	device  string // its id
+	account string
+	grant   string // the assignment to the other grid that it has; "" = none
 	read    int    // lines of the running process that are read
 
 	wrote, acked int64 // promised: the last n written, the last n with a verdict
@@ -54,11 +57,17 @@ func (p *phone) enrol(centre, code string) {
 	require.NoError(p.t, err)
 	_, err = r.Write(ctx, func(tx *device.Tx) error {
 		for _, row := range workload.Shared() {
-			values := map[string]any{"id": string(row.ID), "scope": workload.Scope}
-			for k, v := range row.Values {
-				values[k] = v
+			if err := insert(tx, workload.Scope, row); err != nil {
+				return err
 			}
-			if _, err := tx.Insert(row.Table, values); err != nil {
+		}
+		return nil
+	})
+	require.NoError(p.t, err)
+	_, err = r.Write(ctx, func(tx *device.Tx) error {
+		for i := range workload.Buildings {
+			values := map[string]any{"no": fmt.Sprint(i + 1), "notes": fmt.Sprintf(canary+" %d 号楼 %x", i+1, sha256.Sum256([]byte{byte(i)}))}
+			if err := insert(tx, workload.Other, workload.Row{Table: "building", Values: values}); err != nil {
 				return err
 			}
 		}
@@ -67,7 +76,19 @@ func (p *phone) enrol(centre, code string) {
 	require.NoError(p.t, err)
 	report, err := r.Sync(ctx, remote)
 	require.NoError(p.t, err)
-	require.Equal(p.t, 1, report.Verdicts)
+	require.Equal(p.t, 2, report.Verdicts)
+}
+
+func insert(tx *device.Tx, scope string, row workload.Row) error {
+	values := map[string]any{"scope": scope}
+	if row.ID != "" {
+		values["id"] = string(row.ID)
+	}
+	for k, v := range row.Values {
+		values[k] = v
+	}
+	_, err := tx.Insert(row.Table, values)
+	return err
 }
 
 // start runs the process, which writes from the beginning.

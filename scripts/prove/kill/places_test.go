@@ -15,10 +15,12 @@ import (
 type how int
 
 const (
-	running how = iota // it comes there as long as everybody writes
-	opening            // killed at any moment, it comes there when it is started again
-	meeting            // of the centre: it comes there when a phone that was killed comes back
-	parting            // of a phone: it comes there when the centre is killed
+	running  how = iota // it comes there as long as everybody writes
+	opening             // killed at any moment, it comes there when it is started again
+	meeting             // of the centre: it comes there when a phone that was killed comes back
+	parting             // of a phone: it comes there when the centre is killed
+	granting            // it comes there when a phone's person is given another grid
+	taking              // it comes there when that grid is taken away
 )
 
 // place is a named place where a process dies that comes there when it is armed.
@@ -28,11 +30,13 @@ type place struct {
 	how           how
 }
 
+// String names it, with how it is reached where that is not by writing.
 func (p *place) String() string {
+	who := "centre"
 	if p.phone {
-		return "phone: " + p.Name
+		who = "phone"
 	}
-	return "centre: " + p.Name
+	return who + map[how]string{opening: ", opening", meeting: ", met", parting: ", left alone", granting: ", a grant given", taking: ", a grant ended"}[p.how] + ": " + p.Name
 }
 
 func centreAt(h how, name, file, at string) *place {
@@ -77,6 +81,17 @@ var centrePlaces = []*place{
 	centreAt(meeting, "welcomed, not noted who was heard of", "server/centre/centre.go", "	if err == nil {\n		c.hear(h)"),
 	centreAt(meeting, "a welcome not sent", "server/gateway/write.go", "		w, err := c.g.opts.Centre.Welcome(ask.Hello)").after(),
 
+	centreAt(granting, "a person is about to get a role", "server/directory/assignment.go", "	doors, err := json.Marshal(a.Doors)\n	if err != nil {\n		return Assignment{}, fmt"),
+	centreAt(granting, "a role without its audit line", "server/directory/assignment.go", "	return a, d.note(ctx, q, auditAssigned,"),
+	centreAt(granting, "before the directory's commit", "server/store/open.go", "	done = true\n	return tx.Commit()"),
+	centreAt(granting, "a role is given, nobody knows", "server/api/people.go", "	a.regranted()\n	a.Log.Info().Str(\"assignment\", made.ID).Str(\"account\", made.Account).Str(\"role\""),
+	centreAt(granting, "about to note what a device is told", "syncengine/told.go", "	told.tell(w.View, p, now, 0)"),
+	centreAt(taking, "a role ended without its audit line", "server/directory/assignment.go", "		return errors.Join(err, d.note(ctx, tx, auditUnassigned,"),
+	centreAt(taking, "a role has ended, nobody knows", "server/api/people.go", "	a.regranted()\n	a.Log.Info().Str(\"assignment\", x.ID).Str(\"by\""),
+	centreAt(taking, "what a device was told is about to be recorded", "syncengine/told.go", "	err = store.Update(func(tx Tx) error {\n		at = 0").after(),
+	centreAt(taking, "a receipt without its audit line", "syncengine/told.go", "			return auditReceipt(tx, p, t, now)"),
+	centreAt(taking, "a receipt is recorded, not answered", "server/gateway/write.go", "		at, err := c.g.opts.Centre.Tell(ask.Tell)").after().when("ask.Tell.Purged"),
+
 	centreAt(opening, "a file is written, not flushed", "internal/durable/durable.go", "	err = errors.Join(err, f.Sync(), f.Close())"),
 	centreAt(opening, "a file is flushed, not renamed", "internal/durable/durable.go", "		err = os.Rename(f.Name(), path)"),
 	centreAt(opening, "a file is renamed, its folder not flushed", "internal/durable/durable.go", "	return SyncFolder(filepath.Dir(path))"),
@@ -117,6 +132,16 @@ var phonePlaces = []*place{
 	phoneAt(opening, "hello sent", "", ""),
 	phoneAt(opening, "welcome", "", ""),
 	phoneAt(opening, "greeted, not noted", "syncengine/replica/greet.go", "	h := hlc.Clock{Last: ctl.HLC}"),
+
+	phoneAt(granting, "a snapshot's rows are staged, not noted", "syncengine/replica/apply.go", "			return false, fmt.Errorf(\"stage delta: %w\", err)\n		}").after().when("d.Reset && len(d.Items) > 0"),
+	phoneAt(granting, "a snapshot's rows, others not gone", "syncengine/replica/apply.go", "		if err := a.dropOthers(); err != nil {"),
+	phoneAt(granting, "others gone, a snapshot's rows not shown", "syncengine/replica/apply.go", "		if ctl.Reoffer {"),
+	phoneAt(taking, "told of a grant's end, not noted", "syncengine/replica/greet.go", "	ctl.leave(w)").when("len(w.Lost) > 0"),
+	phoneAt(taking, "what ended is taken out, before commit", "syncengine/replica/purge.go", "	return true, purgeKept("),
+	phoneAt(taking, "what ended is taken out, its bytes are there", "clients/device/purge.go", "	if done, err := steps.Bytes(); err != nil || !done {"),
+	phoneAt(taking, "written anew, the log not emptied", "clients/device/purge.go", "	var busy, frames, moved int"),
+	phoneAt(taking, "nothing is left, not noted", "clients/device/purge.go", "	return steps.Done()"),
+	phoneAt(taking, "about to send a receipt", "", ""),
 
 	phoneAt(parting, "old notices gone, new ones not there", "clients/device/settle.go", "		for _, n := range notices {"),
 }

@@ -60,14 +60,34 @@ func TestKillIsSeen(t *testing.T) {
 	}
 ` + "	return p.exec(`DELETE FROM ds_outbox WHERE n = ?`, v.N)",
 		}, early}},
+		{"a file is taken away before the new one has its name", "centre, opening: a file is flushed, not renamed", []overlay.Edit{{
+			File: "internal/durable/durable.go", From: "		err = os.Rename(f.Name(), path)", To: `		_ = os.Remove(path)
+		err = os.Rename(f.Name(), path)`,
+		}}},
+		{"a step shows before the others' rows are gone", "phone, a grant given: others gone, a snapshot's rows not shown", []overlay.Edit{{
+			File: "syncengine/replica/apply.go", From: "	if done.Reset {\n		if err := a.dropOthers(); err != nil {", To: `	if done.Reset {
+		if x, ok := tx.(interface{ Early() error }); ok {
+			for _, x := range a.order {
+				if err := show(tx, x.table, x.row, x.image); err != nil {
+					return err
+				}
+				break
+			}
+			if err := x.Early(); err != nil {
+				return err
+			}
+		}
+		if err := a.dropOthers(); err != nil {`,
+		}, early}},
 	} {
 		t.Run(bug.name, func(t *testing.T) {
 			built := build(t, bug.edits...)
 			random := rand.New(rand.NewPCG(seed, 2))
 			for i := range 5 {
-				f := assemble(t, random, built, leastPhones)
+				plan := at(named(t, bug.place))
+				f := assemble(t, random, built, leastPhones, plan.moves())
 				f.patience = 5 * time.Second
-				_, faults := f.trial(enough, at(named(t, bug.place)))
+				_, faults := f.trial(enough, plan)
 				if faults.Ok() {
 					faults, _ = f.settle()
 				}

@@ -37,12 +37,15 @@ func (f *fleet) trial(enough int64, p plan) (out outcome, faults workload.Faults
 		return out, faults
 	}
 	s := &strike{fleet: f, plan: p, phone: f.phones[f.random.IntN(len(f.phones))]}
+	if p.moves() {
+		s.phone = f.mover
+	}
 	before := f.struck
 	err = s.kill()
 	out.inFlight, out.acked = s.inFlight, f.struck-before
 	faults.Add(s.faults)
 	if err == nil {
-		err = s.back(&out)
+		err = s.back(&out, &faults)
 	}
 	if err != nil {
 		faults.Otherwise("%v", err)
@@ -57,7 +60,8 @@ type strike struct {
 	phone    *phone
 	faults   workload.Faults
 	inFlight int64
-	centred  time.Duration // the centre came back in the middle of it, and took so long
+
+	promisedGrant, gave bool // the centre said that the grid was given, or was taken
 }
 
 // kill does it, and leaves everybody dead who is to be started again.
@@ -86,6 +90,8 @@ func (s *strike) kill() error {
 		armed := s.arm()
 		s.phone.start()
 		return s.die(armed, true)
+	case granting, taking:
+		return s.move()
 	case parting:
 		armed := s.arm()
 		wrote := s.hit(true, false)
@@ -96,6 +102,27 @@ func (s *strike) kill() error {
 		return s.count(wrote)
 	}
 	return s.die(s.arm(), true)
+}
+
+// move gives the other grid to the person whose phone moves, or takes it away, while the place is armed.
+func (s *strike) move() error {
+	gives := s.place.how == granting
+	if (s.phone.grant == "") != gives {
+		if err := s.regrant(s.phone, !gives); err != nil {
+			return err
+		}
+	}
+	if err := s.until(func() (bool, string) { return s.moved(s.phone) }); err != nil {
+		return err
+	}
+	armed := s.arm()
+	asked := make(chan error, 1)
+	go func() { asked <- s.regrant(s.phone, gives) }()
+	if err := s.die(armed, true); err != nil {
+		return errors.Join(err, <-asked)
+	}
+	s.promisedGrant, s.gave = <-asked == nil, gives
+	return nil
 }
 
 // arm makes the victim die where it comes to the place.
@@ -195,15 +222,24 @@ func (s *strike) autopsy() {
 			s.faults.Add(s.known.phone(p))
 		}
 	}
+	if s.mover != nil && s.mover.down {
+		s.faults.Add(s.known.mover(s.mover))
+	}
 }
 
 // back starts the dead again and notes how long each took to be back at work.
-func (s *strike) back(out *outcome) error {
+func (s *strike) back(out *outcome, faults *workload.Faults) error {
 	alone := !s.fleet.centre.down
 	if s.fleet.centre.down {
 		began := time.Now()
 		s.fleet.centre.start()
 		out.centre = time.Since(began)
+		if err := s.fleet.centre.ask("GET", "/v1/assignments?account="+s.phone.account, nil, nil); err != nil {
+			return fmt.Errorf("the administrator's session of before the kill: %w", err)
+		}
+	}
+	if s.moves() {
+		faults.Add(s.granted())
 	}
 	if !s.phone.down {
 		return nil

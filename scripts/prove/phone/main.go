@@ -86,7 +86,7 @@ func (p *phone) listen() {
 
 // work writes and tells.
 func (p *phone) work(ctx context.Context) error {
-	tick := time.NewTicker(2 * time.Millisecond)
+	tick := time.NewTicker(5 * time.Millisecond)
 	said := int64(0)
 	for {
 		var written, acked int64

@@ -50,8 +50,11 @@ type conn struct{ device.Conn }
 func (c conn) Send(m session.Message) error {
 	_, push := m.(*session.Push)
 	_, hello := m.(*session.Hello)
-	if push {
+	switch m.(type) {
+	case *session.Push:
 		point("about to push")
+	case *session.Purged:
+		point("about to send a receipt")
 	}
 	err := c.Conn.Send(m)
 	switch {

@@ -10,8 +10,12 @@ import (
 )
 
 // Dump gives a hash over all rows of each record type that has any, every column that is captured or sent. Two
-// replicas of the same grants, and the centre's typed tables (prefix "rec_"), must agree.
-func Dump(q Querier, s *schema.Schema, prefix string) (map[string]string, error) {
+// replicas of the same grants, and the centre's typed tables (prefix "rec_"), must agree; with scopes, on the rows there.
+func Dump(q Querier, s *schema.Schema, prefix string, scopes ...string) (map[string]string, error) {
+	where := ""
+	if len(scopes) > 0 {
+		where = ` WHERE "scope" IN ('` + strings.Join(scopes, "', '") + `')`
+	}
 	out := map[string]string{}
 	for _, t := range s.Tables {
 		columns := []string{`quote("id")`}
@@ -29,7 +33,7 @@ func Dump(q Querier, s *schema.Schema, prefix string) (map[string]string, error)
 			err := r.Scan(&line)
 			fmt.Fprintln(sum, line)
 			return err
-		}, `SELECT `+strings.Join(columns, ` || '|' || `)+` FROM "`+prefix+t.Name+`" ORDER BY "id"`)
+		}, `SELECT `+strings.Join(columns, ` || '|' || `)+` FROM "`+prefix+t.Name+`"`+where+` ORDER BY "id"`)
 		if err != nil {
 			return nil, err
 		}

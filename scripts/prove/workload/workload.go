@@ -20,6 +20,13 @@ const (
 	Community = "370115003239"
 )
 
+// Other is a second grid of the community, in which nothing but a number of buildings is; in Empty there is nothing.
+const (
+	Other     = "370115003239002"
+	Empty     = "370115003239003"
+	Buildings = 60
+)
+
 // Desk is the device that writes the shared rows, as its first changeset; phones are 1, 2, 3 …
 const Desk = 0
 
