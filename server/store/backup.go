@@ -11,11 +11,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Backup copies the database file at path to to, whole and consistent, while a centre works in it: one reading
 // transaction, which hinders no writer. to must not exist; it appears under its name only when all of it is on the
-// disk. Checked copies are CheckCopy's business.
+// disk. Until then it is to.part; what a backup that was killed left there is taken over. Checked copies are CheckCopy's
+// business.
 func Backup(path, to string) (err error) {
 	if _, err := os.Stat(path); err != nil {
 		return err
@@ -24,7 +27,7 @@ func Backup(path, to string) (err error) {
 		return fmt.Errorf("%s is there already; backups are never written over", to)
 	}
 	part := to + ".part"
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // VACUUM INTO takes an empty file
+	f, err := claim(part) // VACUUM INTO takes an empty file
 	if err != nil {
 		return err
 	}
@@ -32,10 +35,8 @@ func Backup(path, to string) (err error) {
 		if err != nil {
 			_ = os.Remove(part)
 		}
+		_ = f.Close() // and with it the lock
 	}()
-	if err := f.Close(); err != nil {
-		return err
-	}
 	db, err := sql.Open("sqlite3", dsn(path, "mode=rw&_busy_timeout=5000"))
 	if err != nil {
 		return err
@@ -51,6 +52,35 @@ func Backup(path, to string) (err error) {
 		return err
 	}
 	return syncFile(filepath.Dir(to))
+}
+
+// claim gives a file that is empty and that no other backup writes to. The lock ends with whoever holds it.
+func claim(part string) (_ *os.File, err error) {
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+		}
+	}()
+	busy := fmt.Errorf("another backup is writing %s; wait until it is done, or choose a new name", part)
+	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return nil, busy
+	}
+	// It may have been given its name between the two: then this is a whole backup, and not to be emptied.
+	mine, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if now, err := os.Stat(part); err != nil || !os.SameFile(mine, now) {
+		return nil, busy
+	}
+	if err := os.Remove(part + "-journal"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	return f, f.Truncate(0)
 }
 
 func syncFile(path string) error {

@@ -76,7 +76,7 @@ func backup(path, to string, county int64, now func() time.Time) (m manifest, er
 	if err != nil {
 		return m, err
 	}
-	return m, os.WriteFile(manifestOf(to), append(text, '\n'), 0o600)
+	return m, writeDurably(manifestOf(to), string(text)+"\n")
 }
 
 // copyFile copies a file for a drill, with its mode 0600.
