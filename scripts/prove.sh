@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The proofs too long or too rough for 'test': power cuts on disk images, kill -9 by the hundred, worlds by the thousand.
+# The proofs too long or too rough for 'test': power cuts on disk images, kill -9 by the thousand, worlds by the thousand.
 # Whatever happens, it ends with a table of what was reached.
 source "$(dirname "$0")/env.sh"
 

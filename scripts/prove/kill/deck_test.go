@@ -36,7 +36,7 @@ type deck struct {
 }
 
 // atPlaces is how many of a hundred trials are at named places.
-const atPlaces = 85
+const atPlaces = 88
 
 // shuffled makes a deck: every named place as often as every other, or some of them once if there are too few trials.
 // With only, at places whose names hold that, and nowhere else.

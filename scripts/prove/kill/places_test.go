@@ -21,6 +21,7 @@ const (
 	parting             // of a phone: it comes there when the centre is killed
 	granting            // it comes there when a phone's person is given another grid
 	taking              // it comes there when that grid is taken away
+	copying             // of a backup beside the centre
 )
 
 // place is a named place where a process dies that comes there when it is armed.
@@ -33,6 +34,9 @@ type place struct {
 // String names it, with how it is reached where that is not by writing.
 func (p *place) String() string {
 	who := "centre"
+	if p.how == copying {
+		return "backup: " + p.Name
+	}
 	if p.phone {
 		who = "phone"
 	}
@@ -91,6 +95,12 @@ var centrePlaces = []*place{
 	centreAt(taking, "what a device was told is about to be recorded", "syncengine/told.go", "	err = store.Update(func(tx Tx) error {\n		at = 0").after(),
 	centreAt(taking, "a receipt without its audit line", "syncengine/told.go", "			return auditReceipt(tx, p, t, now)"),
 	centreAt(taking, "a receipt is recorded, not answered", "server/gateway/write.go", "		at, err := c.g.opts.Centre.Tell(ask.Tell)").after().when("ask.Tell.Purged"),
+
+	centreAt(copying, "nothing is copied", "server/store/backup.go", `	db, err := sql.Open("sqlite3", dsn(path, "mode=rw&_busy_timeout=5000"))`),
+	centreAt(copying, "copied, not flushed", "server/store/backup.go", "	if err := syncFile(part); err != nil {"),
+	centreAt(copying, "flushed, not renamed", "server/store/backup.go", "	if err := os.Rename(part, to); err != nil {"),
+	centreAt(copying, "renamed, its folder not flushed", "server/store/backup.go", "	return syncFile(filepath.Dir(to))"),
+	centreAt(copying, "checked, no manifest", "server/cmd/doorstepd/backup.go", `	text, err := json.MarshalIndent(m, "", "  ")`),
 
 	centreAt(opening, "a file is written, not flushed", "internal/durable/durable.go", "	err = errors.Join(err, f.Sync(), f.Close())"),
 	centreAt(opening, "a file is flushed, not renamed", "internal/durable/durable.go", "		err = os.Rename(f.Name(), path)"),

@@ -64,6 +64,10 @@ func TestKillIsSeen(t *testing.T) {
 			File: "internal/durable/durable.go", From: "		err = os.Rename(f.Name(), path)", To: `		_ = os.Remove(path)
 		err = os.Rename(f.Name(), path)`,
 		}}},
+		{"what a killed backup left hinders the next", "backup: copied, not flushed", []overlay.Edit{{
+			File: "server/store/backup.go", From: "	f, err := os.OpenFile(part, os.O_CREATE|os.O_RDWR, 0o600)",
+			To: "	f, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)",
+		}}},
 		{"a step shows before the others' rows are gone", "phone, a grant given: others gone, a snapshot's rows not shown", []overlay.Edit{{
 			File: "syncengine/replica/apply.go", From: "	if done.Reset {\n		if err := a.dropOthers(); err != nil {", To: `	if done.Reset {
 		if x, ok := tx.(interface{ Early() error }); ok {

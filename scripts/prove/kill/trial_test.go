@@ -58,6 +58,7 @@ type strike struct {
 	*fleet
 	plan
 	phone    *phone
+	backup   *child.Child // nil = none is made
 	faults   workload.Faults
 	inFlight int64
 
@@ -92,6 +93,8 @@ func (s *strike) kill() error {
 		return s.die(armed, true)
 	case granting, taking:
 		return s.move()
+	case copying:
+		return s.copy()
 	case parting:
 		armed := s.arm()
 		wrote := s.hit(true, false)
@@ -143,7 +146,10 @@ func (s *strike) arm() (file string) {
 func (s *strike) die(armed string, counts bool) error {
 	var wrote map[int]int64
 	victim := s.fleet.centre.Child
-	if s.place.phone {
+	switch {
+	case s.backup != nil:
+		victim = s.backup
+	case s.place.phone:
 		victim = s.phone.Child
 	}
 	deadline := time.Now().Add(s.patience)
@@ -163,9 +169,11 @@ func (s *strike) die(armed string, counts bool) error {
 		<-time.After(500 * time.Microsecond)
 	}
 	<-victim.Done
-	if s.place.phone {
+	switch {
+	case s.backup != nil:
+	case s.place.phone:
 		s.phone.down = true
-	} else {
+	default:
 		s.fleet.centre.down = true
 	}
 	if !counts {
