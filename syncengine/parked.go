@@ -22,12 +22,16 @@ func (g *ingest) quarantine(v Verdict) error {
 	return g.tx.PutQuarantined(q)
 }
 
-// awaits gives the id that a parked changeset waits for.
+// awaits gives the id that a parked changeset waits for. Rows that a restored centre lacked end their waiting by coming
+// back: with the last of them nothing is left to decide.
 func awaits(r *Reason) RowID {
-	if r == nil || r.Code != CodeAwaits {
-		return ""
+	switch {
+	case r != nil && r.Code == CodeAwaits:
+		return RowID(r.Rule)
+	case r != nil && r.Code == CodeSalvage:
+		return r.Row
 	}
-	return RowID(r.Rule)
+	return ""
 }
 
 // belongs finds the scope whose supervisors should see a refused changeset: that of the row it was refused for, else the

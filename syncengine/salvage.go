@@ -12,7 +12,8 @@ func (g *ingest) refuseWhole(kind VerdictKind, code Code) error {
 }
 
 // salvage parks rows that a replica held and a restored centre lacks: whether they come back is a supervisor's to say
-// (P9). Where all of them are there by now, or are known to be dead, nothing waits and nothing is done.
+// (P9). Where all of them are there by now, or are known to be dead, nothing waits and nothing is done; where the last one
+// comes back later, it is judged again then and ends so.
 func (g *ingest) salvage() error {
 	for i := range g.cs.Changes {
 		c := &g.cs.Changes[i]

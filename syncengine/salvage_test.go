@@ -55,3 +55,22 @@ func TestSalvageOvertakesNothing(t *testing.T) {
 	con := w.open(se.ConflictCell, "home", rid(1), "head")
 	require.True(t, w.shows("home", rid(1), "head") == "Wang" || con != nil && len(con.Candidates) == 1, "it stands, or somebody decides")
 }
+
+// TestLostRowsThatComeBackWaitForNobody: a replica comes before the authors of what it held. Once they have come with all of
+// it, nothing is left for a supervisor, and what stands is theirs.
+func TestLostRowsThatComeBackWaitForNobody(t *testing.T) {
+	w := newWorld(t)
+	holder, author, other := w.dev("holder", "worker"), w.dev("author", "worker"), w.dev("other", "worker")
+	n := holder.salvaging(ins("home", rid(1), set("head", 0, "Li")), ins("home", rid(2), set("head", 0, "Sun")))
+	author.ok(ins("home", rid(1), set("head", 0, "Wang")))
+	q := w.quarantined(holder, n)
+	require.False(t, q.Closed, "one is still lost")
+	require.Equal(t, rid(2), q.Awaits)
+	other.ok(ins("home", rid(2), set("head", 0, "Zhou")))
+	q = w.quarantined(holder, n)
+	require.Equal(t, se.SettledReleased, q.Outcome)
+	require.Empty(t, q.By, "by itself")
+	require.Equal(t, "Wang", w.shows("home", rid(1), "head"))
+	require.Equal(t, "Zhou", w.shows("home", rid(2), "head"))
+	require.Nil(t, w.open(se.ConflictCell, "home", rid(1), "head"))
+}

@@ -87,6 +87,7 @@ func (w *rewound) final(tx se.ReadTx) error {
 	}
 	for id, q := range w.store.Quarantine() {
 		k.sets[id], k.works[unnamed(q.Changeset)], k.places[nth(q.Changeset, 0)] = q.Changeset.Hash(), true, true
+		w.cameBack(tx, q)
 		w.wordsOf(q.Changeset, func(text string) { k.quarantine[text] = true })
 		for _, c := range q.Changeset.Changes {
 			k.odd[c.Row] = true
@@ -220,4 +221,22 @@ func (w *rewound) story(at string) string {
 		return nil
 	})
 	return b.String()
+}
+
+// cameBack checks that lost rows which a replica held, and handed in, wait for nobody once all of them are back.
+func (w *rewound) cameBack(tx se.ReadTx, q *se.Quarantined) {
+	if !q.Changeset.Salvage || q.Verdict.Reason == nil || q.Verdict.Reason.Code != se.CodeSalvage {
+		return
+	}
+	for _, c := range q.Changeset.Changes {
+		if row, _ := tx.Row(c.Table, c.Row); row == nil {
+			return
+		}
+	}
+	switch {
+	case !q.Closed:
+		w.wrong("salvage: all rows of %s#%d are there, and it still waits for a supervisor", q.Device, q.N)
+	case q.By == "":
+		w.count("lost rows came back, and what was handed in of them waits no more")
+	}
 }

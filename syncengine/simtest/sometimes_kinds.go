@@ -19,6 +19,7 @@ var Rewound = []string{
 	"held back by a quota",
 	"locked by its lease: its clock was set",
 	"loss proved by a device",
+	"lost rows came back, and what was handed in of them waits no more",
 	"not served before it is confirmed",
 	"offered under two names, and took effect once",
 	"own work shown on its way",
