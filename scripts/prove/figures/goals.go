@@ -30,6 +30,7 @@ const (
 	Cuts        = "power cuts, with promises of the centre and of a device on the disk"
 	CutsSeen    = "settings that lose at a power cut, and were seen to"
 	CallsFailed = "calls of the file system that failed, one in each run"
+	Rooms       = "tries on a full disk, each with 4 KiB of room more"
 	Damaged     = "damaged replica files"
 	BadInputs   = "bad inputs"
 	Lost        = "changesets lost, torn or doubled"
@@ -70,6 +71,7 @@ var Goals = []Goal{
 	{Name: Cuts, Least: 200, Anchor: "LazyFS: kill, then drop the cache"},
 	{Name: CutsSeen, Least: 4},
 	{Name: CallsFailed, Least: 400, Anchor: "SQLite fails each call once"},
+	{Name: Rooms, Least: 1000},
 	{Name: Damaged, Least: 200},
 	{Name: BadInputs, Least: 2000},
 	{Name: Lost, None: true},

@@ -189,6 +189,9 @@ type Faults struct {
 // Ok tells whether nothing is wrong.
 func (f *Faults) Ok() bool { return len(f.Lost)+len(f.Torn)+len(f.Other) == 0 }
 
+// Count tells how many things are wrong.
+func (f *Faults) Count() int { return len(f.Lost) + len(f.Torn) + len(f.Other) }
+
 // Add joins what another check found.
 func (f *Faults) Add(g Faults) {
 	f.Lost, f.Torn, f.Other = append(f.Lost, g.Lost...), append(f.Torn, g.Torn...), append(f.Other, g.Other...)

@@ -4,6 +4,9 @@
 //	writer centre DIR SEED         the store in DIR, many devices
 //	writer device DIR SEED COUNTY  the replica in DIR, against a county in the folder COUNTY, which stays
 //
+//	writer centre-full DIR SEED ASIDE   a scenario on a disk with no room, 4 KiB, 8 KiB …; then it ends (see faulty.go)
+//	writer device-full DIR SEED COUNTY
+//
 // With "-steps" behind the first word it does a short scenario and ends: for disks that fail.
 package main
 
@@ -56,6 +59,10 @@ func run(args []string, now func() time.Time) error {
 		return w.centreSteps(args[1])
 	case args[0] == "device-steps" && len(args) == 4:
 		return w.deviceSteps(args[1], args[3])
+	case args[0] == "centre-full" && len(args) == 4:
+		return w.centreEvery(args[1], args[3], fullDisk(args[1]))
+	case args[0] == "device-full" && len(args) == 4:
+		return w.deviceEvery(args[1], args[3], fullDisk(args[1]))
 	}
 	return fmt.Errorf("cannot %q", args)
 }

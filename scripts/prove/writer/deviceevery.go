@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
+	"github.com/doorstep-sync/doorstep/server/store"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
+)
+
+// The device's scenario.
+const (
+	each    = 18 // changesets that are written in a turn, before they are sent and those of others come
+	already = 40 // changesets that its first snapshot holds
+)
+
+// deviceEvery makes a replica, takes a snapshot in, writes, files verdicts, applies deltas, closes it and opens it
+// again, with every call failing. The disk of the county does not fail.
+func (w *writer) deviceEvery(dir, county string, f *faulty) error {
+	st, desk, peer, err := w.county(county)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(w.commit(st, desk, 1), w.commit(st, peer, already)); err != nil {
+		return err
+	}
+	d := &worker{w: w, f: f, county: st, file: filepath.Join(dir, "replica.db")}
+	f.state = func(crash bool) (string, error) {
+		if d.r == nil || crash {
+			return crashed(d.file, county, deviceState)
+		}
+		return deviceState(d.r.Query)
+	}
+	f.save = saved(county, opened{d.file, func() bool { return d.r != nil }, d.shut, d.open},
+		opened{filepath.Join(county, "centre.db"), func() bool { return true }, func() error { return d.county.Close() }, func() (err error) {
+			d.county, err = store.Open(filepath.Join(county, "centre.db"), w.schema)
+			return err
+		}})
+	if err := f.create(d.open); err != nil {
+		return err
+	}
+	steps := []deed{{"snapshot", d.talk}}
+	for range f.turns {
+		others := func() error { return w.commit(d.county, peer, 2) }
+		for range each {
+			steps = append(steps, deed{"write", d.write})
+		}
+		steps = append(steps, deed{"send", d.send}, deed{"", others}, deed{"take in", d.takeIn})
+	}
+	for _, s := range append(steps, deed{"close", d.shut}, deed{"open", d.open}) {
+		if s.name == "" {
+			err = s.do()
+		} else {
+			err = f.step(s.name, s.do)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return errors.Join(d.shut(), d.county.Close(), f.tell())
+}
+
+// deed is what the device does; without a name it is what others do, and never fails.
+type deed struct {
+	name string
+	do   func() error
+}
+
+// worker works with a replica, in step with a county.
+type worker struct {
+	w      *writer
+	f      *faulty
+	county *store.Store
+	file   string
+	r      *device.Replica
+	link   *workload.Link
+}
+
+func (d *worker) open() (err error) {
+	if d.r, err = open(d.file, device.Options{Schema: d.w.schema}); err != nil {
+		d.r = nil
+	}
+	return named(err)
+}
+
+// shut closes the replica. What goes wrong then harms nobody: everything is durable.
+func (d *worker) shut() error {
+	r := d.r
+	d.r, d.link = nil, nil
+	if err := r.Close(); err != nil {
+		return say(fmt.Appendf(nil, "failed close: %q\n", err))
+	}
+	return nil
+}
+
+func (d *worker) write() error {
+	m, err := workload.Write(context.Background(), d.r, workload.Phone)
+	if err != nil {
+		return named(err)
+	}
+	return say(fmt.Appendf(nil, "wrote %d\n", m.N))
+}
+
+// talk connects, unless there is a connection, and goes on from where the replica is.
+func (d *worker) talk() error {
+	if d.link != nil {
+		return nil
+	}
+	greeted := func(in session.Message, out []session.Message) error {
+		if _, ok := in.(*session.Welcome); ok {
+			d.f.known = d.f.disk.calls()
+		}
+		return took(in, out)
+	}
+	l, err := workload.NewLink(d.r, d.county, d.w.engine, d.w.millis, greeted)
+	if err == nil {
+		d.link = l
+	}
+	return named(err)
+}
+
+func (d *worker) send() error { return d.over((*workload.Link).Sealed) }
+
+func (d *worker) takeIn() error { return d.over((*workload.Link).Bell) }
+
+// over does something over a connection; one that failed is over.
+func (d *worker) over(fn func(*workload.Link) error) error {
+	if err := d.talk(); err != nil {
+		return err
+	}
+	err := fn(d.link)
+	if err != nil {
+		d.link = nil
+	}
+	return named(err)
+}
