@@ -21,17 +21,27 @@ table() {
 trap table EXIT
 note() { printf '%s\t%s\n' "$1" "$2" >>"$DOORSTEP_FIGURES"; }
 
+# How much: what CI does in 50 minutes, or what prove:long does in a night or two.
+if [ -n "${DOORSTEP_LONG:-}" ]; then
+	fleets=20000 small=100000 years=900 again=250 executions=100000000 damaged=20000 patience=48h
+	export DOORSTEP_KILLS=${DOORSTEP_KILLS:-50000} DOORSTEP_CUTS=${DOORSTEP_CUTS:-10000} DOORSTEP_SOAK=${DOORSTEP_SOAK:-8h}
+else
+	fleets=1000 small=1500 years=30 again=7 executions=5100000 damaged=200 patience=60m
+fi
+
 say "simulated worlds that no test has seen"
 go build -tags "$TAGS" -o bin/sim ./scripts/sim
-bin/sim -first 5001 -seeds 1500
-bin/sim -rewound -first 5001 -seeds 1500
-bin/sim -versions -first 5001 -seeds 1500
-bin/sim -years -first 1 -seeds 30
-for kind in "" -rewound -versions; do bin/sim $kind -replay -first 7001 -seeds 8; done
-bin/sim -years -replay -first 7001 -seeds 1
+bin/sim -first 5001 -seeds "$fleets"
+bin/sim -rewound -first 5001 -seeds "$small"
+bin/sim -versions -first 5001 -seeds "$small"
+bin/sim -years -first 5001 -seeds "$years"
+for kind in -first=1 -rewound -versions; do # the first are the ordinary ones
+	bin/sim $kind -replay -seeds "$again"
+done
+bin/sim -years -replay -seeds 1
 
 say "fuzzing"
-scripts/fuzz.sh 5100000 # some stop a few short
+scripts/fuzz.sh "$executions" # a few more than the goal: some targets stop a little short
 
 say "the disk dies under a stream: TestStreamLoss"
 scripts/litestream.sh --build
@@ -39,12 +49,12 @@ export DOORSTEP_LITESTREAM=$PWD/bin/litestream
 timeout 180 go test -tags "$TAGS,prove" -count=1 -v -run '^TestStreamLoss$' ./server/cmd/doorstepd
 
 say "damaged replicas: flipped and zeroed pages"
-DOORSTEP_TRIALS=200 go test -tags "$TAGS" -count=1 -timeout 15m -v -run '^TestBitFlipInFile$' ./clients/device
-note 200 "damaged replica files"
+DOORSTEP_TRIALS=$damaged go test -tags "$TAGS" -count=1 -timeout "$patience" -v -run '^TestBitFlipInFile$' ./clients/device
+note "$damaged" "damaged replica files"
 say "bad inputs: devices, people and files that hand in what may not be"
 go test -tags "$TAGS" -count=1 -timeout 10m -v -run '^TestBadInputs$' ./scripts/badinput | grep -E '^(---|ok|FAIL)|cases in'
 say "replicas that are encrypted as a whole: every test of the device on such ones, and their own"
 DOORSTEP_TEST_CIPHER=1 scripts/ciphers.sh go test -count=1 -timeout 20m ./clients/device
 scripts/ciphers.sh go test -count=1 -timeout 5m -run Encrypted ./clients/cli
 say "go test, tag prove"
-go test -tags "$TAGS,prove" -count=1 -timeout 60m -v "$@" ./scripts/prove/...
+go test -tags "$TAGS,prove" -count=1 -timeout "$patience" -v "$@" ./scripts/prove/...
