@@ -284,6 +284,9 @@ func (g *ingest) save(t *schema.Table, row, before *Row) error {
 	if err := g.cellConflicts(t, row, before); err != nil {
 		return err
 	}
+	if err := g.moveWorkflow(t, row); err != nil {
+		return err
+	}
 	g.duplicates(t, row, before)
 	if before == nil && t.Steps != nil {
 		return g.step(t, row)
@@ -397,6 +400,9 @@ func (g *ingest) followers(t *schema.Table, row *Row) error {
 				return err
 			}
 			if err := g.cellConflicts(ref.Table, r, nil); err != nil {
+				return err
+			}
+			if err := g.moveWorkflow(ref.Table, r); err != nil {
 				return err
 			}
 			if err := g.followers(ref.Table, r); err != nil {

@@ -145,6 +145,11 @@ func (d *Device) Exec(x simtest.Transaction, clock replica.Clock) error {
 // sdk runs a transaction through the SDK, which seals it.
 func (d *Device) sdk(x simtest.Transaction) error {
 	_, err := d.replica.Write(context.Background(), func(tx *device.Tx) error {
+		if x.Replaces != 0 {
+			if err := tx.Retries(x.Replaces); err != nil {
+				return err
+			}
+		}
 		if x.Form != nil {
 			for i := range x.Statements {
 				if err := saveForm(tx, x.Form, &x.Statements[i]); err != nil {
@@ -166,6 +171,8 @@ func (d *Device) sdk(x simtest.Transaction) error {
 		return simtest.ErrLocked
 	case device.CodeNoRight:
 		return simtest.ErrNoRight
+	case device.CodeNoRow:
+		return simtest.ErrNotRefused
 	}
 	if device.CodeOf(err) == device.CodeUpdate {
 		return simtest.ErrOutdated

@@ -26,7 +26,7 @@ type compiler struct {
 }
 
 func newCompiler(ctx context.Context, root string) (*compiler, error) {
-	list := exec.CommandContext(ctx, "go", "list", "-export", "-deps", "-json=ImportPath,Dir,GoFiles,Export", "./scripts/sim")
+	list := exec.CommandContext(ctx, "go", "list", "-export", "-deps", "-json=ImportPath,Dir,GoFiles,Export", "./scripts/sim", "./scripts/fleet")
 	list.Dir = root
 	out, err := list.Output()
 	if err != nil {
@@ -64,7 +64,7 @@ func (c *compiler) works(m *mutant) (bool, error) {
 		files = append(files, f)
 	}
 	if len(files) == 0 {
-		return false, fmt.Errorf("%s is no file of the simulation", m.file)
+		return false, fmt.Errorf("%s is in no package of the simulation", m.file)
 	}
 	open := func(path string) (io.ReadCloser, error) { return os.Open(c.exports[path]) }
 	config := types.Config{Importer: importer.ForCompiler(fset, "gc", open), Error: func(error) {}}

@@ -1,8 +1,11 @@
-// Command mutate asks how much the simulation sees: it changes the engine in small ways, one at a time (a condition
-// negated, a bound moved by one, a statement dropped), and runs worlds until one has a finding. It prints what survives: a
-// change that makes no difference, or something that the worlds never do.
+// Command mutate asks how much the proofs see. It changes the product in small ways, one at a time (a condition negated, a
+// bound moved by one, a statement dropped), and asks simulated worlds, then the tests of what was changed, whether they
+// notice. What survives is a change that makes no difference, or something that nobody looks at.
 //
-//	go run ./scripts/mutate [-n 200] [-turn 7] [-seeds 20] [FILE...]
+//	go run ./scripts/mutate [-n 200] [-turn 7] [-seeds 20] [FILE...]   mutants, those that survive with their explanation
+//	go run ./scripts/mutate -page docs/mutants.md                      the standard choice, and a page about it
+//	go run ./scripts/mutate -planted                                   the bugs written by hand, each by what it names
+//	go run ./scripts/mutate -rotate 5                                  a few of all kinds, others for each commit
 package main
 
 import (
@@ -10,47 +13,38 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
-
-	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
-	"github.com/doorstep-sync/doorstep/syncengine/simtest/planted"
 )
 
-// subject are the files that are changed: merge, admission, clock, cursor, capture.
-var subject = []string{
-	"syncengine/merge.go", "syncengine/cell.go", "syncengine/ingest.go", "syncengine/admit.go", "syncengine/rows.go", "syncengine/death.go",
-	"syncengine/revive.go", "syncengine/queue.go", "syncengine/next.go", "syncengine/told.go", "syncengine/hlc/hlc.go", "syncengine/steps.go",
-	"syncengine/replica/seal.go", "syncengine/replica/fold.go", "syncengine/replica/form.go", "syncengine/replica/apply.go", "syncengine/replica/greet.go",
-	"syncengine/session/centre.go", "syncengine/session/device.go",
-}
-
 type options struct {
-	n, turn, workers int
-	seeds            uint64
-	patience         time.Duration
-	files            []string
+	n, turn, workers, rotate int
+	seeds                    uint64
+	patience                 time.Duration
+	page, salt               string
+	planted, known           bool
+	files                    []string
 }
 
 func main() {
 	var o options
-	flag.IntVar(&o.n, "n", 0, "how many mutants, spread over all; 0 = all")
+	flag.IntVar(&o.n, "n", standard, "how many mutants; 0 = all")
 	flag.IntVar(&o.turn, "turn", 0, "which of them: another turn gives others")
-	flag.IntVar(&o.workers, "p", runtime.GOMAXPROCS(0), "worlds at once")
+	flag.IntVar(&o.workers, "p", runtime.GOMAXPROCS(0), "bugs at once")
 	flag.Uint64Var(&o.seeds, "seeds", 20, "ordinary worlds that may find one; of the small ones five times as many")
-	flag.DurationVar(&o.patience, "patience", time.Minute, "after which worlds that go on count as a finding")
+	flag.DurationVar(&o.patience, "patience", 3*time.Minute, "processor time after which what goes on counts as a finding")
+	flag.StringVar(&o.page, "page", "", "write the page about the standard choice; it is an error if a survivor is not explained")
+	flag.BoolVar(&o.planted, "planted", false, "the bugs written by hand")
+	flag.BoolVar(&o.known, "known", false, "of the standard choice only those that are explained: is what survived still so?")
+	flag.IntVar(&o.rotate, "rotate", 0, "so many bugs of all kinds")
+	flag.StringVar(&o.salt, "salt", "", "which bugs -rotate takes; without it the commit's hash says")
 	flag.Parse()
-	if o.files = flag.Args(); len(o.files) == 0 {
-		o.files = subject
-	}
+	o.files = flag.Args()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code, err := run(ctx, o)
+	code, err := run(ctx, &o)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
@@ -59,107 +53,46 @@ func main() {
 	os.Exit(code)
 }
 
-func run(ctx context.Context, o options) (code int, err error) {
+// standard is how many mutants the standard choice has.
+const standard = 200
+
+func run(ctx context.Context, o *options) (code int, err error) {
 	root, err := os.Getwd()
 	if err != nil {
 		return 2, err
 	}
-	list, err := all(ctx, root, o)
-	if err != nil {
-		return 2, err
+	switch {
+	case o.rotate > 0:
+		return rotate(ctx, root, o)
+	case o.planted:
+		return handWritten(ctx, root, o)
 	}
-	dir, err := os.MkdirTemp("", "mutate")
-	if err != nil {
-		return 2, err
-	}
-	defer os.RemoveAll(dir)
-	program, err := build(ctx, root, dir, list)
-	if err != nil {
-		return 2, err
-	}
-	survivors := search(ctx, program, list, o)
-	if ctx.Err() != nil {
-		return 2, ctx.Err()
-	}
-	found := len(list) - len(survivors)
-	fmt.Printf("%d of %d mutants found (%.1f %%)\n", found, len(list), 100*float64(found)/float64(len(list)))
-	for _, i := range survivors {
-		fmt.Println("survives:", &list[i])
-	}
-	return 0, nil
+	return generated(ctx, root, o)
 }
 
-// all gives the mutants that compile, or so many of them.
-func all(ctx context.Context, root string, o options) ([]mutant, error) {
-	c, err := newCompiler(ctx, root)
+// ask gives by what each bug is seen, "" for what nothing sees.
+func ask(ctx context.Context, root string, list []trial, o *options) ([]string, error) {
+	dir, err := os.MkdirTemp("", "mutate")
 	if err != nil {
 		return nil, err
 	}
-	var list []mutant
-	for _, f := range o.files {
-		more, err := mutants(root, f)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, more...)
-	}
-	if o.n > 0 && o.n < len(list) {
-		list = spread(list, 2*o.n, o.turn) // about a third does not compile
-	}
-	var out []mutant
-	for i := range list {
-		ok, err := c.works(&list[i])
-		if err != nil {
-			return nil, err
-		}
-		if ok && (o.n == 0 || len(out) < o.n) {
-			out = append(out, list[i])
-		}
-	}
-	return out, nil
-}
-
-// spread takes every so manieth, from another one on in each turn.
-func spread(list []mutant, n, turn int) (out []mutant) {
-	step := max(1, len(list)/n)
-	for i := turn % step; i < len(list); i += step {
-		out = append(out, list[i])
-	}
-	return out
-}
-
-func build(ctx context.Context, root, dir string, list []mutant) (string, error) {
-	bugs := make([]planted.Bug, len(list))
-	for i := range list {
-		bugs[i] = list[i].bug
-	}
-	overlay, err := planted.Overlay(bugs, root, dir)
+	defer os.RemoveAll(dir)
+	j, err := newJudge(list, root, dir, o)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	program := filepath.Join(dir, "sim")
-	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-w", "-o", program, "-overlay", overlay, "./scripts/sim")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the simulation with all mutants: %w\n%s", err, out)
-	}
-	return program, nil
-}
-
-// search gives the mutants that no world finds.
-func search(ctx context.Context, program string, list []mutant, o options) (survivors []int) {
-	var mu sync.Mutex
+	seen, errs := make([]string, len(list)), make([]error, len(list))
 	var wg sync.WaitGroup
 	next := make(chan int)
 	for range o.workers {
 		wg.Go(func() {
 			for i := range next {
-				if found(ctx, program, i+1, o) {
-					continue
+				if ctx.Err() == nil {
+					seen[i], errs[i] = j.sees(ctx, i+1, &list[i])
 				}
-				mu.Lock()
-				survivors = append(survivors, i)
-				mu.Unlock()
+				if seen[i] == "" && errs[i] == nil {
+					fmt.Fprintln(os.Stderr, "nobody sees:", list[i].bug.File, list[i].bug.Name)
+				}
 			}
 		})
 	}
@@ -168,28 +101,25 @@ func search(ctx context.Context, program string, list []mutant, o options) (surv
 	}
 	close(next)
 	wg.Wait()
-	slices.Sort(survivors)
-	return survivors
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		return nil, errs[i]
+	}
+	return seen, ctx.Err()
 }
 
-// found tells whether a world sees a mutant: it has a finding, dies, or never ends.
-func found(ctx context.Context, program string, number int, o options) bool {
-	for _, kind := range []struct {
-		flag  string
-		seeds uint64
-	}{{"", 2}, {planted.Rewound, 5 * o.seeds}, {planted.Versions, 5 * o.seeds}, {"", o.seeds}} {
-		once, end := context.WithTimeout(ctx, o.patience)
-		args := []string{"-until-found", "-seeds", strconv.FormatUint(kind.seeds, 10)}
-		if kind.flag != "" {
-			args = append(args, kind.flag)
-		}
-		cmd := exec.CommandContext(once, program, args...)
-		cmd.Env = append(os.Environ(), planted.Switch+"="+strconv.Itoa(number), figures.File+"=")
-		err := cmd.Run()
-		end()
-		if err != nil {
-			return true
+// percent tells how many of all were seen.
+func percent(n, all int) float64 { return 100 * float64(n) / float64(max(all, 1)) }
+
+// tally prints how many each judge saw, and gives the number of all.
+func tally(seen []string) int {
+	by := map[string]int{}
+	for _, s := range seen {
+		by[s]++
+	}
+	for _, s := range sorted(by) {
+		if s != "" {
+			fmt.Printf("%6d  %s\n", by[s], s)
 		}
 	}
-	return false
+	return len(seen) - by[""]
 }

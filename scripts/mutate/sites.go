@@ -16,13 +16,16 @@ import (
 type mutant struct {
 	file string // below the module's root
 	line int
-	of   string // the function
-	what string
+	of   string      // the function
+	what string      // says which one of several that read alike
 	bug  planted.Bug // with the function's whole text, which is in the file once
 	text string      // the file with the change
 }
 
 func (m *mutant) String() string { return fmt.Sprintf("%s:%d %s: %s", m.file, m.line, m.of, m.what) }
+
+// key names a mutant for as long as its function has the place that it changes.
+func (m *mutant) key() string { return m.file + "\t" + m.of + "\t" + m.what }
 
 // mutants gives all changes of a file: conditions negated, bounds moved by one, statements dropped.
 func mutants(root, file string) ([]mutant, error) {
@@ -36,6 +39,7 @@ func mutants(root, file string) ([]mutant, error) {
 		return nil, err
 	}
 	var out []mutant
+	alike := map[string]int{}
 	for _, d := range f.Decls {
 		fn, is := d.(*ast.FuncDecl)
 		if !is || fn.Body == nil {
@@ -50,6 +54,11 @@ func mutants(root, file string) ([]mutant, error) {
 		ast.Inspect(fn.Body, s.visit)
 		for _, c := range s.found {
 			changed := whole[:c.from] + c.now + whole[c.to:]
+			if n := alike[fn.Name.Name+c.what] + 1; n > 1 {
+				alike[fn.Name.Name+c.what], c.what = n, fmt.Sprintf("%s, no. %d", c.what, n)
+			} else {
+				alike[fn.Name.Name+c.what] = n
+			}
 			out = append(out, mutant{
 				file: file, line: fset.Position(fn.Pos()).Line + strings.Count(whole[:c.from], "\n"), of: fn.Name.Name, what: c.what,
 				bug:  planted.Bug{Name: c.what, File: file, Old: whole, New: changed},

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -68,17 +69,16 @@ func TestOnlyProgramsAreMutants(t *testing.T) {
 	require.Error(t, err)
 }
 
+// A turn chooses by what mutants are: another one gives others, and what is added elsewhere moves none of them.
 func TestTurnsGiveOthers(t *testing.T) {
-	list := make([]mutant, 10)
-	for i := range list {
-		list[i].line = i
+	names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+	chosen := func(turn string, more ...string) []string {
+		list := append(slices.Clone(names), more...)
+		mixed(list, turn, func(s *string) string { return *s })
+		return list
 	}
-	lines := func(turn int) (out []int) {
-		for _, m := range spread(list, 3, turn) {
-			out = append(out, m.line)
-		}
-		return out
-	}
-	require.Equal(t, []int{0, 3, 6, 9}, lines(0))
-	require.Equal(t, []int{1, 4, 7}, lines(4))
+	first := chosen("1")
+	require.ElementsMatch(t, names, first)
+	require.NotEqual(t, first, chosen("2"))
+	require.Equal(t, first, slices.DeleteFunc(chosen("1", "x", "y"), func(s string) bool { return s > "h" }))
 }

@@ -21,6 +21,12 @@ type set struct {
 	at      int64 // effective time
 	filed   bool  // the verdict is durable on the device
 	seq     int64 // at which it took effect: by its verdict, or by a later release
+
+	sealed   int64 // true time at which it was made
+	suspect  bool  // its clock was, as the centre has it on record
+	times    span  // in which its effective time lies, from when it was judged on
+	replaces int64 // n of the refused one that it takes the place of
+	again    bool  // it was refused, and somebody wrote it anew
 }
 
 // change is what a set did to one row.
@@ -32,6 +38,8 @@ type change struct {
 	decide *se.Decision
 	pin    int64 // delete: the lowest cursor that is pending on the row
 	base   int64 // decide: what the screen was read at
+
+	killed, redirected bool // what the model made of it: a row's death, writes to another row
 }
 
 type cellWrite struct {
@@ -92,6 +100,7 @@ func (m *model) apply(seq int64, s *set) {
 		r := m.row(ch.key)
 		switch {
 		case ch.op == se.OpDelete && r.alive:
+			ch.killed = true
 			m.kill(seq, s, r, ch)
 		case ch.op == se.OpDelete:
 			m.count("delete of a dead row")
@@ -103,6 +112,7 @@ func (m *model) apply(seq int64, s *set) {
 		case ch.op == se.OpInsert && (!r.known || r.by.Device == s.id.Device):
 			m.insert(seq, s, r, ch)
 		case r.into != "" && ch.op == se.OpUpdate:
+			ch.redirected = true
 			m.redirect(seq, r, ch)
 		case r.known:
 			m.toDead(seq, r, ch)
@@ -144,7 +154,7 @@ func (m *model) insert(seq int64, s *set, r *mrow, ch *change) {
 		if first, done := m.idem[key]; done && first != ch.key.Row {
 			m.count("idempotent insert repeated")
 			for _, w := range ch.cells {
-				w.fate = "converged"
+				w.fate, w.outcome = "converged", se.FateConverged
 			}
 			return
 		}
@@ -235,7 +245,7 @@ func (m *model) toDead(seq int64, r *mrow, ch *change) {
 				return seen
 			})
 		}
-		w.fate = "loser"
+		w.fate, w.outcome = "loser", se.FateCandidate
 		r.cands = append(r.cands, mcand{cell: w.cell, w: w.write})
 	}
 }

@@ -15,6 +15,9 @@ func (m *MemDevice) Exec(x Transaction, clock replica.Clock) error {
 		if left, limited := m.ctl.Lease.Left(clock); limited && left == 0 && !x.Foreign && !m.unguarded {
 			return ErrLocked
 		}
+		if f, ok := m.filed[x.Replaces]; x.Replaces != 0 && (!ok || f.verdict.Kind.Effective()) {
+			return ErrNotRefused
+		}
 		for i := range x.Statements {
 			if err := m.statement(&x.Statements[i], x.Form, clock.Wall); err != nil {
 				return err
@@ -27,8 +30,8 @@ func (m *MemDevice) Exec(x Transaction, clock replica.Clock) error {
 		if x.Form != nil {
 			forms = append(forms, *x.Form)
 		}
-		cs, err := replica.Seal(tx, m.schema, clock, false, forms...)
-		if err != nil || cs == nil || m.unguarded {
+		cs, err := replica.SealWith(tx, m.schema, clock, replica.Sealing{Forms: forms, Replaces: x.Replaces})
+		if err != nil || cs == nil || m.unguarded || x.Replaces != 0 { // who sends a refused one again asks the centre again
 			return err
 		}
 		if why, err := replica.Forbidden(tx, m.schema, &m.ctl, cs); err != nil || why != nil {

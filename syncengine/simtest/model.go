@@ -12,16 +12,18 @@ import (
 // write is one cell write as its author made it, with what he had before him. It is the oracle's own: nothing of it is
 // taken from the engine's bases.
 type write struct {
-	id   se.WriteID
-	at   int64 // effective time, once the centre judged it
-	vals []schema.Value
-	op   bool
-	add  schema.Value
-	in   []string
-	out  []string
-	saw  sight
-	pin  int64 // cursor at which the author read the cell
-	fate string
+	id      se.WriteID
+	at      int64 // effective time, once the centre judged it
+	vals    []schema.Value
+	op      bool
+	add     schema.Value
+	in      []string
+	out     []string
+	saw     sight
+	pin     int64 // cursor at which the author read the cell
+	fate    string
+	met     bool    // it met something shown that its author had not seen
+	outcome se.Fate // what it came to when it met the cell
 	// A write that had lost before its row died and stands again in the row that lives again counts as seen only by who
 	// read it since: the engine keeps one span in which a write stood, not two.
 	since int64
@@ -133,6 +135,8 @@ func earlier(a, b *write) bool {
 // merge lets a write meet the cell.
 func (c *mcell) merge(w *write) {
 	c.written = true
+	before := c.shows()
+	defer func() { w.outcome = c.outcomeOf(w, before) }()
 	switch {
 	case c.def.Policy == schema.PolicyAdd:
 		c.sum = addValues(c.sum, w.add)
@@ -171,7 +175,7 @@ func (c *mcell) mergeValue(w *write) {
 		}
 	}
 	stands := true
-	w.fate = "stands"
+	w.fate, w.met = "stands", rival != nil
 	switch {
 	case rival == nil:
 	case slices.Equal(rival.vals, w.vals):
@@ -193,6 +197,7 @@ func (c *mcell) mergeValue(w *write) {
 
 func (c *mcell) mergeExtreme(w *write) {
 	c.drop(w)
+	w.met = len(c.surv) > 0
 	c.surv = append(c.surv, surv{w, false})
 	best := c.surv[0].vals
 	for _, s := range c.surv[1:] {

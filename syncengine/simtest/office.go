@@ -269,8 +269,11 @@ func (o *office) commit() {
 		o.w.count("group of several changesets")
 	}
 	head := o.w.oracle.head.Seq
+	clear(o.w.oracle.offered)
 	for i := range subs {
-		if id := subs[n-1-i].Changeset.ID(); !o.w.oracle.hasVerdict(id.Device, id.N) {
+		id := subs[n-1-i].Changeset.ID()
+		o.w.oracle.offered[id] = append(o.w.oracle.offered[id], subs[n-1-i])
+		if !o.w.oracle.hasVerdict(id.Device, id.N) {
 			o.w.oracle.arrived[id] = subs[n-1-i].Now
 		}
 	}

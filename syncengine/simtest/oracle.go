@@ -40,10 +40,11 @@ type oracle struct {
 	head      se.Head
 	lastAt    map[string]int64
 	finding   string
-	tellings  map[string]*telling         // by device
-	arrived   map[se.WriteID]int64        // when a changeset that was judged had arrived
-	where     map[string][]replica.RowKey // rows in which each unique value lies
-	apart     map[[2]se.RowID]bool        // rows that somebody found to be different things
+	tellings  map[string]*telling            // by device
+	arrived   map[se.WriteID]int64           // when a changeset that was judged had arrived
+	offered   map[se.WriteID][]se.Submission // what a group to be committed holds of it
+	where     map[string][]replica.RowKey    // rows in which each unique value lies
+	apart     map[[2]se.RowID]bool           // rows that somebody found to be different things
 }
 
 // version is a row of the centre as a committed head left it; nil = not there.
@@ -71,6 +72,8 @@ type watch struct {
 	drain    int64          // its last n when it was last told that something ended
 	attempts []se.Code      // refusals asked for since the last seal
 	steps    bool
+
+	replacing int64 // the refused changeset that a program takes up
 }
 
 type cellKey struct {
@@ -98,7 +101,7 @@ func newOracle(w *World) *oracle {
 		openBy: map[se.ConflictKey]string{}, verdicts: map[se.WriteID]se.Verdict{}, entries: map[se.WriteID]int64{},
 		quarant: map[se.WriteID]*se.Quarantined{}, views: map[string]map[string]*se.Principal{}, tokens: map[string][]replica.RowKey{},
 		tokenOf: map[replica.RowKey]string{}, lastAt: map[string]int64{}, apart: map[[2]se.RowID]bool{},
-		tellings: map[string]*telling{}, arrived: map[se.WriteID]int64{}, where: map[string][]replica.RowKey{},
+		tellings: map[string]*telling{}, arrived: map[se.WriteID]int64{}, offered: map[se.WriteID][]se.Submission{}, where: map[string][]replica.RowKey{},
 	}
 	o.reasons = reasons{given: map[int64]string{}, heard: map[string][]int64{}}
 	o.model = &model{
@@ -317,7 +320,7 @@ func (o *oracle) look(n *node) {
 
 func (d *watch) forget() {
 	clear(d.open)
-	d.order, d.attempts, d.steps = nil, nil, false
+	d.order, d.attempts, d.steps, d.replacing = nil, nil, false, 0
 }
 
 // sealed makes the set of what programs wrote and compares it with the changeset that the engine made.
@@ -341,7 +344,10 @@ func (o *oracle) sealed(d *watch, tx replica.Tx, ctl *replica.Control) {
 		o.bad("HLC", "%s#%d is stamped %v after %v", d.id, cs.N, cs.HLC, d.hlc)
 	}
 	d.hlc = cs.HLC
-	s := &set{id: cs.ID(), steps: d.steps}
+	s := &set{id: cs.ID(), steps: d.steps, sealed: o.w.now, replaces: cs.Replaces}
+	if cs.Replaces != d.replacing {
+		o.bad("P2", "%s#%d replaces %d, should be %d", d.id, cs.N, cs.Replaces, d.replacing)
+	}
 	if t := o.telling(d.id); len(t.shown) == 0 && len(t.lost) == 0 && d.node != nil && d.node.principal != nil {
 		s.had = frozen(d.node.principal, o.w.now).Grants
 	}

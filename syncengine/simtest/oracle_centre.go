@@ -56,6 +56,9 @@ func (o *oracle) committed(r *record) {
 		}
 		return nil
 	})
+	for i := range r.quarant {
+		o.settledBy(&r.quarant[i])
+	}
 	o.fair(r.verdicts)
 	if len(r.history) > 0 {
 		o.heads = append(o.heads, r.head.Seq)
@@ -89,6 +92,8 @@ func (o *oracle) judge(j judged) {
 		o.w.count("refused " + string(v.Reason.Code))
 	}
 	o.expected(s, &v)
+	o.retried(s, &v)
+	o.timing(d, s)
 	if !v.Kind.Effective() && o.quarant[id] == nil {
 		o.bad("P7", "%v was refused, but is not in quarantine", id)
 	}
@@ -115,6 +120,8 @@ func (o *oracle) explained(s *set, v *se.Verdict) bool {
 		return o.w.store.poison[s.id] || len(s.changes) > 0 && s.changes[0].decide != nil && o.w.store.poison[s.changes[0].decide.Quarantined]
 	case se.CodeBadStep:
 		return s.steps
+	case se.CodeHandled:
+		return s.replaces != 0 // see retried
 	case se.CodeBadDecision:
 		return true // the conflict ended or changed before the decision came
 	case se.CodeUnknownReference:
@@ -163,8 +170,10 @@ func (o *oracle) accepted(e *se.Entry) {
 		o.w.count("suspect clock")
 	}
 	s := o.devices[id.Device].sets[id.N-1]
-	s.at = e.At
+	o.timed(e, o.devices[id.Device], s)
+	s.at, s.suspect = e.At, e.Suspect
 	o.model.apply(e.Seq, s)
+	o.outcomes(e, s, &v)
 	o.model.decide(e.Seq, s, o)
 	o.model.follow(e.Seq, s)
 	for i := range s.changes {
@@ -192,6 +201,7 @@ func (o *oracle) learnToken(ch *change) {
 // conflict keeps the newest form of each conflict.
 func (o *oracle) conflict(c *se.Conflict) {
 	o.conflicts[c.ID] = c
+	o.candidates(c)
 	for i := range c.Candidates { // of a merged row, they lie in the survivor
 		o.lies(replica.RowKey{Table: c.Key.Table, Row: c.Key.Row}, c.Candidates[i].Cell.Values)
 	}
@@ -221,6 +231,7 @@ func (o *oracle) rowAt(tx se.ReadTx, k replica.RowKey, row *se.Row) {
 		return
 	}
 	o.leads(k, row)
+	o.conflictsAt(k, row)
 	for i, c := range r.cells {
 		var want []string
 		if r.alive && (c.def.Policy == schema.PolicyReview || c.def.Queue) {

@@ -111,7 +111,7 @@ func (o *oracle) releasedAt(e *se.Entry) {
 	d := o.devices[id.Device]
 	s := d.sets[id.N-1]
 	o.entries[id] = e.Seq
-	s.at, s.seq = e.At, e.Seq
+	s.at, s.seq, s.suspect = e.At, e.Seq, e.Suspect
 	left := &set{id: s.id, steps: s.steps, at: s.at}
 	for i := range s.changes {
 		if ch := o.remains(d, s, &s.changes[i]); ch != nil {

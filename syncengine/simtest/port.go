@@ -38,6 +38,9 @@ var ErrLocked = errors.New("simtest: the replica is locked")
 // ErrNoRight is what a Device's Exec says of what the person's role may not write.
 var ErrNoRight = errors.New("simtest: the role has no right")
 
+// ErrNotRefused is what a Device's Exec says of a changeset to be replaced that it does not hold as refused.
+var ErrNotRefused = errors.New("simtest: nothing refused to be replaced")
+
 // Sealer is a Device whose SDK seals what other programs wrote as a changeset of its own, before one of its own.
 type Sealer interface {
 	Seal(clock replica.Clock) error
@@ -63,6 +66,7 @@ type Centre interface {
 type Transaction struct {
 	Foreign    bool          // another program than the SDK
 	Form       *replica.Form // the SDK saves a form that was opened before
+	Replaces   int64         // the SDK takes up the refused changeset with this n; 0 = none
 	Statements []Statement
 }
 

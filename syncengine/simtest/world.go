@@ -198,6 +198,7 @@ func (w *World) live() {
 	w.midway(w.stream("midway"))
 	w.trespass(w.stream("trespass"))
 	w.annex(w.stream("annex"))
+	w.retries(w.stream("retries"))
 	w.misfortune()
 	w.decay.begin()
 	for limit := w.now + 4*3600_000; w.commits < w.opts.Commits && w.now < limit+w.skipped && !w.failed(); {

@@ -64,7 +64,7 @@ func (n *node) write(j *job) {
 			n.w.spoiled[k] = true
 		}
 	}
-	attempts, steps := len(d.attempts), d.steps
+	attempts, steps, replacing := len(d.attempts), d.steps, d.replacing
 	if j.form != nil {
 		j.Form = &j.form.Form
 	}
@@ -74,6 +74,9 @@ func (n *node) write(j *job) {
 			d.attempts = append(d.attempts, j.want)
 		}
 		d.steps = d.steps || j.steps
+		if j.Replaces != 0 {
+			d.replacing = j.Replaces
+		}
 		n.committed = false
 		defer func() { // also when the process ends here
 			if n.committed {
@@ -82,6 +85,7 @@ func (n *node) write(j *job) {
 			}
 			o.undone(d, had)
 			d.attempts, d.steps = d.attempts[:attempts], steps
+			d.replacing = replacing
 		}()
 		err := n.dev.Exec(j.Transaction, n.clock.read(n.w.now))
 		if !j.Foreign {
@@ -96,7 +100,7 @@ func (n *node) write(j *job) {
 		}
 		return
 	}
-	if errors.Is(err, ErrLocked) {
+	if errors.Is(err, ErrLocked) || errors.Is(err, ErrNotRefused) && j.Replaces != 0 {
 		return
 	}
 	if err != nil {

@@ -13,6 +13,12 @@ type Bug struct {
 	New  string
 	Also []Edit // where the code is guarded twice
 
+	Case string // the known bug that it re-creates, such as "O5" (docs/reliability.md); several with a space between; "" = none
+
+	// Package and Test are who must go red, where worlds do not run the code: scripts/mutate -planted asks them.
+	Package string // folder below the module's root
+	Test    string // names of tests, as in -run
+
 	Worlds string // flag of scripts/sim for the worlds that find it; "" = the ordinary ones
 	// Seed is a world that is known to find it; 0 = one of the first few does. It is tried before the others, and only
 	// saves time: a bug that it misses any more is looked for from the first world on.

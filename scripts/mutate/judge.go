@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
+	"github.com/doorstep-sync/doorstep/syncengine/simtest/planted"
+)
+
+// trial is a bug that somebody is to see: a planted one, which says by what, or a mutant, for which all are asked.
+type trial struct {
+	bug    *planted.Bug
+	mutant bool
+}
+
+// suite is a package's tests, or some of them.
+type suite struct {
+	pkg  string // folder below the root
+	only string // names of tests; "" = all
+	skip string
+}
+
+func (s suite) String() string {
+	if s.only != "" {
+		return s.only
+	}
+	return "tests of " + s.pkg
+}
+
+var (
+	// stories are simtest's tests without the worlds, which were asked before.
+	stories = suite{pkg: "syncengine/simtest", skip: "World|MixedVersions"}
+	// replicas are the SDK's tests without those that kill, fill and damage.
+	replicas = suite{pkg: "clients/device", skip: "Kill|Storage|BitFlip|Cipher|Encrypted|Large"}
+	files    = suite{pkg: "scripts/fleet"}
+)
+
+// suites tell by the folder of a change whose tests may see it, quick ones first.
+var suites = map[string][]suite{
+	"syncengine":         {{pkg: "syncengine"}, {pkg: "syncengine/session"}, stories},
+	"syncengine/hlc":     {{pkg: "syncengine/hlc"}, {pkg: "syncengine"}},
+	"syncengine/replica": {stories, replicas},
+	"syncengine/session": {{pkg: "syncengine/session"}, stories},
+	"clients/device":     {replicas, files},
+	"server/store":       {{pkg: "server/store"}, files},
+}
+
+// judge asks worlds and tests about bugs, in programs that hold all of them and show one.
+type judge struct {
+	root, dir, overlay string
+	seeds              uint64
+	patience           time.Duration
+
+	mu       sync.Mutex
+	programs map[string]*program // by package
+	quiet    map[suite]*quiet
+}
+
+type program struct {
+	once sync.Once
+	path string
+	err  error
+}
+
+// quiet is whether a suite is green as long as no bug shows.
+type quiet struct {
+	once sync.Once
+	err  error
+}
+
+func newJudge(list []trial, root, dir string, o *options) (*judge, error) {
+	bugs := make([]planted.Bug, len(list))
+	for i := range list {
+		bugs[i] = *list[i].bug
+	}
+	overlay, err := planted.Overlay(bugs, root, dir)
+	return &judge{root: root, dir: dir, overlay: overlay, seeds: o.seeds, patience: o.patience, programs: map[string]*program{}, quiet: map[suite]*quiet{}}, err
+}
+
+// sees tells by what a bug is seen, "" if by nothing. Its number is its index among all, plus 1.
+func (j *judge) sees(ctx context.Context, number int, x *trial) (by string, err error) {
+	b := x.bug
+	if b.Test != "" {
+		return j.tests(ctx, number, suite{pkg: b.Package, only: b.Test})
+	}
+	if !x.mutant {
+		return j.worlds(ctx, number, planned(b))
+	}
+	dir := filepath.Dir(b.File)
+	asked := suites[dir]
+	for i := range max(len(asked), len(j.spells())) { // in turn, quick ones first
+		if i < len(j.spells()) && strings.HasPrefix(dir, "syncengine") {
+			if by, err = j.worlds(ctx, number, j.spells()[i:i+1]); by != "" || err != nil {
+				return by, err
+			}
+		}
+		if i < len(asked) {
+			if by, err = j.tests(ctx, number, asked[i]); by != "" || err != nil {
+				return by, err
+			}
+		}
+	}
+	return "", nil
+}
+
+// spell is some worlds of one kind.
+type spell struct {
+	kind         string
+	first, seeds uint64
+}
+
+// spells are what a mutant is looked for in.
+func (j *judge) spells() []spell {
+	return []spell{{"", 1, 2}, {planted.Rewound, 1, 5 * j.seeds}, {"", 3, j.seeds}, {planted.Versions, 1, 5 * j.seeds}}
+}
+
+// planned are the worlds that are to find a planted bug: the one it names first.
+func planned(b *planted.Bug) []spell {
+	out := []spell{{b.Worlds, 1, 200}}
+	if b.Worlds != "" {
+		out[0].seeds = 2000
+	}
+	if b.Seed != 0 {
+		out = append([]spell{{b.Worlds, b.Seed, 1}}, out...)
+	}
+	return out
+}
+
+// worlds tells whether a world sees a bug: it has a finding, dies, or never ends.
+func (j *judge) worlds(ctx context.Context, number int, list []spell) (string, error) {
+	path, err := j.program(ctx, "scripts/sim", "build", "-ldflags=-w")
+	if err != nil {
+		return "", err
+	}
+	for _, s := range list {
+		args := []string{"-until-found", "-p", "1", "-first", strconv.FormatUint(s.first, 10), "-seeds", strconv.FormatUint(s.seeds, 10)}
+		if s.kind != "" {
+			args = append(args, s.kind)
+		}
+		red, err := j.run(ctx, number, j.root, path, args...)
+		if err != nil {
+			return "", err
+		}
+		if red {
+			return strings.TrimSpace("worlds " + s.kind), nil
+		}
+	}
+	return "", nil
+}
+
+// tests tells whether a suite goes red.
+func (j *judge) tests(ctx context.Context, number int, s suite) (string, error) {
+	j.mu.Lock()
+	q := j.quiet[s]
+	if q == nil {
+		q = &quiet{}
+		j.quiet[s] = q
+	}
+	j.mu.Unlock()
+	q.once.Do(func() {
+		by, err := j.suite(ctx, 0, s)
+		if q.err = err; by != "" {
+			q.err = fmt.Errorf("%v: red also without a bug", s)
+		}
+	})
+	if q.err != nil {
+		return "", q.err
+	}
+	return j.suite(ctx, number, s)
+}
+
+func (j *judge) suite(ctx context.Context, number int, s suite) (string, error) {
+	path, err := j.program(ctx, s.pkg, "test", "-c", "-vet=off", "-ldflags=-w")
+	if err != nil {
+		return "", err
+	}
+	args := []string{"-test.short", "-test.failfast", "-test.timeout=0"}
+	if s.only != "" {
+		args = append(args, "-test.run=^("+s.only+")$")
+	}
+	if s.skip != "" {
+		args = append(args, "-test.skip="+s.skip)
+	}
+	red, err := j.run(ctx, number, filepath.Join(j.root, s.pkg), path, args...)
+	if !red || err != nil {
+		return "", err
+	}
+	return s.String(), nil
+}
+
+// program builds a program, or a package's tests, with all bugs in it; once.
+func (j *judge) program(ctx context.Context, pkg string, how ...string) (string, error) {
+	j.mu.Lock()
+	p := j.programs[pkg]
+	if p == nil {
+		p = &program{path: filepath.Join(j.dir, strings.ReplaceAll(pkg, "/", "_"))}
+		j.programs[pkg] = p
+	}
+	j.mu.Unlock()
+	p.once.Do(func() {
+		cmd := exec.CommandContext(ctx, "go", append(how, "-o", p.path, "-overlay", j.overlay, "./"+pkg)...) //nolint:gosec // our own packages
+		cmd.Dir = j.root
+		if out, err := cmd.CombinedOutput(); err != nil {
+			p.err = fmt.Errorf("build %s with all bugs: %w\n%s", pkg, err, out)
+		}
+	})
+	return p.path, p.err
+}
+
+// run tells whether a program fails, dies or never ends while a bug shows. It is given so much processor time, and of
+// the clock's time so much more that a busy machine is no finding.
+func (j *judge) run(ctx context.Context, number int, dir, path string, args ...string) (red bool, err error) {
+	const slower = 5
+	once, end := context.WithTimeout(ctx, slower*j.patience)
+	defer end()
+	limit := "ulimit -t " + strconv.Itoa(int(j.patience.Seconds())) + `; exec "$0" "$@"`
+	cmd := exec.CommandContext(once, "sh", append([]string{"-c", limit, path}, args...)...) //nolint:gosec // our own programs
+	cmd.Dir, cmd.WaitDelay = dir, time.Second
+	cmd.Env = append(os.Environ(), planted.Switch+"="+strconv.Itoa(number), figures.File+"=")
+	err = cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case once.Err() != nil, errors.As(err, &exit):
+		return true, nil
+	}
+	return false, err
+}
