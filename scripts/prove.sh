@@ -40,6 +40,9 @@ for kind in -first=1 -rewound -versions; do # the first are the ordinary ones
 done
 bin/sim -years -replay -seeds 1
 
+say "five planted bugs, others for each commit"
+go run -tags "$TAGS" ./scripts/mutate -rotate 5 -salt "${PLANTED_SALT:-}"
+
 say "fuzzing"
 scripts/fuzz.sh "$executions" # a few more than the goal: some targets stop a little short
 

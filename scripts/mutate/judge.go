@@ -146,7 +146,7 @@ func (j *judge) worlds(ctx context.Context, number int, list []spell) (string, e
 		if s.kind != "" {
 			args = append(args, s.kind)
 		}
-		red, err := j.run(ctx, number, j.root, path, args...)
+		red, err := j.run(ctx, j.patience, number, j.root, path, args...)
 		if err != nil {
 			return "", err
 		}
@@ -190,7 +190,7 @@ func (j *judge) suite(ctx context.Context, number int, s suite) (string, error) 
 	if s.skip != "" {
 		args = append(args, "-test.skip="+s.skip)
 	}
-	red, err := j.run(ctx, number, filepath.Join(j.root, s.pkg), path, args...)
+	red, err := j.run(ctx, 4*j.patience, number, filepath.Join(j.root, s.pkg), path, args...)
 	if !red || err != nil {
 		return "", err
 	}
@@ -218,11 +218,11 @@ func (j *judge) program(ctx context.Context, pkg string, how ...string) (string,
 
 // run tells whether a program fails, dies or never ends while a bug shows. It is given so much processor time, and of
 // the clock's time so much more that a busy machine is no finding.
-func (j *judge) run(ctx context.Context, number int, dir, path string, args ...string) (red bool, err error) {
+func (j *judge) run(ctx context.Context, patience time.Duration, number int, dir, path string, args ...string) (red bool, err error) {
 	const slower = 5
-	once, end := context.WithTimeout(ctx, slower*j.patience)
+	once, end := context.WithTimeout(ctx, slower*patience)
 	defer end()
-	limit := "ulimit -t " + strconv.Itoa(int(j.patience.Seconds())) + `; exec "$0" "$@"`
+	limit := "ulimit -t " + strconv.Itoa(int(patience.Seconds())) + `; exec "$0" "$@"`
 	cmd := exec.CommandContext(once, "sh", append([]string{"-c", limit, path}, args...)...) //nolint:gosec // our own programs
 	cmd.Dir, cmd.WaitDelay = dir, time.Second
 	cmd.Env = append(os.Environ(), planted.Switch+"="+strconv.Itoa(number), figures.File+"=")

@@ -35,7 +35,7 @@ func main() {
 	flag.IntVar(&o.turn, "turn", 0, "which of them: another turn gives others")
 	flag.IntVar(&o.workers, "p", runtime.GOMAXPROCS(0), "bugs at once")
 	flag.Uint64Var(&o.seeds, "seeds", 20, "ordinary worlds that may find one; of the small ones five times as many")
-	flag.DurationVar(&o.patience, "patience", 3*time.Minute, "processor time after which what goes on counts as a finding")
+	flag.DurationVar(&o.patience, "patience", 45*time.Second, "processor time after which worlds that go on count as a finding; tests have four times as much")
 	flag.StringVar(&o.page, "page", "", "write the page about the standard choice; it is an error if a survivor is not explained")
 	flag.BoolVar(&o.planted, "planted", false, "the bugs written by hand")
 	flag.BoolVar(&o.known, "known", false, "of the standard choice only those that are explained: is what survived still so?")

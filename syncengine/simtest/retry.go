@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 
@@ -60,8 +61,10 @@ func (n *node) retry(rng *rand.Rand, s *set) {
 func (n *node) correct(j *job, rng *rand.Rand, s *set) {
 	for i := range s.changes {
 		ch := &s.changes[i]
-		if scope := n.worksIn(rng); ch.key.Table == "place" && ch.op == se.OpInsert && s.verdict.Kind == se.Rejected && scope != "" && n.w.oracle.model.rows[ch.key] == nil {
-			j.add(Insert, "place", ch.key.Row, Assign{"scope", text(scope)}, Assign{"address", text(n.w.word())})
+		if scope := n.worksIn(rng); ch.key.Table == "place" && ch.op == se.OpInsert && s.verdict.Kind == se.Rejected && scope != "" {
+			n.w.ids++
+			id := se.RowID(fmt.Sprintf("%08x-0000-7000-8000-%012x", uint32(rng.Uint64()), n.w.ids))
+			j.add(Insert, "place", id, Assign{"scope", text(scope)}, Assign{"address", text(n.w.word())})
 			return
 		}
 	}

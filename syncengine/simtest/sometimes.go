@@ -216,5 +216,6 @@ var rare = []string{
 	"repair came too late",
 	"the centre heard of many repairs",
 	"refused bad_step",
+	"retried after it was released",
 	"staged too early, begun anew",
 }

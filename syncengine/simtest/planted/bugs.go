@@ -3,12 +3,12 @@ package planted
 import "slices"
 
 // Bugs are all that the simulation must find.
-var Bugs = slices.Concat(firstBugs, snapshotBugs, parkedBugs, endBugs, mergedBugs, rewoundBugs, versionBugs)
+var Bugs = slices.Concat(firstBugs, snapshotBugs, parkedBugs, endBugs, mergedBugs, rewoundBugs, versionBugs, knownBugs)
 
 // firstBugs are about the centre's order, the merge and a device's own steps.
 var firstBugs = []Bug{
 	{
-		Name: "no dedupe", File: "syncengine/ingest.go",
+		Name: "no dedupe", Case: "O31", File: "syncengine/ingest.go",
 		Old: `	case cs.N <= dev.LastN:
 		return known(tx, cs, hash)
 	case cs.N > dev.LastN+1:
@@ -19,7 +19,7 @@ var firstBugs = []Bug{
 	case cs.N > dev.LastN && cs.Prev != dev.Hash:`,
 	},
 	{
-		Name: "cursor saved before rows", File: "syncengine/simtest/adapter.go",
+		Name: "cursor saved before rows", Case: "O1", File: "syncengine/simtest/adapter.go",
 		Old: `	err = e.dev.Update(func(tx replica.Tx) (err error) { applied, err = replica.Stage(tx, e.schema, e.clock(), d); return err })
 `,
 		New: `	var was replica.Control
@@ -50,23 +50,23 @@ var firstBugs = []Bug{
 `,
 	},
 	{
-		Name: "base ignored", File: "syncengine/merge.go",
+		Name: "base ignored", Case: "O29", File: "syncengine/merge.go",
 		Old: `	return !part && s.From > 0 && in.Base.Epoch > 0 && s.From <= seq && (s.To == 0 || s.To > seq)`,
 		New: `	return part && s.From > seq && false`,
 	},
 	{
-		Name: "HLC not raised on receive", File: "syncengine/hlc/hlc.go",
+		Name: "HLC not raised on receive", Case: "O30", File: "syncengine/hlc/hlc.go",
 		Old: `	if t > c.Last {`,
 		New: `	if false && t > c.Last {`,
 	},
 	{
-		Name: "dead id forgotten", File: "syncengine/memstore/write.go",
+		Name: "dead id forgotten", Case: "O24", File: "syncengine/memstore/write.go",
 		Old: `	put(t, tb.dead, d.ID, dead)
 `,
 		New: ``,
 	},
 	{
-		Name: "loser dropped", File: "syncengine/merge.go",
+		Name: "loser dropped", Case: "O26", File: "syncengine/merge.go",
 		Old: `	out.Survivors = append(out.Survivors, in)
 	if def.Policy`,
 		New: `	if fate != FateCandidate {
@@ -75,7 +75,7 @@ var firstBugs = []Bug{
 	if def.Policy`,
 	},
 	{
-		Name: "verdict before durable", File: "syncengine/commit.go",
+		Name: "verdict before durable", Case: "O36", File: "syncengine/commit.go",
 		Old: `	if err != nil {
 		return nil, err
 	}
@@ -86,14 +86,14 @@ var firstBugs = []Bug{
 	return results, nil`,
 	},
 	{
-		Name: "overlay ended at the verdict", File: "syncengine/replica/verdicts.go",
+		Name: "overlay ended at the verdict", Case: "O8 O10", File: "syncengine/replica/verdicts.go",
 		Old: `		if !v.Kind.Effective() {
 			if err := undo(`,
 		New: `		{
 			if err := undo(`,
 	},
 	{
-		Name: "pending edit takes a new base", File: "syncengine/replica/form.go", Seed: 12,
+		Name: "pending edit takes a new base", Case: "O7", File: "syncengine/replica/form.go", Seed: 12,
 		Old: `w.Cell == cell.Name && !w.Operation() {`,
 		New: `false && w.Cell == cell.Name {`,
 	},
@@ -130,7 +130,7 @@ var firstBugs = []Bug{
 	}`,
 	},
 	{
-		Name: "repair drops what is pending", File: "syncengine/replica/check.go",
+		Name: "repair drops what is pending", Case: "O34", File: "syncengine/replica/check.go",
 		Old: `	if err := show(r.tx, t, id, want); err != nil {
 		return err
 	}

@@ -3,7 +3,7 @@ package planted
 // endBugs are about grants that end.
 var endBugs = []Bug{
 	{
-		Name: "purge before drain", File: "syncengine/replica/purge.go",
+		Name: "purge before drain", Case: "O20", File: "syncengine/replica/purge.go",
 		Old: `	if ctl.Acked < l.N {
 		return false, nil
 	}`,
@@ -21,7 +21,7 @@ var endBugs = []Bug{
 	}`,
 	},
 	{
-		Name: "accept n above told", File: "syncengine/told.go", Seed: 150,
+		Name: "accept n above told", Case: "O17", File: "syncengine/told.go", Seed: 150,
 		Old: `		add(l.Grant, l.Grant.To, n > l.N)`,
 		New: `		add(l.Grant, l.Grant.To, n > l.N+1000)`,
 	},
@@ -36,7 +36,7 @@ var endBugs = []Bug{
 		New: `	if p != nil && *p != (se.Purged{}) && (d.receipt == nil || *p != *d.receipt) {`,
 	},
 	{
-		Name: "a role that ended still shows its columns", File: "syncengine/view.go",
+		Name: "a role that ended still shows its columns", Case: "O17", File: "syncengine/view.go",
 		Old: `		if g.Active(now) {
 			out = append(out, g)`,
 		New: `		if g.Active(now) || g.Role == "worker" && g.To != 0 {

@@ -22,7 +22,7 @@ var parkedBugs = []Bug{
 		New: `	return g.tellSettled(q, MessageDismissed)`,
 	},
 	{
-		Name: "rows stay behind when their household moves", File: "syncengine/follow.go",
+		Name: "rows stay behind when their household moves", Case: "O18", File: "syncengine/follow.go",
 		Old: `		if from != "" || p.back {`,
 		New: `		if p.back {`,
 	},

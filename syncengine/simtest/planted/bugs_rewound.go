@@ -13,7 +13,7 @@ var rewoundBugs = []Bug{
 		New: `		if dev.shares(epoch) && epoch > 1000 {`,
 	},
 	{
-		Name: "what lies beyond the restored head counts as seen", File: "syncengine/epoch.go", Worlds: Rewound,
+		Name: "what lies beyond the restored head counts as seen", Case: "O22", File: "syncengine/epoch.go", Worlds: Rewound,
 		Old: `			return min(b.Seq, x.Last), b.Seq > x.Last`,
 		New: `			return b.Seq, false`,
 	},
@@ -39,12 +39,12 @@ var rewoundBugs = []Bug{
 		New: `	if in.Base.ended(in.Epoch) && w.Base.ended(in.Epoch) && false {`,
 	},
 	{
-		Name: "a cursor ahead of the head proves nothing", File: "syncengine/proof.go", Worlds: Rewound, Seed: 9,
+		Name: "a cursor ahead of the head proves nothing", Case: "O2", File: "syncengine/proof.go", Worlds: Rewound, Seed: 9,
 		Old: `	case h.Epoch > head.Epoch, h.Cursor > head.Seq:`,
 		New: `	case h.Epoch > head.Epoch:`,
 	},
 	{
-		Name: "another history below the head proves nothing", File: "syncengine/proof.go", Worlds: Rewound, Seed: 39,
+		Name: "another history below the head proves nothing", Case: "O3", File: "syncengine/proof.go", Worlds: Rewound, Seed: 39,
 		Old: `	if ok && have != h.History {`,
 		New: `	if !ok && have != h.History {`,
 	},
@@ -103,7 +103,7 @@ var rewoundBugs = []Bug{
 		v.id +=`,
 	},
 	{
-		Name: "work that the lost rows had caught up with stays hidden", File: "syncengine/replica/reoffer.go", Worlds: Rewound, Seed: 39,
+		Name: "work that the lost rows had caught up with stays hidden", Case: "O3", File: "syncengine/replica/reoffer.go", Worlds: Rewound, Seed: 39,
 		Old: `			ctl.Reoffer = ctl.Reoffer || ctl.Epoch > 0 && ctl.Epoch < w.Epoch
 `,
 		New: ``,

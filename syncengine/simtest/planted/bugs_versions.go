@@ -19,7 +19,7 @@ var versionBugs = []Bug{
 // dropOthers`,
 	},
 	{
-		Name: "an update adopts no cells", File: "syncengine/replica/kept.go", Worlds: Versions,
+		Name: "an update adopts no cells", Case: "O40", File: "syncengine/replica/kept.go", Worlds: Versions,
 		Old: `		case x.image != nil:
 			x.image[i] = slices.Clone(c.Values)`,
 		New: `		case x.image == nil:

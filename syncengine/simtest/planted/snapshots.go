@@ -3,7 +3,7 @@ package planted
 // snapshotBugs are those of snapshots and of what is pruned.
 var snapshotBugs = []Bug{
 	{
-		Name: "chunk hash unchecked", File: "syncengine/session/chunk.go",
+		Name: "chunk hash unchecked", Case: "O33", File: "syncengine/session/chunk.go",
 		Old: `	if len(m.Packed) != sum.Bytes || se.Hash(sha256.Sum256(m.Packed)) != sum.Hash {`,
 		New: `	if false && se.Hash(sha256.Sum256(m.Packed)) != sum.Hash {`,
 	},
@@ -13,7 +13,7 @@ var snapshotBugs = []Bug{
 		New: ``,
 	},
 	{
-		Name: "floor passes a cursor that counts", File: "syncengine/prune.go",
+		Name: "floor passes a cursor that counts", Case: "O24", File: "syncengine/prune.go",
 		Old: `				floor = min(floor, d.needs(floor))`,
 		New: `				floor = max(floor, d.needs(floor))`,
 	},
@@ -23,12 +23,12 @@ var snapshotBugs = []Bug{
 		New: `	return false && slices.ContainsFunc(staged`,
 	},
 	{
-		Name: "snapshot ends the step before what changed since", File: "syncengine/snapshot.go",
+		Name: "snapshot ends the step before what changed since", Case: "O13", File: "syncengine/snapshot.go",
 		Old: `		s.Chunks[n-1].After = Position{Seq: s.At.Seq} // to its end`,
 		New: `		s.Chunks[n-1].After = Position{Seq: s.At.Seq + 1000}`,
 	},
 	{
-		Name: "departures left out behind a snapshot", File: "syncengine/next.go",
+		Name: "departures left out behind a snapshot", Case: "O14", File: "syncengine/next.go",
 		Old: `	r.at[at.Scope] = *at
 	r.fresh = false`,
 		New: `	r.at[at.Scope] = *at`,
