@@ -53,8 +53,8 @@ func TestExplanations(t *testing.T) {
 	file := filepath.Join(root, explanationFile)
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
 	for text, want := range map[string]string{
-		"a.go\tf\tdropped `x`\n":                                    "tab between each",
-		"a.go\tf\tdropped `x`\t \n":                                 "tab between each",
+		"a.go\tf\tdropped `x`\n":                                     "tab between each",
+		"a.go\tf\tdropped `x`\t \n":                                  "tab between each",
 		"a.go\tf\tdropped `x`\twhy\na.go\tf\tdropped `x`\twhy not\n": "twice",
 	} {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
