@@ -18,12 +18,14 @@ const (
 
 // Run keeps the replica in step with the centre until ctx ends or something stands in the way that coming back will
 // not mend: a device that was revoked, a replica that was copied. It sends at once what is sealed, by this program or
-// by another, and waits longer after each failure; writing something ends the wait. Events may be zero.
+// by another, and waits longer after each failure that brought nothing; writing something ends the wait. Events may be
+// zero.
 func (r *Replica) Run(ctx context.Context, remote Remote, events Events) error {
 	return r.alone(ctx, func() error {
 		for failures := 0; ; {
+			var last *conversation
 			err := r.converse(ctx, remote, func(c *conversation) {
-				c.events = events
+				last, c.events = c, events
 				c.events.Synced = func(report Report) {
 					failures = 0
 					events.synced(report)
@@ -35,6 +37,9 @@ func (r *Replica) Run(ctx context.Context, remote Remote, events Events) error {
 			var e *Error
 			if errors.As(err, &e) && !e.Retry {
 				return err
+			}
+			if CodeOf(err) == CodeOffline && last.advanced() {
+				failures = 0 // a link that breaks every few seconds brings more if it is tried again than if it is left alone
 			}
 			failures++
 			wait := jitter(failures, r.opts.Rand)

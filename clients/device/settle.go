@@ -130,6 +130,11 @@ func (c *conversation) done(at se.Base) error {
 	return nil
 }
 
+// advanced tells whether the conversation durably brought something since everything was in.
+func (c *conversation) advanced() bool {
+	return c != nil && (c.report.Verdicts > 0 || c.report.Steps > 0 || c.report.Rows > 0)
+}
+
 // filed counts verdicts; the cursor has to come to where they took effect.
 func (c *conversation) filed(verdicts []se.Verdict) {
 	if c.report.Kinds == nil {
