@@ -14,12 +14,17 @@ type Said map[string]float64
 
 // Metrics asks the centre.
 func (p *Process) Metrics(ctx context.Context) (Said, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/metrics", nil)
+	return MetricsOf(ctx, http.DefaultClient, p.URL)
+}
+
+// MetricsOf asks a centre at an address.
+func MetricsOf(ctx context.Context, client *http.Client, centre string) (Said, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, centre+"/metrics", nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Close = true // no connection of ours stays at the centre
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}

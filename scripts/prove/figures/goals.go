@@ -50,6 +50,7 @@ const (
 	Stayed         = "goroutines or files that stay when all have left"
 	MostWAL        = "MiB of write-ahead log in the soak, at most"
 	MemorySlope    = "MiB of memory more an hour, by the line through the soak"
+	NetFaults      = "faults of a network between running processes"
 	StreamLost     = "ms of acknowledged work lost with the disk under a stream, longest"
 	Planted        = "planted bugs caught, of 5 that rotate"
 	Recreated      = "known bugs re-created and caught, of a hundred"
@@ -87,6 +88,7 @@ var Goals = []Goal{
 	{Name: BackupGB, Told: true, Most: 60},
 	{Name: StreamGB, Told: true, Most: 60},
 	{Name: AllBack, Told: true},
+	{Name: NetFaults, Least: 300, Anchor: "a public Jepsen suite: partitions by the minute"},
 	{Name: StreamLost, Told: true, Most: 1000, Anchor: "litestream's own setting: a second"},
 	{Name: Soaked, Least: 2000},
 	{Name: MoreGoroutines, Most: 20},

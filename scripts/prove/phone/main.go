@@ -5,11 +5,16 @@
 //	met         the centre has answered for the first time
 //	wrote N     a changeset was written
 //	acked N     the verdicts up to N are filed
+//	ended CODE  a conversation ended, if PROVE_TELLS is 1
+//
+// It is a phone in a hurry: waits are over twenty times as fast as on a real one, or PROVE_HURRY times; PROVE_EVERY, a
+// duration, is the least time between what it writes.
 package main
 
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -17,11 +22,12 @@ import (
 	"time"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/clients/trust"
 	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
 )
 
-// hurry is how many times faster than on a real phone waits are over.
-const hurry = 20
+// hurry is how many times faster than on a real phone waits are over, where PROVE_HURRY says nothing.
+const hurry = "20"
 
 // ahead is how many changesets may wait for their verdicts.
 const ahead = 40
@@ -41,8 +47,16 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
+	faster, err := strconv.Atoi(setting("PROVE_HURRY", hurry))
+	if err != nil {
+		return err
+	}
+	every, err := time.ParseDuration(setting("PROVE_EVERY", "0s"))
+	if err != nil {
+		return err
+	}
 	ctx := context.Background()
-	r, err := device.Open(args[0], device.Options{After: func(d time.Duration) <-chan time.Time { return time.After(d / hurry) }})
+	r, err := device.Open(args[0], device.Options{After: func(d time.Duration) <-chan time.Time { return time.After(d / time.Duration(faster)) }})
 	if err != nil {
 		return err
 	}
@@ -55,23 +69,49 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	remote, err := device.WebSocket(id.Centre, tokens, device.WebSocketOptions{})
+	known, err := r.Trust(ctx)
 	if err != nil {
 		return err
 	}
+	remote, err := device.WebSocket(id.Centre, tokens, device.WebSocketOptions{Centre: trust.NewCentre(known)})
+	if err != nil {
+		return err
+	}
+	var events device.Events
+	if setting("PROVE_TELLS", "0") == "1" {
+		events.Failed = ended
+	}
 	failed := make(chan error, 2)
 	go func() {
-		failed <- r.Run(ctx, pointed{remote}, device.Events{})
+		failed <- r.Run(ctx, pointed{remote}, events)
 	}()
-	p := &phone{r: r, who: who}
+	p := &phone{r: r, who: who, every: every}
 	go p.listen()
 	go func() { failed <- p.work(ctx) }()
 	return <-failed
 }
 
+func setting(name, otherwise string) string {
+	if text := os.Getenv(name); text != "" {
+		return text
+	}
+	return otherwise
+}
+
+// ended tells that a conversation is over.
+func ended(err error, _ time.Duration) {
+	var e *device.Error
+	if errors.As(err, &e) {
+		fmt.Printf("ended %s\n", e.Code)
+		return
+	}
+	fmt.Printf("ended other\n")
+}
+
 type phone struct {
 	r     *device.Replica
 	who   int
+	every time.Duration
 	going atomic.Bool
 	ready bool // the shared rows have come
 }
@@ -106,6 +146,9 @@ func (p *phone) work(ctx context.Context) error {
 			return err
 		}
 		fmt.Printf("wrote %d\n", m.N)
+		if p.every > 0 {
+			<-time.After(p.every)
+		}
 	}
 }
 
