@@ -23,11 +23,11 @@ func Backup(path, to string) (err error) {
 	if _, err := os.Stat(path); err != nil {
 		return err
 	}
-	if _, err := os.Stat(to); err == nil {
-		return fmt.Errorf("%s is there already; backups are never written over", to)
+	if err := vacant(to); err != nil {
+		return err
 	}
 	part := to + ".part"
-	f, err := claim(part) // VACUUM INTO takes an empty file
+	lock, err := claim(part)
 	if err != nil {
 		return err
 	}
@@ -35,8 +35,14 @@ func Backup(path, to string) (err error) {
 		if err != nil {
 			_ = os.Remove(part)
 		}
-		_ = f.Close() // and with it the lock
+		release(lock)
 	}()
+	if err := vacant(to); err != nil { // another backup may have given it its name before it let go
+		return err
+	}
+	if err := empty(part); err != nil {
+		return err
+	}
 	db, err := sql.Open("sqlite3", dsn(path, "mode=rw&_busy_timeout=5000"))
 	if err != nil {
 		return err
@@ -54,33 +60,65 @@ func Backup(path, to string) (err error) {
 	return syncFile(filepath.Dir(to))
 }
 
-// claim gives a file that is empty and that no other backup writes to. The lock ends with whoever holds it.
-func claim(part string) (_ *os.File, err error) {
+// vacant refuses a name that is taken.
+func vacant(to string) error {
+	_, err := os.Lstat(to)
+	switch {
+	case err == nil:
+		return fmt.Errorf("%s is there already; backups are never written over", to)
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	}
+	return err
+}
+
+// claim gives a lock that no other backup to part holds. It ends with whoever holds it. It is on a file beside part: on
+// NFS and CIFS a lock of ours on part would be one that keeps SQLite out.
+func claim(part string) (*os.File, error) {
+	name := part + ".lock"
+	busy := fmt.Errorf("another backup is writing %s; wait until it is done, or choose a new name", part)
+	for range 100 {
+		lock, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			_ = lock.Close()
+			if errors.Is(err, unix.EWOULDBLOCK) {
+				return nil, busy
+			}
+			return nil, fmt.Errorf("lock %s: %w", name, err)
+		}
+		// Whoever held it may have removed it between the two: then it keeps nobody out.
+		if mine, err := lock.Stat(); err == nil {
+			if now, err := os.Stat(name); err == nil && os.SameFile(mine, now) {
+				return lock, nil
+			}
+		}
+		_ = lock.Close()
+	}
+	return nil, busy
+}
+
+// release ends a lock, and takes its file away first, while nobody else can hold it.
+func release(lock *os.File) {
+	_ = os.Remove(lock.Name())
+	_ = lock.Close()
+}
+
+// empty makes part a file with nothing in it, which is what VACUUM INTO takes, that only this user may read.
+func empty(part string) error {
 	f, err := os.OpenFile(part, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-		}
-	}()
-	busy := fmt.Errorf("another backup is writing %s; wait until it is done, or choose a new name", part)
-	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
-		return nil, busy
-	}
-	// It may have been given its name between the two: then this is a whole backup, and not to be emptied.
-	mine, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if now, err := os.Stat(part); err != nil || !os.SameFile(mine, now) {
-		return nil, busy
+	if err := errors.Join(f.Truncate(0), f.Close()); err != nil {
+		return err
 	}
 	if err := os.Remove(part + "-journal"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
+		return err
 	}
-	return f, f.Truncate(0)
+	return nil
 }
 
 func syncFile(path string) error {

@@ -1,11 +1,15 @@
 package store
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/doorstep-sync/doorstep/syncengine/storetest"
 )
@@ -25,6 +29,7 @@ func TestBackupAfterAKilledOne(t *testing.T) {
 	require.NoError(t, err)
 	require.NoFileExists(t, to+".part")
 	require.NoFileExists(t, to+".part-journal")
+	require.NoFileExists(t, to+".part.lock")
 	require.ErrorContains(t, Backup(path, to), "never written over")
 
 	other := filepath.Join(dir, "other.db")
@@ -33,4 +38,49 @@ func TestBackupAfterAKilledOne(t *testing.T) {
 	require.ErrorContains(t, Backup(path, other), "another backup is writing")
 	require.NoError(t, f.Close())
 	require.NoError(t, Backup(path, other))
+	require.NoFileExists(t, other+".part.lock")
+}
+
+// TestBackupsAtOnce: of backups to one name one is made, and none writes over it.
+func TestBackupsAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "doorstep.db")
+	st, err := Open(path, storetest.Schema())
+	require.NoError(t, err)
+	defer st.Close()
+	for round := range 20 {
+		to := filepath.Join(dir, fmt.Sprint("backup-", round))
+		var made atomic.Int64
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for there := false; !there; { // whoever comes at the very end as well
+					if Backup(path, to) == nil {
+						made.Add(1)
+					}
+					_, err := os.Stat(to)
+					there = err == nil
+				}
+			})
+		}
+		wg.Wait()
+		require.EqualValues(t, 1, made.Load(), "round %d: a backup was written over", round)
+		require.NoFileExists(t, to+".part")
+		require.NoFileExists(t, to+".part.lock")
+		_, err = CheckCopy(to, 1)
+		require.NoError(t, err)
+	}
+}
+
+// TestBackupLocksNothingThatSQLiteWrites: where such a lock is one on bytes, as on NFS, it would keep SQLite out.
+func TestBackupLocksNothingThatSQLiteWrites(t *testing.T) {
+	part := filepath.Join(t.TempDir(), "backup.db.part")
+	lock, err := claim(part)
+	require.NoError(t, err)
+	defer release(lock)
+	require.NoError(t, empty(part))
+	f, err := os.Open(part)
+	require.NoError(t, err)
+	defer f.Close()
+	require.NoError(t, unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB))
 }
