@@ -49,3 +49,14 @@ func (g *ingest) salvage() error {
 	}
 	return nil
 }
+
+// CompleteSalvage lets salvage that a release parked which did not let it wait for its rows be tried with the next commit:
+// those may have come back since. It tells whether there was anything to do.
+func CompleteSalvage(q *Quarantined) bool {
+	r := q.Verdict.Reason
+	if q.Closed || r == nil || r.Code != CodeSalvage || q.Awaits != "" || q.Present != nil || r.Row == "" {
+		return false // Present: it was tried, and waits for something else
+	}
+	q.Awaits, q.Ready = r.Row, true
+	return true
+}

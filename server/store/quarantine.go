@@ -173,28 +173,43 @@ func decodeWaiting(b []byte, q *syncengine.Quarantined) error {
 // completeQuarantine brings what an earlier release quarantined to what this one keeps of it. A file of this release
 // has nothing to do.
 func (s *Store) completeQuarantine() error {
-	var todo []syncengine.WriteID
-	old := func(t *readTx) error {
-		todo = todo[:0]
-		return t.query(func(r row) error {
-			todo = append(todo, syncengine.WriteID{Device: r.str(0), N: r.int(1)})
-			return nil
-		}, `SELECT device, n FROM quarantine WHERE county = $1 AND scope = '?' AND closed = 0 ORDER BY device, n LIMIT 500`, s.county)
+	if err := s.complete(`scope = '?'`, func(tx syncengine.Tx, q *syncengine.Quarantined) (bool, error) {
+		return true, syncengine.CompleteQuarantined(tx, s.schema, q)
+	}); err != nil {
+		return err
 	}
+	return s.complete(`kind = 5 AND code = 'salvage' AND awaits = ''`, func(_ syncengine.Tx, q *syncengine.Quarantined) (bool, error) {
+		return syncengine.CompleteSalvage(q), nil
+	})
+}
+
+// complete goes once over what is open and of which a condition holds, and writes what change says that it changed.
+func (s *Store) complete(condition string, change func(syncengine.Tx, *syncengine.Quarantined) (bool, error)) error {
+	var last syncengine.WriteID
 	for {
-		if err := s.View(func(tx syncengine.ReadTx) error { return old(tx.(*readTx)) }); err != nil || len(todo) == 0 {
+		var todo []syncengine.WriteID
+		if err := s.View(func(tx syncengine.ReadTx) error {
+			todo = todo[:0]
+			return tx.(*readTx).query(func(r row) error {
+				todo = append(todo, syncengine.WriteID{Device: r.str(0), N: r.int(1)})
+				return nil
+			}, `SELECT device, n FROM quarantine WHERE county = $1 AND closed = 0 AND `+condition+` AND (device, n) > ($2, $3)
+				ORDER BY device, n LIMIT 500`, s.county, last.Device, last.N)
+		}); err != nil || len(todo) == 0 {
 			return err
 		}
+		last = todo[len(todo)-1]
 		if err := s.Update(func(tx syncengine.Tx) error {
 			for _, id := range todo {
 				q, err := tx.Quarantined(id.Device, id.N)
 				if err != nil {
 					return err
 				}
-				if err := syncengine.CompleteQuarantined(tx, s.schema, q); err != nil {
-					return err
+				changed, err := change(tx, q)
+				if err == nil && changed {
+					err = tx.PutQuarantined(q)
 				}
-				if err := tx.PutQuarantined(q); err != nil {
+				if err != nil {
 					return err
 				}
 			}
