@@ -5,8 +5,8 @@ source "$(dirname "$0")/env.sh"
 
 [ "$(id -u)" = 0 ] || die "prove needs root: it makes file system images, mounts them and cuts their power. Run it in a container or a virtual machine, as root."
 scripts/need-sqlite3.sh
-for tool in mkfs.ext4 mount umount; do
-	command -v "$tool" >/dev/null || die "prove needs '$tool': install the Debian packages e2fsprogs and mount."
+for tool in mkfs.ext4 mount umount ip; do
+	command -v "$tool" >/dev/null || die "prove needs '$tool': install the Debian packages e2fsprogs, mount and iproute2."
 done
 
 DOORSTEP_FIGURES=$(mktemp)

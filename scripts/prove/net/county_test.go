@@ -58,14 +58,8 @@ func (c *county) until(patience time.Duration, so func() (ok bool, why string)) 
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); ; <-tick.C {
-		for _, p := range c.phones {
-			p.listen()
-			if p.Gone() {
-				return fmt.Errorf("phone %d ended by itself: %s", p.who, p.Errors())
-			}
-		}
-		if c.centre.Gone() {
-			return fmt.Errorf("the centre ended by itself: %s", c.centre.Errors())
+		if err := c.alive(); err != nil {
+			return err
 		}
 		ok, why := so()
 		switch {
@@ -75,6 +69,20 @@ func (c *county) until(patience time.Duration, so func() (ok bool, why string)) 
 			return fmt.Errorf("not within %v: %s", patience, why)
 		}
 	}
+}
+
+// alive takes over what was said, and wants everybody to run.
+func (c *county) alive() error {
+	for _, p := range c.phones {
+		p.listen()
+		if p.Gone() {
+			return fmt.Errorf("phone %d ended by itself: %s", p.who, p.Errors())
+		}
+	}
+	if c.centre.Gone() {
+		return fmt.Errorf("the centre ended by itself: %s", c.centre.Errors())
+	}
+	return nil
 }
 
 // everyone waits until each phone has so many verdicts more.

@@ -44,7 +44,7 @@ func behindProxies(t testing.TB, built programs, phones int) (*county, []*proxy)
 		c.phones = append(c.phones, &phone{t: t, who: who, file: c.replica(who)})
 	}
 	for _, p := range c.phones {
-		p.start(nil, built.phone)
+		p.start(nil, built.phone, "PROVE_HURRY=60")
 	}
 	return c, proxies
 }
@@ -122,16 +122,14 @@ func TestFaultsAreSeen(t *testing.T) {
 		t.Run(bug.name, func(t *testing.T) {
 			t.Parallel()
 			c, proxies := behindProxies(t, build(t, bug.edits...), 2)
-			_, err := c.suffer(proxies, 60, 0, 30*time.Second)
-			if err == nil {
-				err = c.rest(30 * time.Second)
-			}
+			_, _ = c.suffer(proxies, 60, 0, 30*time.Second) // fewer where the bug leaves nothing to do
+			err := c.rest(30 * time.Second)
 			if err != nil {
 				t.Logf("seen: %v", err)
 				return
 			}
 			faults, _ := c.check()
-			require.False(t, faults.Ok(), "60 faults, and the bug was not seen")
+			require.False(t, faults.Ok(), "the bug was not seen")
 			t.Logf("seen: %s", &faults)
 		})
 	}
