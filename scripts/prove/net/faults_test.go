@@ -122,7 +122,7 @@ func TestFaultsAreSeen(t *testing.T) {
 		t.Run(bug.name, func(t *testing.T) {
 			t.Parallel()
 			c, proxies := behindProxies(t, build(t, bug.edits...), 2)
-			_, _ = c.suffer(proxies, 60, 0, 30*time.Second) // fewer where the bug leaves nothing to do
+			_, _ = c.suffer(proxies, 60, 0, 20*time.Second) // fewer where the bug leaves nothing to do
 			err := c.rest(30 * time.Second)
 			if err != nil {
 				t.Logf("seen: %v", err)
