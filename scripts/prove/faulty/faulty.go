@@ -28,8 +28,8 @@ type Scenario struct {
 
 // The scenarios.
 var (
-	Centre = Scenario{"centre-full", checkCentre}
-	Device = Scenario{"device-full", checkDevice}
+	Centre = Scenario{"centre-every", checkCentre}
+	Device = Scenario{"device-every", checkDevice}
 )
 
 // Sum is what became of one scenario with one kind of fault.
@@ -55,10 +55,10 @@ func Build(t testing.TB, edits ...overlay.Edit) (writer string) {
 }
 
 // Run runs the scenario in the folder dir, which is the disk that fails; beside is one that does not.
-func (sc *Scenario) Run(writer string, env []string, dir, beside string, patience time.Duration) (*Sum, error) {
+func (sc *Scenario) Run(writer string, env []string, dir, beside string, patience time.Duration, kind, times string) (*Sum, error) {
 	began := time.Now()
-	out := &Sum{What: sc.Mode, By: map[string]int{}}
-	w, err := child.Start(writer, env, sc.Mode, dir, "1", beside)
+	out := &Sum{What: sc.Mode + " " + kind + " " + times, By: map[string]int{}}
+	w, err := child.Start(writer, env, sc.Mode, dir, "1", beside, kind, times)
 	if err != nil {
 		return nil, err
 	}

@@ -61,6 +61,7 @@ type committer struct {
 func (c *committer) open() (err error) {
 	if c.st, err = store.Open(c.file, c.w.schema); err != nil {
 		c.st = nil
+		nothingOpen(c.file)
 	}
 	return err
 }
@@ -69,7 +70,8 @@ func (c *committer) open() (err error) {
 func (c *committer) shut() error {
 	st := c.st
 	c.st = nil
-	if err := st.Close(); err != nil {
+	err := st.Close()
+	if nothingOpen(c.file); err != nil {
 		return say(fmt.Appendf(nil, "failed close: %q\n", err))
 	}
 	return nil

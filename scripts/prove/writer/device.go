@@ -103,7 +103,11 @@ func open(file string, opts device.Options) (*device.Replica, error) {
 	default:
 		return nil, err
 	}
-	return r, r.Identify(context.Background(), device.Identity{Device: workload.Device(workload.Phone), Account: workload.Account(workload.Phone)})
+	err = r.Identify(context.Background(), device.Identity{Device: workload.Device(workload.Phone), Account: workload.Account(workload.Phone)})
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
 }
 
 // took prints what a message of the centre has made durable: verdicts, and the cursor as the device tells it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
@@ -43,15 +44,15 @@ func (w *writer) deviceEvery(dir, county string, f *faulty) error {
 	if err := f.create(d.open); err != nil {
 		return err
 	}
-	steps := []deed{{"snapshot", d.talk}}
+	steps := []step{{"snapshot", d.talk}}
 	for range f.turns {
 		others := func() error { return w.commit(d.county, peer, 2) }
 		for range each {
-			steps = append(steps, deed{"write", d.write})
+			steps = append(steps, step{"write", d.write})
 		}
-		steps = append(steps, deed{"send", d.send}, deed{"", others}, deed{"take in", d.takeIn})
+		steps = append(steps, step{"send", d.send}, step{"", others}, step{"take in", d.takeIn})
 	}
-	for _, s := range append(steps, deed{"close", d.shut}, deed{"open", d.open}) {
+	for _, s := range append(steps, step{"close", d.shut}, step{"open", d.open}) {
 		if s.name == "" {
 			err = s.do()
 		} else {
@@ -64,8 +65,8 @@ func (w *writer) deviceEvery(dir, county string, f *faulty) error {
 	return errors.Join(d.shut(), d.county.Close(), f.tell())
 }
 
-// deed is what the device does; without a name it is what others do, and never fails.
-type deed struct {
+// step is what the device does; without a name it is what others do, and never fails.
+type step struct {
 	name string
 	do   func() error
 }
@@ -83,6 +84,7 @@ type worker struct {
 func (d *worker) open() (err error) {
 	if d.r, err = open(d.file, device.Options{Schema: d.w.schema}); err != nil {
 		d.r = nil
+		nothingOpen(d.file)
 	}
 	return named(err)
 }
@@ -91,7 +93,8 @@ func (d *worker) open() (err error) {
 func (d *worker) shut() error {
 	r := d.r
 	d.r, d.link = nil, nil
-	if err := r.Close(); err != nil {
+	err := r.Close()
+	if nothingOpen(d.file); err != nil {
 		return say(fmt.Appendf(nil, "failed close: %q\n", err))
 	}
 	return nil
@@ -137,4 +140,16 @@ func (d *worker) over(fn func(*workload.Link) error) error {
 		d.link = nil
 	}
 	return named(err)
+}
+
+// named wants a failing disk to be called one: a person has to be told what to do.
+func named(err error) error {
+	switch code := device.CodeOf(err); {
+	case err == nil, code == device.CodeDisk, code == device.CodeDiskFull:
+		return err
+	default:
+		fmt.Fprintf(os.Stderr, "a failing disk has the code %q: %v\n", code, err)
+		os.Exit(4)
+		return nil
+	}
 }

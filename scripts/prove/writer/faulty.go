@@ -64,7 +64,6 @@ func (f *faulty) step(name string, try func() error) error {
 	if err != nil {
 		return fmt.Errorf("before %s: %w", name, err)
 	}
-	redone := false
 	said := map[string]int{} // where a success in spite of a fault led to, and the fault
 	for k := 1; ; k++ {
 		faults, err := f.disk.attempt(k, try)
@@ -86,7 +85,7 @@ func (f *faulty) step(name string, try func() error) error {
 		}
 		if err == nil {
 			f.unnoticed += faults
-			said[after], redone = k, true
+			said[after] = k
 			if err := back(); err != nil {
 				return fmt.Errorf("before %s once more: %w", name, err)
 			}
@@ -98,8 +97,11 @@ func (f *faulty) step(name string, try func() error) error {
 		if !saysWhy(err) {
 			return fmt.Errorf("%s with fault %d does not say that the disk is to blame: %w", name, k, err)
 		}
-		if before != after && k > 1 && !redone && f.disk.progress() {
-			k, before = f.known, after // part of it is done, and durable
+		if before != after && k > 1 && f.disk.progress() { // part of it is done, and durable: what is left is a step of its own
+			k, before = f.known, after
+			if back, err = f.save(); err != nil {
+				return err
+			}
 		}
 	}
 }

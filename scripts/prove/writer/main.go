@@ -4,10 +4,9 @@
 //	writer centre DIR SEED         the store in DIR, many devices
 //	writer device DIR SEED COUNTY  the replica in DIR, against a county in the folder COUNTY, which stays
 //
-//	writer centre-full DIR SEED ASIDE   a scenario on a disk with no room, 4 KiB, 8 KiB …; then it ends (see faulty.go)
-//	writer device-full DIR SEED COUNTY
-//
-// With "-steps" behind the first word it does a short scenario and ends: for disks that fail.
+//	writer centre-every DIR SEED ASIDE KIND once|many   a scenario whose every call of the file system fails, once it is
+//	writer device-every DIR SEED COUNTY KIND once|many  its turn; then it ends (see faulty.go). With "room each" for KIND
+//	                                                    and the last word, the disk is full instead
 package main
 
 import (
@@ -55,14 +54,15 @@ func run(args []string, now func() time.Time) error {
 		return w.centre(args[1])
 	case args[0] == "device" && len(args) == 4:
 		return w.device(args[1], args[3])
-	case args[0] == "centre-steps" && len(args) == 3:
-		return w.centreSteps(args[1])
-	case args[0] == "device-steps" && len(args) == 4:
-		return w.deviceSteps(args[1], args[3])
-	case args[0] == "centre-full" && len(args) == 4:
-		return w.centreEvery(args[1], args[3], fullDisk(args[1]))
-	case args[0] == "device-full" && len(args) == 4:
-		return w.deviceEvery(args[1], args[3], fullDisk(args[1]))
+	case len(args) == 6 && (args[0] == "centre-every" || args[0] == "device-every"):
+		f, err := newFaulty(args[4], args[5], args[1])
+		if err != nil {
+			return err
+		}
+		if args[0] == "centre-every" {
+			return w.centreEvery(args[1], args[3], f)
+		}
+		return w.deviceEvery(args[1], args[3], f)
 	}
 	return fmt.Errorf("cannot %q", args)
 }

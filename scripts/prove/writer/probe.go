@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	_ "github.com/mattn/go-sqlite3"
 
@@ -86,6 +88,9 @@ func saved(aside string, list ...opened) func() (back func() error, err error) {
 }
 
 func (o *opened) back(kept string, open bool) error {
+	if same, err := unchanged(o.file, kept); err != nil || same && o.isOpen() == open {
+		return err
+	}
 	if o.isOpen() {
 		if err := o.shut(); err != nil {
 			return err
@@ -95,6 +100,23 @@ func (o *opened) back(kept string, open bool) error {
 		return err
 	}
 	return o.open()
+}
+
+// unchanged tells whether a database and its log are, byte for byte, what was kept.
+func unchanged(file, kept string) (bool, error) {
+	for _, end := range []string{"", "-wal", "-journal"} {
+		now, err1 := os.ReadFile(file + end)
+		was, err2 := os.ReadFile(kept + end)
+		for _, err := range []error{err1, err2} {
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return false, err
+			}
+		}
+		if (err1 == nil) != (err2 == nil) || !bytes.Equal(now, was) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // centreState tells where a store is. Every changeset of the workload takes effect, and adds 1 to the counter.
@@ -132,4 +154,20 @@ func deviceState(q workload.Querier) (string, error) {
 		err = fmt.Errorf("n is %d, with %d in the outbox, %d in the journal, %d lines unsealed or half applied, and sums of %v", n, outbox, journal, stray, sum)
 	}
 	return fmt.Sprint(tables, cursor, n, acked, outbox, journal, staged), err
+}
+
+// nothingOpen ends the program if it has the database or a file beside it open, though it was closed, or opening it has
+// failed: a connection that stays takes a descriptor each time, and locks the file that the next one opens.
+func nothingOpen(file string) {
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(4)
+	}
+	for _, e := range list {
+		if at, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && strings.HasPrefix(at, file) {
+			fmt.Fprintf(os.Stderr, "nobody uses the database, and this program has %s open\n", at)
+			os.Exit(4)
+		}
+	}
 }

@@ -18,8 +18,6 @@ type room struct {
 	fits int // tries until the step succeeded; 0 while it has not
 }
 
-func fullDisk(dir string) *faulty { return &faulty{disk: &room{dir: dir}, turns: 1} }
-
 func (r *room) attempt(k int, try func() error) (full int, err error) {
 	if k == 1 {
 		r.fits = 0
