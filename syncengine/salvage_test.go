@@ -74,3 +74,14 @@ func TestLostRowsThatComeBackWaitForNobody(t *testing.T) {
 	require.Equal(t, "Zhou", w.shows("home", rid(2), "head"))
 	require.Nil(t, w.open(se.ConflictCell, "home", rid(1), "head"))
 }
+
+// TestLostRowsThatComeBackAfterTheirHolderWasRevoked: who handed them in may be gone by then; nothing is asked of him.
+func TestLostRowsThatComeBackAfterTheirHolderWasRevoked(t *testing.T) {
+	w := newWorld(t)
+	holder, author := w.dev("holder", "worker"), w.dev("author", "worker")
+	n := holder.salvaging(ins("home", rid(1), set("head", 0, "Li")))
+	w.store.SetPrincipal(holder.id, &se.Principal{Account: "holder", Device: holder.id, Revoked: true})
+	author.ok(ins("home", rid(1), set("head", 0, "Wang")))
+	require.Equal(t, se.SettledReleased, w.quarantined(holder, n).Outcome)
+	require.Equal(t, "Wang", w.shows("home", rid(1), "head"))
+}

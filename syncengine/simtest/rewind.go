@@ -47,6 +47,7 @@ type rewound struct {
 	post   map[string][]se.Grant // by account; nil = a worker
 	places []se.RowID            // that stewards look after
 	born   map[string]int        // of each device: what was done to the centre before it was made
+	cut    map[se.Hash]bool      // changesets that a restore took away
 	year   *yearly               // nil = an hour, not a year
 	print  fingerprint
 }
@@ -90,7 +91,7 @@ func RunRewound(seed uint64) Report {
 func newRewound(seed uint64, s *schema.Schema, y *yearly) *rewound {
 	w := &rewound{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x4e77)), schema: s, now: start, people: map[string]*se.Principal{},
-		counts: map[string]int{}, ledger: newLedger(), post: map[string][]se.Grant{}, born: map[string]int{}, print: newFingerprint(), year: y,
+		counts: map[string]int{}, ledger: newLedger(), post: map[string][]se.Grant{}, born: map[string]int{}, cut: map[se.Hash]bool{}, print: newFingerprint(), year: y,
 	}
 	w.engine = se.New(w.schema, se.DefaultLimits).WithProofs(se.Proofs{County: 1, Key: []byte("rewound")})
 	w.store = NewMemCentre(w.schema)
@@ -205,6 +206,8 @@ func (w *rewound) restore() {
 	var head se.Head
 	_ = w.store.View(func(tx se.ReadTx) (err error) { head, err = tx.Head(); return err })
 	kept := w.log[:back:back]
+	before := w.handedIn()
+	w.ledger.forget(back)
 	w.log, w.store = nil, NewMemCentre(w.schema)
 	for id := range w.people {
 		if w.born[id] >= back { // it was made afterwards
@@ -219,6 +222,10 @@ func (w *rewound) restore() {
 			w.mayNow(id) // an administrator sees to it before he confirms
 		}
 	}
+	for h := range w.handedIn() {
+		delete(before, h)
+	}
+	maps.Copy(w.cut, before)
 	w.count("centre put back")
 	w.year.restarted()
 	var now se.Head
@@ -344,6 +351,7 @@ func (p *handset) sync(limit int) {
 	if w.habits.small {
 		cen.Portion(w.year.portion())
 	}
+	p.doubled = false
 	w.year.haunt()
 	var up, down []session.Message
 	dead, err := p.run(func() error {
@@ -398,6 +406,10 @@ func (p *handset) takes(dev *session.Device, m session.Message) (out []session.M
 	if d, ok := m.(*session.Delta); ok && d.Done && p.dev.ctl.Base() == d.To {
 		p.contained = d.LastN
 	}
+	if x, ok := m.(*session.Welcome); ok && len(x.Lost) > 0 {
+		p.ended = true
+		w.count("rewound: heard of an end")
+	}
 	p.look()
 	if dead || p.full(err) {
 		return nil, true
@@ -412,7 +424,7 @@ func (p *handset) takes(dev *session.Device, m session.Message) (out []session.M
 		w.count("rewound: closed " + string(closed.Code))
 		if closed.Code == session.NoticeClone {
 			p.fork()
-		} else if closed.Code != session.NoticeRestored && closed.Code != session.NoticeGap && closed.Code != session.NoticeQuota && !w.year.rough(closed) {
+		} else if closed.Code != session.NoticeRestored && closed.Code != session.NoticeGap && closed.Code != session.NoticeQuota && !w.year.rough(p, closed) {
 			w.wrong("%s was closed: %v", p.dev.ctl.Device, err)
 		}
 		return nil, true
@@ -439,6 +451,8 @@ func (w *rewound) centreTakes(cen *session.Centre, effects []session.Effect) (ou
 			open = false
 		case *session.Open:
 			effects = append(effects, w.opens(cen, e)...)
+		case *session.Tell:
+			effects = append(effects, w.tells(cen, e)...)
 		case *session.Read:
 			var part *se.Part
 			err := w.store.View(func(tx se.ReadTx) (err error) { part, err = w.engine.Next(tx, e.Request); return err })
@@ -452,15 +466,16 @@ func (w *rewound) centreTakes(cen *session.Centre, effects []session.Effect) (ou
 				return nil, false
 			}
 			effects = append(effects, more...)
+		default:
+			w.wrong("this world's centre does not do %T", e)
 		}
 	}
 	return out, open
 }
 
 func (w *rewound) opens(cen *session.Centre, e *session.Open) []session.Effect {
-	var welcome *se.Welcome
 	w.night.heard[e.Hello.Device] = se.HeardFrom(&e.Hello, w.now)
-	err := w.store.View(func(tx se.ReadTx) (err error) { welcome, err = w.engine.Welcome(tx, e.Hello, w.now); return err })
+	welcome, err := w.greet(e.Hello)
 	code := session.NoticeCode("")
 	var lost *se.LostError
 	if err == nil && w.waits {
@@ -506,6 +521,7 @@ func (w *rewound) submits(cen *session.Centre, e *session.Submit) (effects []ses
 			}
 			verdicts = append(verdicts, r.Verdict)
 			w.judged(r.Verdict)
+			w.promised(e.Changesets[len(verdicts)-1], &r.Verdict)
 			continue
 		case errors.Is(r.Err, se.ErrGap):
 			code = session.NoticeGap

@@ -126,7 +126,7 @@ func (w *rewound) excused(text string, k *kept) bool {
 			return true
 		}
 	}
-	return k.screens[text] || w.ledger.deleted[text]
+	return k.screens[text] || w.ledger.deleted[text] && k.deletes[w.ledger.writes[text].key]
 }
 
 func (w *rewound) cell(at string, texts []string, s *standings, k *kept) {

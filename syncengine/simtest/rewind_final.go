@@ -46,6 +46,7 @@ type kept struct {
 	settled             map[settled]bool        // candidates that a decision dismissed
 	screens             map[string]bool         // words that the supervisor had before him when he put something else in their place
 	with                map[se.RowID]se.RowID   // another row that a row was merged with, towards one for all
+	deletes             map[replica.RowKey]bool // rows that somebody deleted, whatever became of it
 	odd                 map[se.RowID]bool       // rows that were deleted, released or salvaged: what their sums are is another matter
 }
 
@@ -58,7 +59,7 @@ type settled struct {
 func (w *rewound) final(tx se.ReadTx) error {
 	k := kept{
 		map[string]bool{}, map[string]bool{}, map[se.WriteID]se.Hash{}, map[string]bool{}, map[string]bool{}, map[string][]se.WriteID{}, map[settled]bool{}, map[string]bool{}, map[se.RowID]se.RowID{},
-		map[se.RowID]bool{},
+		map[replica.RowKey]bool{}, map[se.RowID]bool{},
 	}
 	entries, err := tx.History(0, 1<<30)
 	if err != nil {
@@ -83,6 +84,7 @@ func (w *rewound) final(tx se.ReadTx) error {
 		})
 		for _, c := range e.Changeset.Changes {
 			k.odd[c.Row] = k.odd[c.Row] || c.Op == se.OpDelete
+			k.deletes[replica.RowKey{Table: c.Table, Row: c.Row}] = k.deletes[replica.RowKey{Table: c.Table, Row: c.Row}] || c.Op == se.OpDelete
 		}
 	}
 	for id, q := range w.store.Quarantine() {
@@ -91,6 +93,11 @@ func (w *rewound) final(tx se.ReadTx) error {
 		w.wordsOf(q.Changeset, func(text string) { k.quarantine[text] = true })
 		for _, c := range q.Changeset.Changes {
 			k.odd[c.Row] = true
+		}
+	}
+	for text := range w.ledger.judged {
+		if !k.history[text] && !k.quarantine[text] {
+			w.wrong("INV2: %s was judged, no restore took that away, and it is nowhere%s", text, w.story(w.ledger.writes[text].key.Table+" "+string(w.ledger.writes[text].key.Row)))
 		}
 	}
 	for _, p := range w.nodes {
@@ -118,7 +125,7 @@ func (k *kept) elsewhere(p *handset, n int64, v *se.Verdict) bool {
 	if cs := p.dev.filed[n].cs; cs != nil {
 		return k.works[unnamed(cs)]
 	}
-	return p.gone[n] && k.places[nth(&se.Changeset{Author: p.dev.ctl.Account, N: n}, v.Seq)]
+	return (p.gone[n] || p.ended) && k.places[nth(&se.Changeset{Author: p.dev.ctl.Account, N: n}, v.Seq)]
 }
 
 // wordsOf gives every text that a changeset wrote.
@@ -155,7 +162,7 @@ func (w *rewound) heldBy(tx se.ReadTx, p *handset, k *kept) {
 			w.wrong("P7: the verdict on %v is %v, and its device took it for %v", id, v.Kind, p.dev.filed[n].verdict.Kind)
 		case k.sets[id] == se.Hash{} && k.elsewhere(p, n, v):
 			w.count("offered under two names, and took effect once")
-		case k.sets[id] != h && !p.purged(n):
+		case k.sets[id] != h && !p.purged(n, h):
 			w.wrong("INV2: %v (%v) is neither in history nor in quarantine", id, v.Kind)
 		}
 	}
@@ -164,7 +171,7 @@ func (w *rewound) heldBy(tx se.ReadTx, p *handset, k *kept) {
 			w.count("another copy had declared it gone") // it lies in this one's own quarantine, with that reason
 			continue
 		}
-		if !k.history[t.text] && !k.quarantine[t.text] && !p.gone[t.n] && !p.purged(t.n) {
+		if !k.history[t.text] && !k.quarantine[t.text] && !p.gone[t.n] && !p.purgedWord(t.n) {
 			f := p.dev.filed[t.n]
 			w.wrong("INV2: %s wrote %s in its changeset %d, and it is nowhere: %v, body here: %v%s", p.dev.ctl.Device, t.text, t.n, f.verdict.Kind, f.cs != nil, w.story(w.ledger.writes[t.text].key.Table+" "+string(w.ledger.writes[t.text].key.Row)))
 		}
@@ -229,7 +236,8 @@ func (w *rewound) cameBack(tx se.ReadTx, q *se.Quarantined) {
 		return
 	}
 	for _, c := range q.Changeset.Changes {
-		if row, _ := tx.Row(c.Table, c.Row); row == nil {
+		row, _ := tx.Row(c.Table, c.Row)
+		if dead, _ := tx.Dead(c.Table, c.Row); row == nil && dead == nil {
 			return
 		}
 	}

@@ -31,6 +31,7 @@ type ledger struct {
 	adds     map[string]addition // by a word of the same changeset
 	adding   addition            // by the transaction that is being made
 	restored bool
+	judged   map[string]int // by a word: what was done to the centre when it was handed in
 }
 
 // entry is one write of a reviewed cell.
@@ -41,7 +42,7 @@ type entry struct {
 }
 
 func newLedger() ledger {
-	return ledger{writes: map[string]*entry{}, deleted: map[string]bool{}, adds: map[string]addition{}}
+	return ledger{judged: map[string]int{}, writes: map[string]*entry{}, deleted: map[string]bool{}, adds: map[string]addition{}}
 }
 
 func (w *rewound) word() string {
@@ -152,7 +153,7 @@ func (p *handset) work() {
 		switch {
 		case errors.Is(err, ErrLocked):
 			w.count("locked by its lease: its clock was set")
-		case err != nil && !p.full(err) && !w.year.refused(err):
+		case err != nil && !p.full(err) && !p.refused(&x, err):
 			w.wrong("%s: %v", p.dev.ctl.Device, err)
 		}
 		return

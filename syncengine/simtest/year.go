@@ -2,6 +2,7 @@ package simtest
 
 import (
 	"math/rand/v2"
+	"reflect"
 	"slices"
 
 	"github.com/doorstep-sync/doorstep/schema"
@@ -35,6 +36,8 @@ type yearOf struct {
 	tally     *tally
 	arm       *arm
 	committed bool
+	ended     bool // it heard that its person's work somewhere has ended
+	doubled   bool // on the connection that it has now, a message came twice
 	plan      calendar
 	backup    *handset // an earlier self, to be put back
 }
@@ -87,16 +90,23 @@ func (y *yearly) live(days int) {
 			y.day(day)
 		}
 		if due(&restores, day) {
-			if w.restore(); w.counts["centre put back"] > 0 {
-				for _, p := range w.nodes {
-					p.tally.restores++
-				}
-			}
+			y.restore()
 		}
 		w.prune()
 		for _, p := range w.nodes {
 			p.tally.night()
 		}
+	}
+}
+
+// restore puts the centre back, if there is anything to take from it.
+func (y *yearly) restore() {
+	was := y.w.counts["centre put back"]
+	if y.w.restore(); y.w.counts["centre put back"] == was {
+		return
+	}
+	for _, p := range y.w.nodes {
+		p.tally.restores++
 	}
 }
 
@@ -107,7 +117,7 @@ func (y *yearly) begins(p *handset) {
 }
 
 func (y *yearly) complete() bool {
-	return !slices.ContainsFunc(y.w.nodes, func(p *handset) bool { return p.tally.years() == 0 })
+	return !slices.ContainsFunc(y.w.nodes, func(p *handset) bool { return p.tally.years() == 0 && !p.tally.copied })
 }
 
 func (y *yearly) between(lo, hi int) int { return lo + y.rng.IntN(hi-lo+1) }
@@ -212,7 +222,10 @@ func (y *yearly) strike() {
 	case k < 15:
 		p.arm = &arm{after: 1, kind: failCommit}
 	case k < 17:
-		p.clock.offset = []int64{10 * year, -10 * year, y.rng.Int64N(4*year) - 2*year, y.rng.Int64N(180_000) - 90_000, 0}[y.rng.IntN(5)]
+		was := p.clock.offset
+		if p.clock.offset = []int64{10 * year, -10 * year, y.rng.Int64N(4*year) - 2*year, y.rng.Int64N(180_000) - 90_000, 0}[y.rng.IntN(5)]; p.clock.offset == was {
+			return
+		}
 		p.tally.jumps++
 		y.faults++
 		y.w.count("year: clock set")
@@ -255,7 +268,9 @@ func (y *yearly) move(p *handset) {
 	p.tally.scopes++
 	y.faults++
 	if p.steward {
-		y.w.lookAfter(p)
+		for was := y.w.posts(p.dev.ctl.Account); reflect.DeepEqual(was, y.w.posts(p.dev.ctl.Account)); {
+			y.w.lookAfter(p)
+		}
 		y.w.count("year: steward got other doors")
 		return
 	}
@@ -279,11 +294,9 @@ func worksIn(scopes ...string) (out []se.Grant) {
 
 // copied takes a copy of a phone: as one more phone, or as what is put back on it some days later.
 func (y *yearly) copied(p, q *handset) {
-	p.tally.restores++
 	if len(y.w.nodes) < 4 && y.rng.IntN(2) == 0 {
-		q.no, q.plan = len(y.w.nodes), y.calendar()
-		t := *p.tally
-		q.tally = &t
+		q.no, q.plan, q.tally = len(y.w.nodes), y.calendar(), &tally{copied: true}
+		p.tally.restores++
 		y.w.nodes = append(y.w.nodes, q)
 		y.w.count("replica copied")
 		return
@@ -298,6 +311,7 @@ func (y *yearly) putBack(p *handset) {
 	if q == nil || slices.ContainsFunc(y.w.nodes, func(o *handset) bool { return o != p && o.dev.ctl.Device == q.dev.ctl.Device }) {
 		return
 	}
+	p.tally.restores++
 	q.stale, q.clock, q.backup, q.plan.since = true, p.clock, nil, p.plan.since
 	q.plan.backup, q.plan.restore, q.plan.move = p.plan.backup, p.plan.restore, p.plan.move
 	y.w.nodes[p.no] = q

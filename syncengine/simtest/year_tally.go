@@ -4,10 +4,11 @@ import "fmt"
 
 // tally is what a phone has been through. It goes with the phone, whatever replica lies on it.
 type tally struct {
-	days     int // on which it made as many edits as a working day has
-	edits    int // of today
-	offline  int // spells without a network
-	longest  int // days of the longest
+	copied   bool // it began as a copy in the middle of another's year: its own is not counted
+	days     int  // on which it made as many edits as a working day has
+	edits    int  // of today
+	offline  int  // spells without a network
+	longest  int  // days of the longest
 	kills    int
 	jumps    int // of its clock
 	scopes   int // changes of what its person may see
@@ -36,7 +37,7 @@ const (
 // years tells how many whole years a phone has lived through: of each thing it has so many times what a year holds. Its
 // updates and its longest spell come once.
 func (t *tally) years() int {
-	if t.updates < yearUpdates || t.longest < yearLongest || 100*t.rough < yearRough*t.frames {
+	if t.copied || t.updates < yearUpdates || t.longest < yearLongest || 100*t.rough < yearRough*t.frames {
 		return 0
 	}
 	return min(t.days/yearDays, t.offline/yearOffline, t.kills/yearKills, t.jumps/yearJumps, t.scopes/yearScopes, t.full/yearFull, t.restores/yearRestores)

@@ -3,6 +3,7 @@ package simtest
 import (
 	"errors"
 
+	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
 
@@ -50,13 +51,14 @@ func (y *yearly) twice(p *handset) bool {
 	}
 	p.tally.frames++
 	p.tally.rough++
+	p.doubled = true
 	y.w.count("year: frame came twice")
 	return true
 }
 
-// rough tells whether a connection may end like this where messages come twice.
-func (y *yearly) rough(c *session.Closed) bool {
-	return y != nil && c.Code == session.NoticeProtocol && c.Text != brokenText
+// rough tells whether a connection may end like this: messages came twice on it.
+func (y *yearly) rough(p *handset, c *session.Closed) bool {
+	return y != nil && p.doubled && c.Code == session.NoticeProtocol && c.Text != brokenText
 }
 
 // leave gives a connection up. What the phone had sent may still be under way.
@@ -106,17 +108,17 @@ func (p *handset) run(fn func() error) (dead bool, err error) {
 // full tells whether an error is that of a disk that is full.
 func (p *handset) full(err error) bool { return p.w.year != nil && errors.Is(err, errDisk) }
 
-// refused tells whether a phone may refuse what its person wants to write: his work there has ended.
-func (y *yearly) refused(err error) bool {
-	if y == nil || !errors.Is(err, errEnded) && !errors.Is(err, ErrNoRight) {
+// purged tells whether a replica cannot offer a changeset again, since it gave its body away when its person's work there
+// ended: a restore took it from the centre afterwards.
+func (p *handset) purged(n int64, h se.Hash) bool {
+	if f, ok := p.dev.filed[n]; !ok || f.cs != nil || !p.w.cut[h] || !p.ended {
 		return false
 	}
-	y.w.count("year: refused before it was saved")
+	p.w.count("purged, and then taken from the centre by a restore")
 	return true
 }
 
-// purged tells whether a replica may have given a changeset's body away: it does so where its person's work has ended.
-func (p *handset) purged(n int64) bool {
-	f, ok := p.dev.filed[n]
-	return p.w.year != nil && ok && f.cs == nil && p.w.year.w.counts["year: worker moved"]+p.w.counts["steward got other doors"]+p.w.counts["year: steward got other doors"] > 0
+func (p *handset) purgedWord(n int64) bool {
+	h, _ := p.dev.HashOf(n)
+	return p.purged(n, h)
 }
