@@ -20,8 +20,11 @@ const (
 	States      = "listed states that worlds reached"
 	Replayed    = "worlds that ran twice and were the same"
 	Commits     = "commits in simulated worlds"
+	Conflicts   = "open conflicts held against what the oracle expects"
+	Revocations = "devices revoked in simulated worlds"
 	Findings    = "findings in simulated worlds"
 	Kills       = "kills (-9) of the centre, a phone, or both"
+	OtherKills  = "kills of a backup, or of a phone that is given or loses a grid"
 	Places      = "named places of kills"
 	AtEachPlace = "kills at the place with the fewest"
 	CentreBack  = "ms until a killed centre is ready, p99"
@@ -57,6 +60,7 @@ const (
 	StreamLost     = "ms of acknowledged work lost with the disk under a stream, longest"
 	Planted        = "planted bugs caught, of 5 that rotate"
 	Recreated      = "known bugs re-created and caught, of a hundred"
+	Minutes        = "minutes of the whole run"
 	Mutants        = "mutants found, of a hundred that make a difference"
 )
 
@@ -65,11 +69,14 @@ var Goals = []Goal{
 	{Name: Worlds, Least: 500, Anchor: "a public Jepsen suite of a sync service: 5 to 10 clients for minutes"},
 	{Name: FileWorlds, Least: 10},
 	{Name: Years, Least: 100},
-	{Name: States, Least: 240},
+	{Name: States, Least: 288},
 	{Name: Replayed, Least: 20, Anchor: "TigerBeetle, FoundationDB: a seed is a world"},
 	{Name: Commits, Least: 150_000},
+	{Name: Conflicts, Least: 40_000},
+	{Name: Revocations, Least: 500},
 	{Name: Findings, None: true, Anchor: "the same suite saw stalls"},
 	{Name: Kills, Least: 2000, Anchor: "etcd kills at failpoints, by the thousand"},
+	{Name: OtherKills, Least: 280},
 	{Name: Places, Least: 40},
 	{Name: AtEachPlace, Least: 20},
 	{Name: CentreBack, Told: true, Most: 1000},
@@ -103,6 +110,7 @@ var Goals = []Goal{
 	{Name: MostWAL, Most: 63, Anchor: "litestream's tests run overnight"},
 	{Name: MemorySlope, Told: true},
 	{Name: Planted, Least: 5, Anchor: "etcd runs its past bugs again"},
+	{Name: Minutes, Told: true, Most: 50},
 }
 
 // Long are the goals that only a long run reaches.

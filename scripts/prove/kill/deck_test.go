@@ -29,6 +29,15 @@ func (p plan) moves() bool {
 	return p.place != nil && (p.place.how == granting || p.place.how == taking)
 }
 
+// besides tells whether nobody who writes is killed: a backup, or the phone that is given grids and loses them. Such trials
+// come on top of the others.
+func (p plan) besides() bool {
+	return p.place != nil && (p.place.how == copying || p.moves() && p.place.phone)
+}
+
+// mustWrite tells whether the phone that is killed writes: something of its own has to be in flight then.
+func (p plan) mustWrite() bool { return p.phone && !p.besides() }
+
 // deck deals the trials out, to any number of goroutines: those in which somebody moves, and the others.
 type deck struct {
 	mu   sync.Mutex
@@ -38,20 +47,35 @@ type deck struct {
 // atPlaces is how many of a hundred trials are at named places.
 const atPlaces = 88
 
-// shuffled makes a deck: every named place as often as every other, or some of them once if there are too few trials.
-// With only, at places whose names hold that, and nowhere else.
+// mostBesides is how many trials besides are made at each place.
+const mostBesides = 20
+
+// shuffled makes a deck: every named place as often as every other, or some of them once if there are too few trials, and
+// then those besides. With only, at places whose names hold that, and nowhere else.
 func shuffled(random *rand.Rand, trials int, only string) *deck {
 	d := deck{left: map[bool][]plan{}}
 	all := slices.DeleteFunc(slices.Concat(centrePlaces, phonePlaces), func(p *place) bool { return !strings.Contains(p.String(), only) })
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	var others []*place
+	if only == "" {
+		besides := func(p *place) bool { return at(p).besides() }
+		others = slices.DeleteFunc(slices.Clone(all), func(p *place) bool { return !besides(p) })
+		all = slices.DeleteFunc(all, besides)
+	}
 	named := trials * atPlaces / 100
 	if only != "" {
 		named = trials
 	}
+	var list []plan
 	if each := named / len(all); each > 0 && only == "" {
 		named = each * len(all)
+		others = slices.Repeat(others, min(each, mostBesides))
+	} else if only == "" {
+		others = others[:len(others)*named/len(all)]
 	}
-	var list []plan
+	for _, p := range others {
+		list = append(list, at(p))
+	}
 	for i := range trials {
 		if i < named {
 			list = append(list, at(all[i%len(all)]))

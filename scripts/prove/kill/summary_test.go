@@ -14,7 +14,7 @@ import (
 // summary adds up outcomes, of any number of goroutines.
 type summary struct {
 	mu               sync.Mutex
-	trials           int
+	trials, besides  int
 	uncounted        int
 	acked, inFlight  int64
 	compared, lives  int
@@ -37,6 +37,9 @@ func (s *summary) add(p plan, o outcome, f workload.Faults, counted bool) {
 		return
 	}
 	s.trials++
+	if p.besides() {
+		s.besides++
+	}
 	s.at[p.String()]++
 	if p.place != nil {
 		s.named[p.String()]++

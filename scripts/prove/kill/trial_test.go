@@ -17,6 +17,7 @@ type outcome struct {
 	writing  time.Duration // until so many were acknowledged since the kill before
 	acked    int64         // since the kill before
 	inFlight int64         // written before the kill, and without verdict after it: at least so many
+	ofVictim int64         // of them, of the phone that was killed, if one was
 	centre   time.Duration // from its start until it listens; 0 = it was not killed
 	opened   time.Duration // of a phone: from its start until its replica is open
 	met      time.Duration // until the centre's first message; 0 if the centre was killed too
@@ -42,7 +43,7 @@ func (f *fleet) trial(enough int64, p plan) (out outcome, faults workload.Faults
 	}
 	before := f.struck
 	err = s.kill()
-	out.inFlight, out.acked = s.inFlight, f.struck-before
+	out.inFlight, out.ofVictim, out.acked = s.inFlight, s.ofVictim, f.struck-before
 	faults.Add(s.faults)
 	if err == nil {
 		err = s.back(&out, &faults)
@@ -61,6 +62,7 @@ type strike struct {
 	backup   *child.Child // nil = none is made
 	faults   workload.Faults
 	inFlight int64
+	ofVictim int64
 
 	promisedGrant, gave bool // the centre said that the grid was given, or was taken
 }
@@ -97,11 +99,16 @@ func (s *strike) kill() error {
 		return s.copy()
 	case parting:
 		armed := s.arm()
-		wrote := s.hit(true, false)
+		wrote, err := s.hit(true, false)
+		if err != nil {
+			return err
+		}
 		if err := s.die(armed, false); err != nil {
 			return err
 		}
-		<-mine.Done
+		if err := s.ended(mine); err != nil {
+			return err
+		}
 		return s.count(wrote)
 	}
 	return s.die(s.arm(), true)
@@ -168,7 +175,9 @@ func (s *strike) die(armed string, counts bool) error {
 		}
 		<-time.After(500 * time.Microsecond)
 	}
-	<-victim.Done
+	if err := s.ended(victim); err != nil {
+		return err
+	}
 	switch {
 	case s.backup != nil:
 	case s.place.phone:
@@ -184,10 +193,26 @@ func (s *strike) die(armed string, counts bool) error {
 }
 
 // now kills at this moment.
-func (s *strike) now(centre, phone bool) error { return s.count(s.hit(centre, phone)) }
+func (s *strike) now(centre, phone bool) error {
+	wrote, err := s.hit(centre, phone)
+	if err != nil {
+		return err
+	}
+	return s.count(wrote)
+}
+
+// ended waits for the end of one who has been killed.
+func (s *strike) ended(c *child.Child) error {
+	select {
+	case <-c.Done:
+		return nil
+	case <-time.After(s.patience):
+		return fmt.Errorf("%s: killed, and its end has not come within %v", s.plan, s.patience)
+	}
+}
 
 // hit kills, and gives what had been promised before.
-func (s *strike) hit(centre, phone bool) (wrote map[int]int64) {
+func (s *strike) hit(centre, phone bool) (wrote map[int]int64, err error) {
 	wrote, _ = s.promised()
 	var list []*child.Child
 	if centre {
@@ -203,17 +228,20 @@ func (s *strike) hit(centre, phone bool) (wrote map[int]int64) {
 		}
 	}
 	for _, c := range list {
-		<-c.Done
+		err = errors.Join(err, s.ended(c))
 	}
-	return wrote
+	return wrote, err
 }
 
 // count takes the last words of the dead for promises too, counts what was in flight and looks at the files of the dead.
 func (s *strike) count(wrote map[int]int64) error {
 	_, acked := s.promised()
-	s.inFlight, s.struck = 0, 0
+	s.inFlight, s.ofVictim, s.struck = 0, 0, 0
 	for who, n := range acked {
-		s.inFlight += max(0, wrote[who]-n)
+		left := max(0, wrote[who]-n)
+		if s.inFlight += left; s.phone.down && who == s.phone.who {
+			s.ofVictim = left
+		}
 		s.struck += n
 	}
 	s.autopsy()
