@@ -13,6 +13,7 @@ DOORSTEP_FIGURES=$(mktemp)
 export DOORSTEP_FIGURES
 table() {
 	local code=$?
+	note $((SECONDS / 60)) "minutes of the whole run"
 	say "what was reached"
 	go run -tags "$TAGS" ./scripts/prove/table "$DOORSTEP_FIGURES" || code=1
 	rm -f "$DOORSTEP_FIGURES"
@@ -53,7 +54,6 @@ timeout 180 go test -tags "$TAGS,prove" -count=1 -v -run '^TestStreamLoss$' ./se
 
 say "damaged replicas: flipped and zeroed pages"
 DOORSTEP_TRIALS=$damaged go test -tags "$TAGS" -count=1 -timeout "$patience" -v -run '^TestBitFlipInFile$' ./clients/device
-note "$damaged" "damaged replica files"
 say "bad inputs: devices, people and files that hand in what may not be"
 go test -tags "$TAGS" -count=1 -timeout 10m -v -run '^TestBadInputs$' ./scripts/badinput | grep -E '^(---|ok|FAIL)|cases in'
 say "replicas that are encrypted as a whole: every test of the device on such ones, and their own"

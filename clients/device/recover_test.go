@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 )
 
@@ -182,6 +183,7 @@ func TestBitFlipInFile(t *testing.T) {
 			t.Logf("%d trials: %d files work as they are, %d recovered whole, %d but for what lay in the damaged page", trials, works, whole, lost)
 			require.Positive(t, works)
 			require.Positive(t, whole)
+			figures.Of(t, figures.Damaged, trials)
 		})
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/doorstep-sync/doorstep/syncengine/simtest"
 )
@@ -22,6 +23,17 @@ var kinds = []*kind{
 	{"versions", "worlds whose phones are of several versions, and are updated meanwhile", simtest.RunVersions, simtest.Mixed, 1000},
 	{"years", "years of phones: everything at once, day after day",
 		func(seed uint64, _ simtest.Options) simtest.Report { return simtest.RunYear(seed, 0) }, simtest.Years, 30},
+}
+
+// own lists the states of a kind that none of the kinds before it lists: those that it adds to all there are.
+func (k *kind) own() (out []string) {
+	for _, state := range k.states {
+		first := kinds[slices.IndexFunc(kinds, func(k *kind) bool { return slices.Contains(k.states, state) })]
+		if first == k {
+			out = append(out, state)
+		}
+	}
+	return out
 }
 
 // missed lists the states that enough worlds should have reached and did not.

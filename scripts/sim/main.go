@@ -159,7 +159,7 @@ type total struct {
 	worlds, commits, faults, steps int
 	fewCommits, fewFaults          int
 	seq, simulated                 int64
-	years                          int
+	years, compared                int
 	sometimes                      map[string]int
 	findings                       map[uint64]string
 }
@@ -170,7 +170,7 @@ func (t *total) add(r *simtest.Report) {
 		t.fewCommits, t.fewFaults = r.Commits, r.Faults
 	}
 	t.worlds++
-	t.years += r.Years
+	t.years, t.compared = t.years+r.Years, t.compared+r.Compared
 	t.commits, t.faults, t.steps = t.commits+r.Commits, t.faults+r.Faults, t.steps+r.Steps
 	t.fewCommits, t.fewFaults = min(t.fewCommits, r.Commits), min(t.fewFaults, r.Faults)
 	t.seq, t.simulated = t.seq+r.Seq, t.simulated+r.Simulated
@@ -186,9 +186,12 @@ func (t *total) add(r *simtest.Report) {
 func (t *total) note(what *kind) error {
 	states := 0
 	if t.worlds >= what.enough {
-		states = len(what.states) - len(what.missed(t))
+		for _, state := range what.own() {
+			states += min(t.sometimes[state], 1)
+		}
 	}
-	return errors.Join(figures.Note(figures.Years, t.years), figures.Note(figures.States, states), figures.Note(figures.Worlds, t.worlds), figures.Note(figures.Commits, t.commits), figures.Note(figures.Findings, len(t.findings)))
+	revoked := t.sometimes["device revoked"] + t.sometimes["device revoked, to be erased"]
+	return errors.Join(figures.Note(figures.Years, t.years), figures.Note(figures.States, states), figures.Note(figures.Conflicts, t.compared), figures.Note(figures.Revocations, revoked), figures.Note(figures.Worlds, t.worlds), figures.Note(figures.Commits, t.commits), figures.Note(figures.Findings, len(t.findings)))
 }
 
 func (t *total) print(began time.Time) {
@@ -198,6 +201,9 @@ func (t *total) print(began time.Time) {
 	}
 	fmt.Printf("%d worlds in %.1f s: %d commits (at least %d each), %d faults (at least %d each), %d events, %.1f simulated hours, %d with a finding\n",
 		t.worlds, time.Since(began).Seconds(), t.commits, t.fewCommits, t.faults, t.fewFaults, t.steps, float64(t.simulated)/3.6e6, len(t.findings))
+	if t.compared > 0 {
+		fmt.Printf("%d times an open conflict was what the oracle expected\n", t.compared)
+	}
 	if t.years > 0 {
 		fmt.Printf("%d years of phones\n", t.years)
 	}

@@ -26,6 +26,7 @@ type oracle struct {
 	lain      map[replica.RowKey][]lain    // every place that a row was ever put, each once
 	stamps    map[int64]hlc.Timestamp      // the county's clock by committed head
 	conflicts map[string]*se.Conflict
+	compared  int // how often an open one was held against what is expected
 	reasons   reasons
 	openBy    map[se.ConflictKey]string
 	verdicts  map[se.WriteID]se.Verdict // committed

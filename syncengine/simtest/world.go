@@ -33,6 +33,7 @@ type Report struct {
 	Simulated int64
 	Seq       int64
 	Lives     []string // what each phone of a year has been through
+	Compared  int      // how often an open conflict was held against what the oracle expected
 	Years     int      // of phones that have been through all that a year holds; see RunYear
 	Sometimes map[string]int
 }
@@ -102,7 +103,7 @@ func Run(seed uint64, opts Options) (report Report) {
 func (w *World) report() Report {
 	r := Report{
 		Seed: w.seed, Trace: w.print, Devices: len(w.nodes) + 1, Commits: w.commits, Faults: w.faults, Steps: w.steps,
-		Simulated: w.now - start, Seq: w.oracle.head.Seq, Sometimes: w.counts,
+		Simulated: w.now - start, Seq: w.oracle.head.Seq, Sometimes: w.counts, Compared: w.oracle.compared,
 	}
 	if f := w.oracle.finding; f != "" {
 		r.Finding = fmt.Sprintf("seed %d at %d ms: %s\nreplay: go run ./scripts/sim -seed %d -v", w.seed, w.now-start, f, w.seed)
