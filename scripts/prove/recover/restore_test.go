@@ -112,7 +112,9 @@ func (s *site) comeBack(list []*device.Replica) {
 		require.Zero(s.t, at.Outbox)
 		refused, err := r.Rejected(s.t.Context(), false)
 		require.NoError(s.t, err)
-		for _, x := range refused { // of rows whose author came later than somebody who had read them
+		// Of rows whose author came later than somebody who had read them: they wait no more, and this device hears of
+		// that when it comes again.
+		for _, x := range refused {
 			require.Equal(s.t, se.CodeSalvage, x.Reason.Code, "what was accepted once is refused now")
 		}
 	}

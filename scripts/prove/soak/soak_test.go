@@ -32,7 +32,7 @@ const (
 )
 
 func TestSoak(t *testing.T) {
-	long := 120 * time.Second
+	long := 200 * time.Second
 	if text := os.Getenv(lasts); text != "" {
 		var err error
 		long, err = time.ParseDuration(text)
@@ -64,7 +64,7 @@ func TestSoakSeesLeaks(t *testing.T) {
 	t.Log(r)
 	for _, name := range []string{goroutines, files} {
 		require.Contains(t, r.faults(), name+" stay when all have left")
-		require.Positive(t, r.growth(name), "the line goes up")
+		require.Contains(t, r.faults(), name+" grow", "by the line")
 	}
 }
 
