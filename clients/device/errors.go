@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -102,6 +103,9 @@ func storage(err error) error {
 	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
 		return say(CodeDamaged, err)
 	case sqlite3.ErrIoErr, sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm:
+		if lite.SystemErrno == syscall.ENOSPC { // the file that could not grow was that of the log's index
+			return say(CodeDiskFull, err)
+		}
 		return say(CodeDisk, err)
 	}
 	return err

@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/doorstep-sync/doorstep/clients/device"
 )
 
 const (
@@ -35,7 +38,16 @@ func (r *room) attempt(k int, try func() error) (full int, err error) {
 	if e := r.leave(ample); e != nil {
 		return 0, e
 	}
+	if err != nil && !saysFull(err) {
+		return 0, fmt.Errorf("that there is room for %d KiB only is not said: %w", (k-1)*block>>10, err)
+	}
 	return 1, err
+}
+
+// saysFull wants an error to speak of a full disk, and one of a device to have the code of it.
+func saysFull(err error) bool {
+	text := err.Error()
+	return (strings.Contains(text, "disk is full") || strings.Contains(text, unix.ENOSPC.Error())) && !strings.Contains(text, "device: "+string(device.CodeDisk)+":")
 }
 
 // leave makes the disk as large as what lies on it and so many bytes more.
