@@ -43,6 +43,11 @@ bin/sim -years -replay -seeds 1
 
 say "five planted bugs, others for each commit"
 go run -tags "$TAGS" ./scripts/mutate -rotate 5 -salt "${PLANTED_SALT:-}"
+if [ -n "${DOORSTEP_LONG:-}" ]; then
+	say "all planted bugs, and two hundred mutants"
+	go run -tags "$TAGS" ./scripts/mutate -planted
+	go run -tags "$TAGS" ./scripts/mutate -page docs/mutants.md
+fi
 
 say "fuzzing"
 scripts/fuzz.sh "$executions" # a few more than the goal: some targets stop a little short
