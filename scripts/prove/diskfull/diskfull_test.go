@@ -74,7 +74,7 @@ func run(t *testing.T, sc faulty.Scenario, edits ...overlay.Edit) *faulty.Sum {
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	require.NoError(t, unix.Mount("full", dir, "tmpfs", 0, "size=64m"))
 	t.Cleanup(func() { require.NoError(t, unix.Unmount(dir, 0)) })
-	sum, err := sc.Run(faulty.Build(t, edits...), nil, dir, t.TempDir(), patience, "room", "each")
+	sum, err := sc.Run(time.Now, faulty.Build(t, edits...), nil, dir, t.TempDir(), patience, "room", "each")
 	require.NoError(t, err)
 	t.Log(sum)
 	return sum

@@ -23,7 +23,7 @@ import (
 // Scenario is one of the writer's, and how to check what it leaves.
 type Scenario struct {
 	Mode  string
-	check func(dir, beside string, lines []string) (workload.Faults, error)
+	check func(dir, beside string, lines []string, now func() time.Time) (workload.Faults, error)
 }
 
 // The scenarios.
@@ -55,8 +55,8 @@ func Build(t testing.TB, edits ...overlay.Edit) (writer string) {
 }
 
 // Run runs the scenario in the folder dir, which is the disk that fails; beside is one that does not.
-func (sc *Scenario) Run(writer string, env []string, dir, beside string, patience time.Duration, kind, times string) (*Sum, error) {
-	began := time.Now()
+func (sc *Scenario) Run(now func() time.Time, writer string, env []string, dir, beside string, patience time.Duration, kind, times string) (*Sum, error) {
+	began := now()
 	out := &Sum{What: sc.Mode + " " + kind + " " + times, By: map[string]int{}}
 	w, err := child.Start(writer, env, sc.Mode, dir, "1", beside, kind, times)
 	if err != nil {
@@ -73,11 +73,11 @@ func (sc *Scenario) Run(writer string, env []string, dir, beside string, patienc
 	if text := w.Errors(); text != "" || !whole {
 		out.Wrong.Otherwise("it ended with %s", text)
 	}
-	more, err := sc.check(dir, beside, lines)
+	more, err := sc.check(dir, beside, lines, now)
 	if out.Wrong.Add(more); err != nil {
 		out.Wrong.Otherwise("open and close what it left: %v", err)
 	}
-	out.Took = time.Since(began)
+	out.Took = now().Sub(began)
 	return out, nil
 }
 
@@ -97,7 +97,7 @@ func (n *Sum) read(said []string) (lines []string, whole bool) {
 	return lines, whole
 }
 
-func checkCentre(dir, _ string, lines []string) (f workload.Faults, err error) {
+func checkCentre(dir, _ string, lines []string, now func() time.Time) (f workload.Faults, err error) {
 	s, err := load.Default()
 	if err != nil {
 		return f, err
@@ -106,11 +106,11 @@ func checkCentre(dir, _ string, lines []string) (f workload.Faults, err error) {
 	if err != nil {
 		return f, err
 	}
-	f, _ = workload.CheckStore(st, s, lines, time.Now)
+	f, _ = workload.CheckStore(st, s, lines, now)
 	return f, st.Close()
 }
 
-func checkDevice(dir, beside string, lines []string) (f workload.Faults, err error) {
+func checkDevice(dir, beside string, lines []string, now func() time.Time) (f workload.Faults, err error) {
 	s, err := load.Default()
 	if err != nil {
 		return f, err
@@ -123,6 +123,6 @@ func checkDevice(dir, beside string, lines []string) (f workload.Faults, err err
 	if err != nil {
 		return f, errors.Join(err, r.Close())
 	}
-	f, _ = workload.CheckReplica(r, county, s, lines, time.Now)
+	f, _ = workload.CheckReplica(r, county, s, lines, now)
 	return f, errors.Join(r.Close(), county.Close())
 }

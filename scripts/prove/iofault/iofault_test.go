@@ -119,7 +119,7 @@ func run(t *testing.T, sc faulty.Scenario, writer string, x fault) *faulty.Sum {
 	dir := folder(t)
 	env, err := shim.Build(t.TempDir(), dir)
 	require.NoError(t, err)
-	sum, err := sc.Run(writer, env, dir, folder(t), patience, strconv.Itoa(int(x.kind)), x.times)
+	sum, err := sc.Run(time.Now, writer, env, dir, folder(t), patience, strconv.Itoa(int(x.kind)), x.times)
 	require.NoError(t, err)
 	t.Logf("%s: %s", x.name, sum)
 	return sum

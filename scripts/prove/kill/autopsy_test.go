@@ -61,7 +61,7 @@ func (f *fleet) reading(file string, fn func(workload.Querier)) {
 	defer db.Close()
 	tx, err := db.BeginTx(context.Background(), nil)
 	require.NoError(f.t, err)
-	defer tx.Rollback() //nolint:errcheck // nothing was written
+	defer tx.Rollback()
 	fn(tx.QueryContext)
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ type centre struct {
 // start runs it, behind other words of the command line if there are any, and waits until it listens.
 func (c *centre) start(front []string, program, listen string) (code string) {
 	c.t.Helper()
-	line := append(front, program, "serve", "--json", "--data", c.dir, "--listen", listen)
+	line := slices.Concat(front, []string{program, "serve", "--json", "--data", c.dir, "--listen", listen})
 	var err error
 	c.Child, err = child.Start(line[0], []string{"DOORSTEP_LOG_LEVEL=warn"}, line[1:]...)
 	require.NoError(c.t, err)

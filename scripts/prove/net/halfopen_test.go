@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -62,7 +63,7 @@ func TestHalfOpenLinks(t *testing.T) {
 	}
 	l := lay(t, len(breaks))
 	planted := &halfOpen{county: overLink(t, l, deaf), name: "planted", down: func() { phoneDown(l) }, mend: func() { phoneUp(l) }}
-	all := append(trials, planted)
+	all := append(slices.Clone(trials), planted)
 	for _, x := range all {
 		require.NoError(t, x.everyone(60*time.Second, 20), x.name)
 		x.begin()
@@ -160,7 +161,7 @@ func overLink(t *testing.T, l *link, built programs) *county {
 		if who == 1 {
 			front = in(l.phone)
 		}
-		words := append(front[1:], self, enrolling, c.replica(who), c.centre.url, code, fmt.Sprint(who))
+		words := append(slices.Clone(front[1:]), self, enrolling, c.replica(who), c.centre.url, code, fmt.Sprint(who))
 		text, err := exec.Command(front[0], words...).CombinedOutput()
 		require.NoError(t, err, "enrol phone %d: %s", who, text)
 		if who == workload.Desk {

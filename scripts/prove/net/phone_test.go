@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ type phone struct {
 // start runs the process, which writes from the beginning.
 func (p *phone) start(front []string, program string, env ...string) {
 	p.t.Helper()
-	line := append(front, program, p.file, strconv.Itoa(p.who))
+	line := append(slices.Clone(front), program, p.file, strconv.Itoa(p.who))
 	var err error
 	p.Child, err = child.Start(line[0], append(env, "PROVE_TELLS=1"), line[1:]...)
 	require.NoError(p.t, err)

@@ -3,6 +3,7 @@
 package net
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -189,7 +190,7 @@ func (c *carried) carry(way direction) {
 			}
 		}
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			_ = to.CloseWrite()
 			return
 		case err != nil:

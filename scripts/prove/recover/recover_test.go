@@ -11,7 +11,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,7 +93,7 @@ func ms(d time.Duration) int { return int((d + time.Millisecond - 1).Millisecond
 func build(t testing.TB) *site {
 	t.Helper()
 	dir := t.TempDir()
-	s := &site{t: t, program: filepath.Join(dir, "doorstepd"), data: filepath.Join(dir, "data"), listen: loopback.Address(t), out: crowd.Outside{Now: time.Now, Random: rand.N[time.Duration]}}
+	s := &site{t: t, program: filepath.Join(dir, "doorstepd"), data: filepath.Join(dir, "data"), listen: loopback.Address(t), out: crowd.Outside{Now: time.Now, Random: crowd.Seeded(1)}}
 	cmd := exec.Command("go", "build", "-tags", "sqlite_fts5", "-o", s.program, "./server/cmd/doorstepd")
 	cmd.Dir = "../../.."
 	text, err := cmd.CombinedOutput()

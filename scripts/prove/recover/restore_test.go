@@ -138,7 +138,7 @@ func inStep(ctx context.Context, r *device.Replica, records int) error {
 			return err
 		}
 	}
-	return fmt.Errorf("%d records of %d after %d rounds: %v", n, records, rounds, err)
+	return fmt.Errorf("%d records of %d after %d rounds: %w", n, records, rounds, err)
 }
 
 // perGB is what a time for so many bytes comes to for a gigabyte, in seconds, at least 1.

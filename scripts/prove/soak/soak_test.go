@@ -7,7 +7,6 @@
 package soak
 
 import (
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,4 +67,4 @@ func TestSoakSeesLeaks(t *testing.T) {
 	}
 }
 
-var outside = crowd.Outside{Now: time.Now, Random: rand.N[time.Duration]}
+var outside = crowd.Outside{Now: time.Now, Random: crowd.Seeded(1)}

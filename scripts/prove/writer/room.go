@@ -56,7 +56,7 @@ func (r *room) leave(bytes int) error {
 	if err := unix.Statfs(r.dir, &s); err != nil {
 		return err
 	}
-	size := int64(s.Blocks-s.Bfree)*int64(s.Bsize) + int64(bytes)
+	size := int64(s.Blocks-s.Bfree)*s.Bsize + int64(bytes)
 	if err := unix.Mount("", r.dir, "", unix.MS_REMOUNT, fmt.Sprintf("size=%d", max(size, block))); err != nil {
 		return fmt.Errorf("change the size of the disk: %w", err)
 	}
