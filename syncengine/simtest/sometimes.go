@@ -118,6 +118,7 @@ var Sometimes = []string{
 	"place moved to another scope",
 	"purged",
 	"quarantined changeset dismissed",
+	"quarantined changeset retried",
 	"quarantined changeset released by itself",
 	"quarantined changeset released",
 	"reboot",
