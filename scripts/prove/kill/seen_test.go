@@ -10,6 +10,9 @@ import (
 	"github.com/doorstep-sync/doorstep/scripts/prove/overlay"
 )
 
+// most is how many kills at its place may miss a bug: what is torn there is not always of a kind that can be told.
+const most = 20
+
 // TestKillIsSeen plants bugs that only a kill brings to light, most of them at one place: TestKill is worth something if
 // it finds them.
 func TestKillIsSeen(t *testing.T) {
@@ -87,7 +90,7 @@ func TestKillIsSeen(t *testing.T) {
 		t.Run(bug.name, func(t *testing.T) {
 			built := build(t, bug.edits...)
 			random := rand.New(rand.NewPCG(seed, 2))
-			for i := range 5 {
+			for i := range most {
 				plan := at(named(t, bug.place))
 				f := assemble(t, random, built, leastPhones, plan.moves())
 				f.patience = 5 * time.Second
@@ -101,7 +104,7 @@ func TestKillIsSeen(t *testing.T) {
 					return
 				}
 			}
-			t.Error("five kills, and the bug was not seen")
+			t.Errorf("%d kills, and the bug was not seen", most)
 		})
 	}
 }
