@@ -52,7 +52,7 @@ func (p *handset) becomes() bool {
 		}
 		w.must(err)
 	}
-	if want := p.known(); w.stranger(parent) && out.Fork != want {
+	if want := p.known(parent); w.stranger(parent) && out.Fork != want {
 		w.wrong("P2: %s was enrolled again as a copy up to %d, and the centre has %d of its changesets", parent, out.Fork, want)
 	}
 	w.copies++
@@ -70,11 +70,12 @@ func (p *handset) becomes() bool {
 	return true
 }
 
-// known tells how many of a stranger's changesets the centre has under the name of the nearest device that it was before
-// and that the centre knows. That one may have been put back itself, and have gone on with others.
-func (p *handset) known() (n int64) {
+// known tells how many of a stranger's changesets the centre has under the name of the nearest device that it was and that
+// the centre knows: its last one too, if the restore took the person's part of making it and left the copy's. That one may
+// have been put back itself, and have gone on with others.
+func (p *handset) known(last string) (n int64) {
 	_ = p.w.store.View(func(tx se.ReadTx) error {
-		for _, b := range p.before {
+		for _, b := range append([]se.WriteID{{Device: last}}, p.before...) {
 			dev, _ := tx.Device(b.Device)
 			if dev == nil {
 				continue
