@@ -122,7 +122,7 @@ func nth(cs *se.Changeset, seq int64) string { return fmt.Sprint(cs.Author, " ",
 // elsewhere tells whether a changeset is there under another name. Of one whose body its device has lost only its number,
 // its author and the seq of its verdict tell.
 func (k *kept) elsewhere(p *handset, n int64, v *se.Verdict) bool {
-	if cs := p.dev.filed[n].cs; cs != nil {
+	if cs := p.dev.filed[n].cs; cs != nil && cs.Gone == (se.Hash{}) {
 		return k.works[unnamed(cs)]
 	}
 	return (p.gone[n] || p.ended) && k.places[nth(&se.Changeset{Author: p.dev.ctl.Account, N: n}, v.Seq)]
@@ -144,15 +144,9 @@ func (w *rewound) wordsOf(cs *se.Changeset, fn func(string)) {
 // heldBy checks that nothing which a living replica made is lost: each of its changesets has a verdict on that very
 // changeset, and is in history or in quarantine; each word of its programs is there.
 func (w *rewound) heldBy(tx se.ReadTx, p *handset, k *kept) {
-	dev, _ := tx.Device(p.dev.ctl.Device)
 	for n := int64(1); n <= p.dev.ctl.LastN; n++ {
 		h, _ := p.dev.HashOf(n)
-		id := se.WriteID{Device: p.dev.ctl.Device, N: n}
-		for d := dev; d != nil && d.Parent != "" && n <= d.Fork; {
-			id.Device = d.Parent
-			d, _ = tx.Device(d.Parent)
-		}
-		v, _ := tx.Verdict(id.Device, n)
+		id, v := p.judged(tx, n)
 		switch {
 		case v == nil:
 			w.wrong("P7: %v has no verdict", id)
@@ -167,7 +161,7 @@ func (w *rewound) heldBy(tx se.ReadTx, p *handset, k *kept) {
 		}
 	}
 	for _, t := range p.tokens {
-		if f := p.dev.filed[t.n]; f.cs != nil && f.verdict.Reason != nil && f.verdict.Reason.Code == se.CodeGone {
+		if p.declaredGone(tx, t.n) {
 			w.count("another copy had declared it gone") // it lies in this one's own quarantine, with that reason
 			continue
 		}
@@ -176,6 +170,30 @@ func (w *rewound) heldBy(tx se.ReadTx, p *handset, k *kept) {
 			w.wrong("INV2: %s wrote %s in its changeset %d, and it is nowhere: %v, body here: %v%s", p.dev.ctl.Device, t.text, t.n, f.verdict.Kind, f.cs != nil, w.story(w.ledger.writes[t.text].key.Table+" "+string(w.ledger.writes[t.text].key.Row)))
 		}
 	}
+}
+
+// judged gives the name under which the centre has a replica's changeset, which may be that of a device it is a copy of,
+// and the verdict on it there.
+func (p *handset) judged(tx se.ReadTx, n int64) (se.WriteID, *se.Verdict) {
+	id := se.WriteID{Device: p.dev.ctl.Device, N: n}
+	for d, _ := tx.Device(id.Device); d != nil && d.Parent != "" && n <= d.Fork; {
+		id.Device = d.Parent
+		d, _ = tx.Device(d.Parent)
+	}
+	v, _ := tx.Verdict(id.Device, n)
+	return id, v
+}
+
+// declaredGone tells whether a changeset was refused since a replica that had lost its body offered it first, and this one
+// has the body. It knows that from its verdict. If an epoch may have had two lines of history, it may have been accepted in
+// the one, and declared gone in the other.
+func (p *handset) declaredGone(tx se.ReadTx, n int64) bool {
+	f := p.dev.filed[n]
+	v := &f.verdict
+	if p.w.counts[silently] > 0 {
+		_, v = p.judged(tx, n)
+	}
+	return f.cs != nil && v != nil && v.Reason != nil && v.Reason.Code == se.CodeGone
 }
 
 // shows checks that a replica holds what its view shows at the centre, and nothing else.
