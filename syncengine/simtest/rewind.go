@@ -38,18 +38,19 @@ type rewound struct {
 	counts map[string]int
 	bad    string
 
-	habits habits
-	dice   *rand.Rand // of what there was not before there were habits
-	doors  *rand.Rand
-	ring   *seal.Ring
-	clerk  clerk
-	night  night
-	post   map[string][]se.Grant // by account; nil = a worker
-	places []se.RowID            // that stewards look after
-	born   map[string]int        // of each device: what was done to the centre before it was made
-	cut    map[se.Hash]bool      // changesets that a restore took away
-	year   *yearly               // nil = an hour, not a year
-	print  fingerprint
+	habits  habits
+	dice    *rand.Rand // of what there was not before there were habits
+	doors   *rand.Rand
+	ring    *seal.Ring
+	clerk   clerk
+	night   night
+	post    map[string][]se.Grant // by account; nil = a worker
+	places  []se.RowID            // that stewards look after
+	born    map[string]int        // of each device: what was done to the centre before it was made
+	cut     map[se.Hash]bool      // changesets that a restore took away
+	doubled map[int64]bool        // epochs that have two lines of history
+	year    *yearly               // nil = an hour, not a year
+	print   fingerprint
 }
 
 // handset is one replica with its own clock.
@@ -91,7 +92,7 @@ func RunRewound(seed uint64) Report {
 func newRewound(seed uint64, s *schema.Schema, y *yearly) *rewound {
 	w := &rewound{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x4e77)), schema: s, now: start, people: map[string]*se.Principal{},
-		counts: map[string]int{}, ledger: newLedger(), post: map[string][]se.Grant{}, born: map[string]int{}, cut: map[se.Hash]bool{}, print: newFingerprint(), year: y,
+		counts: map[string]int{}, ledger: newLedger(), post: map[string][]se.Grant{}, born: map[string]int{}, cut: map[se.Hash]bool{}, doubled: map[int64]bool{}, print: newFingerprint(), year: y,
 	}
 	w.engine = se.New(w.schema, se.DefaultLimits).WithProofs(se.Proofs{County: 1, Key: []byte("rewound")})
 	w.store = NewMemCentre(w.schema)
@@ -235,6 +236,7 @@ func (w *rewound) restore() {
 		w.begin(head.Epoch, true, se.CauseCommand)
 	} else {
 		w.count(silently)
+		w.doubled[now.Epoch] = true
 	}
 	w.ledger.restored = true
 }

@@ -34,6 +34,21 @@ func (w *rewound) decided(tx se.ReadTx, e *se.Entry, k *kept) {
 					k.screens[x] = true
 				}
 			}
+			w.otherLine(c, k)
+		}
+	}
+}
+
+// otherLine excuses what a decision replaced that its screen cannot have shown: in an epoch with two lines of history, since
+// the centre was put back in silence, a base on the one says too much about the other (ARCHITECTURE.md §5).
+func (w *rewound) otherLine(c se.Change, k *kept) {
+	if !w.doubled[c.Base.Epoch] {
+		return
+	}
+	for text, epoch := range k.epochs {
+		if epoch == c.Base.Epoch && w.ledger.writes[text] != nil && w.ledger.writes[text].key.Row == c.Row && !k.screens[text] {
+			k.screens[text] = true
+			w.count("decided by a screen of another line of history")
 		}
 	}
 }

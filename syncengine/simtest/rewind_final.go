@@ -45,6 +45,7 @@ type kept struct {
 	where               map[string][]se.WriteID // the changesets that took effect in which a word is
 	settled             map[settled]bool        // candidates that a decision dismissed
 	screens             map[string]bool         // words that the supervisor had before him when he put something else in their place
+	epochs              map[string]int64        // in which a word took effect
 	with                map[se.RowID]se.RowID   // another row that a row was merged with, towards one for all
 	deletes             map[replica.RowKey]bool // rows that somebody deleted, whatever became of it
 	odd                 map[se.RowID]bool       // rows that were deleted, released or salvaged: what their sums are is another matter
@@ -58,7 +59,7 @@ type settled struct {
 
 func (w *rewound) final(tx se.ReadTx) error {
 	k := kept{
-		map[string]bool{}, map[string]bool{}, map[se.WriteID]se.Hash{}, map[string]bool{}, map[string]bool{}, map[string][]se.WriteID{}, map[settled]bool{}, map[string]bool{}, map[se.RowID]se.RowID{},
+		map[string]bool{}, map[string]bool{}, map[se.WriteID]se.Hash{}, map[string]bool{}, map[string]bool{}, map[string][]se.WriteID{}, map[settled]bool{}, map[string]bool{}, map[string]int64{}, map[se.RowID]se.RowID{},
 		map[replica.RowKey]bool{}, map[se.RowID]bool{},
 	}
 	entries, err := tx.History(0, 1<<30)
@@ -79,7 +80,7 @@ func (w *rewound) final(tx se.ReadTx) error {
 			continue
 		}
 		w.wordsOf(e.Changeset, func(text string) {
-			k.history[text] = true
+			k.history[text], k.epochs[text] = true, e.Epoch
 			k.where[text] = append(k.where[text], id)
 		})
 		for _, c := range e.Changeset.Changes {
