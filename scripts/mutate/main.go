@@ -4,7 +4,8 @@
 //
 //	go run ./scripts/mutate [-n 200] [-turn 7] [-seeds 20] [FILE...]   mutants, those that survive with their explanation
 //	go run ./scripts/mutate -page docs/mutants.md                      the standard choice, and a page about it
-//	go run ./scripts/mutate -planted                                   the bugs written by hand, each by what it names
+//	go run ./scripts/mutate -answers FILE                              the standard choice, in parts: it goes on where it was stopped
+//	go run ./scripts/mutate -planted [CASE...]                         the bugs written by hand, each by what it names; or those of cases such as O11
 //	go run ./scripts/mutate -rotate 5                                  a few of all kinds, others for each commit
 package main
 
@@ -24,8 +25,8 @@ type options struct {
 	n, turn, workers, rotate int
 	seeds                    uint64
 	patience                 time.Duration
-	page, salt               string
-	planted, known           bool
+	page, salt, answers      string
+	planted, known, again    bool
 	files                    []string
 }
 
@@ -40,6 +41,8 @@ func main() {
 	flag.BoolVar(&o.planted, "planted", false, "the bugs written by hand")
 	flag.BoolVar(&o.known, "known", false, "of the standard choice only those that are explained: is what survived still so?")
 	flag.IntVar(&o.rotate, "rotate", 0, "so many bugs of all kinds")
+	flag.StringVar(&o.answers, "answers", "", "a file that keeps what was answered, to go on from after a break; it belongs outside the tree")
+	flag.BoolVar(&o.again, "again", false, "of the file of -answers, ask anew about what nobody saw")
 	flag.StringVar(&o.salt, "salt", "", "which bugs -rotate takes; without it the commit's hash says")
 	flag.Parse()
 	o.files = flag.Args()
@@ -77,6 +80,11 @@ func ask(ctx context.Context, root string, list []trial, o *options) ([]string, 
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
+	kept, err := readAnswers(o.answers)
+	if err != nil {
+		return nil, err
+	}
+	defer kept.close()
 	j, err := newJudge(list, root, dir, o)
 	if err != nil {
 		return nil, err
@@ -87,8 +95,15 @@ func ask(ctx context.Context, root string, list []trial, o *options) ([]string, 
 	for range o.workers {
 		wg.Go(func() {
 			for i := range next {
-				if ctx.Err() == nil {
-					seen[i], errs[i] = j.sees(ctx, i+1, &list[i])
+				if ctx.Err() != nil {
+					continue
+				}
+				if by, ok := kept.of(list[i].bug); ok && (by != "" || !o.again) {
+					seen[i] = by
+					continue
+				}
+				if seen[i], errs[i] = j.sees(ctx, i+1, &list[i]); errs[i] == nil {
+					errs[i] = kept.put(list[i].bug, seen[i])
 				}
 				if seen[i] == "" && errs[i] == nil {
 					fmt.Fprintln(os.Stderr, "nobody sees:", list[i].bug.File, list[i].bug.Name)
@@ -96,7 +111,7 @@ func ask(ctx context.Context, root string, list []trial, o *options) ([]string, 
 			}
 		})
 	}
-	for i := range list {
+	for _, i := range quickFirst(list) {
 		next <- i
 	}
 	close(next)

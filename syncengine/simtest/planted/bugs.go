@@ -3,7 +3,7 @@ package planted
 import "slices"
 
 // Bugs are all that the simulation must find.
-var Bugs = slices.Concat(firstBugs, snapshotBugs, parkedBugs, endBugs, mergedBugs, rewoundBugs, versionBugs, knownBugs)
+var Bugs = slices.Concat(firstBugs, snapshotBugs, parkedBugs, endBugs, mergedBugs, rewoundBugs, versionBugs, knownBugs, moreBugs)
 
 // firstBugs are about the centre's order, the merge and a device's own steps.
 var firstBugs = []Bug{

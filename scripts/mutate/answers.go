@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/doorstep-sync/doorstep/syncengine/simtest/planted"
+)
+
+// answers are by what bugs were seen, in a file that gets a line as soon as one is answered: whoever is stopped goes on
+// there. An answer holds for a bug's text, before and after; nobody asks whether the tests are still those of then, so
+// what is said of a release is asked without such a file.
+type answers struct {
+	mu   sync.Mutex
+	by   map[string]string
+	file *os.File // nil = nothing is kept
+}
+
+// unseen stands in the file for what nobody saw.
+const unseen = "-"
+
+func readAnswers(path string) (*answers, error) {
+	a := &answers{by: map[string]string{}}
+	if path == "" {
+		return a, nil
+	}
+	old, err := os.Open(path) //nolint:gosec // the caller's own file
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the answers so far: %w", err)
+	}
+	if err == nil {
+		defer old.Close()
+		lines := bufio.NewScanner(old)
+		for lines.Scan() {
+			if key, rest, ok := strings.Cut(lines.Text(), "\t"); ok {
+				by, _, _ := strings.Cut(rest, "\t")
+				a.by[key] = strings.TrimPrefix(by, unseen)
+			}
+		}
+		if err := lines.Err(); err != nil {
+			return nil, fmt.Errorf("read the answers so far: %w", err)
+		}
+	}
+	a.file, err = os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the caller's own file
+	return a, err
+}
+
+func answerKey(b *planted.Bug) string {
+	text := strings.Builder{}
+	for _, e := range append([]planted.Edit{{File: b.File, Old: b.Old, New: b.New}}, b.Also...) {
+		fmt.Fprintf(&text, "%s\x00%s\x00%s\x00", e.File, e.Old, e.New)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(text.String())))[:24]
+}
+
+func (a *answers) of(b *planted.Bug) (by string, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	by, ok = a.by[answerKey(b)]
+	return by, ok
+}
+
+func (a *answers) put(b *planted.Bug, by string) error {
+	if a.file == nil {
+		return nil
+	}
+	if by == "" {
+		by = unseen
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, err := fmt.Fprintf(a.file, "%s\t%s\t%s\t%s\n", answerKey(b), by, b.File, b.Name)
+	return err
+}
+
+func (a *answers) close() {
+	if a.file != nil {
+		_ = a.file.Close() // each line was written as it came
+	}
+}
