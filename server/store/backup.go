@@ -27,7 +27,7 @@ func Backup(path, to string) (err error) {
 		return err
 	}
 	part := to + ".part"
-	lock, err := claim(part)
+	lock, err := claim(part, unix.Flock)
 	if err != nil {
 		return err
 	}
@@ -73,8 +73,9 @@ func vacant(to string) error {
 }
 
 // claim gives a lock that no other backup to part holds. It ends with whoever holds it. It is on a file beside part: on
-// NFS and CIFS a lock of ours on part would be one that keeps SQLite out.
-func claim(part string) (*os.File, error) {
+// NFS and CIFS a lock of ours on part would be one that keeps SQLite out. Where a file system knows no such locks, part
+// itself is the lock, and what a killed backup left there has to be removed by hand.
+func claim(part string, flock func(fd, how int) error) (*os.File, error) {
 	name := part + ".lock"
 	busy := fmt.Errorf("another backup is writing %s; wait until it is done, or choose a new name", part)
 	for range 100 {
@@ -82,11 +83,19 @@ func claim(part string) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			_ = lock.Close()
-			if errors.Is(err, unix.EWOULDBLOCK) {
-				return nil, busy
+		err = flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case lockless(err):
+			if err := begin(part); err != nil {
+				release(lock)
+				return nil, err
 			}
+			return lock, nil
+		case errors.Is(err, unix.EWOULDBLOCK):
+			_ = lock.Close()
+			return nil, busy
+		case err != nil:
+			_ = lock.Close()
 			return nil, fmt.Errorf("lock %s: %w", name, err)
 		}
 		// Whoever held it may have removed it between the two: then it keeps nobody out.
@@ -98,6 +107,24 @@ func claim(part string) (*os.File, error) {
 		_ = lock.Close()
 	}
 	return nil, busy
+}
+
+// lockless tells whether a file system refused a lock since it has none.
+func lockless(err error) bool {
+	return errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EOPNOTSUPP)
+}
+
+// begin makes part, which must not be there.
+func begin(part string) error {
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s is there: another backup is writing it, or was killed, and this file system has no locks to tell which; "+
+			"wait until none runs and remove it, or choose a new name", part)
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // release ends a lock, and takes its file away first, while nobody else can hold it.

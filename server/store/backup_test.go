@@ -33,7 +33,7 @@ func TestBackupAfterAKilledOne(t *testing.T) {
 	require.ErrorContains(t, Backup(path, to), "never written over")
 
 	other := filepath.Join(dir, "other.db")
-	f, err := claim(other + ".part")
+	f, err := claim(other+".part", unix.Flock)
 	require.NoError(t, err)
 	require.ErrorContains(t, Backup(path, other), "another backup is writing")
 	require.NoError(t, f.Close())
@@ -75,7 +75,7 @@ func TestBackupsAtOnce(t *testing.T) {
 // TestBackupLocksNothingThatSQLiteWrites: where such a lock is one on bytes, as on NFS, it would keep SQLite out.
 func TestBackupLocksNothingThatSQLiteWrites(t *testing.T) {
 	part := filepath.Join(t.TempDir(), "backup.db.part")
-	lock, err := claim(part)
+	lock, err := claim(part, unix.Flock)
 	require.NoError(t, err)
 	defer release(lock)
 	require.NoError(t, empty(part))
@@ -83,4 +83,19 @@ func TestBackupLocksNothingThatSQLiteWrites(t *testing.T) {
 	require.NoError(t, err)
 	defer f.Close()
 	require.NoError(t, unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB))
+}
+
+// TestBackupWithoutLocks: some mounts know no locks. There the file itself keeps others out.
+func TestBackupWithoutLocks(t *testing.T) {
+	for _, refused := range []error{unix.ENOLCK, unix.ENOSYS, unix.ENOTSUP} {
+		part := filepath.Join(t.TempDir(), "backup.db.part")
+		none := func(int, int) error { return refused }
+		lock, err := claim(part, none)
+		require.NoError(t, err)
+		_, err = claim(part, none)
+		require.ErrorContains(t, err, "remove it, or choose a new name")
+		require.NoError(t, empty(part))
+		release(lock)
+		require.FileExists(t, part, "it goes with its backup, or gets its name")
+	}
 }

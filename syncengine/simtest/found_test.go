@@ -349,17 +349,19 @@ func TestTwinsOfOneChangeset(t *testing.T) {
 	require.Equal(t, at(7), con.Candidates[0].Row)
 }
 
+// claim is a first step of the case at(5).
+func claim(id se.RowID) Statement {
+	return Statement{Insert, "move", id, []Assign{{"scope", text("A")}, {"matter_id", text(string(at(5)))}, {"step", text("claim")}}}
+}
+
 func TestLateStepOfACaseThatItsChangesetDeletes(t *testing.T) {
 	w, a, b := village(t)
-	step := func(id se.RowID) Statement {
-		return Statement{Insert, "move", id, []Assign{{"scope", text("A")}, {"matter_id", text(string(at(5)))}, {"step", text("claim")}}}
-	}
 	a.does(Statement{Insert, "matter", at(5), []Assign{{"scope", text("A")}, {"family_id", text(string(at(3)))}}})
 	a.sync()
 	b.pull()
-	b.does(step(at(6)))
+	b.does(claim(at(6)))
 	b.sync()
-	a.does(step(at(7)), gone("matter", at(5)))
+	a.does(claim(at(7)), gone("matter", at(5)))
 	a.sync()
 	require.Nil(t, w.queue(se.ConflictWorkflow, "matter", at(5), ""))
 }
@@ -367,15 +369,12 @@ func TestLateStepOfACaseThatItsChangesetDeletes(t *testing.T) {
 // The conflict about a case's late steps is kept at the door where the case is, also when its household moves in with others.
 func TestLateStepsMoveWithTheirCase(t *testing.T) {
 	w, a, b := village(t)
-	step := func(id se.RowID) Statement {
-		return Statement{Insert, "move", id, []Assign{{"scope", text("A")}, {"matter_id", text(string(at(5)))}, {"step", text("claim")}}}
-	}
 	a.does(Statement{Insert, "matter", at(5), []Assign{{"scope", text("A")}, {"family_id", text(string(at(3)))}}})
 	a.sync()
 	b.pull()
-	b.does(step(at(6)))
+	b.does(claim(at(6)))
 	b.sync()
-	a.does(step(at(7)))
+	a.does(claim(at(7)))
 	a.sync()
 	require.Equal(t, string(at(1)), w.queue(se.ConflictWorkflow, "matter", at(5), "").Door)
 	a.does(set1("family", at(3), "place_id", text(string(at(2)))))

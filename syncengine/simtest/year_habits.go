@@ -75,30 +75,6 @@ func (y *yearly) desk(grants []se.Grant) []se.Grant {
 	return append(grants, se.Grant{Scope: "B", Role: roleSupervisor})
 }
 
-// committing is a phone's hook.
-func (p *handset) committing(after bool) error {
-	p.committed = p.committed || after
-	a := p.arm
-	if a == nil {
-		return nil
-	}
-	if !after {
-		a.after--
-	}
-	if a.after > 0 || after != (a.kind == crashAfter) {
-		return nil
-	}
-	p.arm = nil
-	p.w.year.faults++
-	p.w.count("year: phone " + a.kind)
-	if a.kind == failCommit {
-		p.tally.full++
-		return errDisk
-	}
-	p.tally.kills++
-	panic(crashed{p.dev.ctl.Device})
-}
-
 func (y *yearly) edited(p *handset, statements int) {
 	if y != nil {
 		p.tally.edits += statements

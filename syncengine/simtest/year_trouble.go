@@ -105,6 +105,30 @@ func (p *handset) run(fn func() error) (dead bool, err error) {
 	return false, fn()
 }
 
+// committing is a phone's hook.
+func (p *handset) committing(after bool) error {
+	p.committed = p.committed || after
+	a := p.arm
+	if a == nil {
+		return nil
+	}
+	if !after {
+		a.after--
+	}
+	if a.after > 0 || after != (a.kind == crashAfter) {
+		return nil
+	}
+	p.arm = nil
+	p.w.year.faults++
+	p.w.count("year: phone " + a.kind)
+	if a.kind == failCommit {
+		p.tally.full++
+		return errDisk
+	}
+	p.tally.kills++
+	panic(crashed{p.dev.ctl.Device})
+}
+
 // full tells whether an error is that of a disk that is full.
 func (p *handset) full(err error) bool { return p.w.year != nil && errors.Is(err, errDisk) }
 
