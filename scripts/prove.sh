@@ -11,18 +11,33 @@ done
 
 DOORSTEP_FIGURES=$(mktemp)
 export DOORSTEP_FIGURES
+note() { printf '%s\t%s\n' "$1" "$2" >>"$DOORSTEP_FIGURES"; }
+
+# part NAME COMMAND...: whatever becomes of one part, the others are run too, so that one run tells of all that is wrong.
+parts='' failed=''
+part() {
+	local name=$1 began=$SECONDS how=ok
+	shift
+	say "$name"
+	"$@" || {
+		how=FAILED
+		failed=1
+	}
+	parts+=$(printf '%7d s  %-6s  %s' $((SECONDS - began)) "$how" "$name")$'\n'
+}
 table() {
 	local code=$?
 	note $((SECONDS / 60)) "minutes of the whole run"
+	say "how long each part took"
+	printf '%s' "$parts"
 	say "what was reached"
 	go run -tags "$TAGS" ./scripts/prove/table "$DOORSTEP_FIGURES" || code=1
 	rm -f "$DOORSTEP_FIGURES"
 	exit "$code"
 }
 trap table EXIT
-note() { printf '%s\t%s\n' "$1" "$2" >>"$DOORSTEP_FIGURES"; }
 
-# How much: what CI does in 50 minutes, or what prove:long does in a night or two.
+# How much: what CI does in an hour, or what prove:long does in a night or two.
 if [ -n "${DOORSTEP_LONG:-}" ]; then
 	fleets=20000 small=100000 years=900 again=250 executions=100000000 damaged=20000 patience=48h
 	export DOORSTEP_KILLS=${DOORSTEP_KILLS:-50000} DOORSTEP_CUTS=${DOORSTEP_CUTS:-10000} DOORSTEP_SOAK=${DOORSTEP_SOAK:-8h}
@@ -30,39 +45,39 @@ else
 	fleets=1000 small=1500 years=50 again=7 executions=5100000 damaged=200 patience=60m
 fi
 
-say "simulated worlds that no test has seen"
 go build -tags "$TAGS" -o bin/sim ./scripts/sim
-bin/sim -first 5001 -seeds "$fleets"
-bin/sim -rewound -first 5001 -seeds "$small"
-bin/sim -versions -first 5001 -seeds "$small"
-bin/sim -years -first 5001 -seeds "$years"
+part "simulated worlds that no test has seen" bin/sim -first 5001 -seeds "$fleets"
+part "worlds with restores, copies and holes" bin/sim -rewound -first 5001 -seeds "$small"
+part "worlds of several versions" bin/sim -versions -first 5001 -seeds "$small"
+part "years of phones" bin/sim -years -first 5001 -seeds "$years"
 for kind in -first=1 -rewound -versions; do # the first are the ordinary ones
-	bin/sim $kind -replay -seeds "$again"
+	part "worlds twice: $kind" bin/sim $kind -replay -seeds "$again"
 done
-bin/sim -years -replay -seeds 1
+part "a year twice" bin/sim -years -replay -seeds 1
 
-say "five planted bugs, others for each commit"
-go run -tags "$TAGS" ./scripts/mutate -rotate 5 -salt "${PLANTED_SALT:-}"
+part "five planted bugs, others for each commit" go run -tags "$TAGS" ./scripts/mutate -rotate 5 -salt "${PLANTED_SALT:-}"
 if [ -n "${DOORSTEP_LONG:-}" ]; then
-	say "all planted bugs, and two hundred mutants"
-	go run -tags "$TAGS" ./scripts/mutate -planted
-	go run -tags "$TAGS" ./scripts/mutate -page docs/mutants.md
+	part "all planted bugs" go run -tags "$TAGS" ./scripts/mutate -planted
+	part "two hundred mutants" go run -tags "$TAGS" ./scripts/mutate -page docs/mutants.md
 fi
 
-say "fuzzing"
-scripts/fuzz.sh "$executions" # a few more than the goal: some targets stop a little short
+part "fuzzing" scripts/fuzz.sh "$executions" # a few more than the goal: some targets stop a little short
 
-say "the disk dies under a stream: TestStreamLoss"
-scripts/litestream.sh --build
+stream() {
+	scripts/litestream.sh --build &&
+		DOORSTEP_LITESTREAM=$PWD/bin/litestream timeout 180 go test -tags "$TAGS,prove" -count=1 -v -run '^TestStreamLoss$' ./server/cmd/doorstepd
+}
+part "the disk dies under a stream: TestStreamLoss" stream
 export DOORSTEP_LITESTREAM=$PWD/bin/litestream
-timeout 180 go test -tags "$TAGS,prove" -count=1 -v -run '^TestStreamLoss$' ./server/cmd/doorstepd
 
-say "damaged replicas: flipped and zeroed pages"
-DOORSTEP_TRIALS=$damaged go test -tags "$TAGS" -count=1 -timeout "$patience" -v -run '^TestBitFlipInFile$' ./clients/device
-say "bad inputs: devices, people and files that hand in what may not be"
-go test -tags "$TAGS" -count=1 -timeout 10m -v -run '^TestBadInputs$' ./scripts/badinput | grep -E '^(---|ok|FAIL)|cases in'
-say "replicas that are encrypted as a whole: every test of the device on such ones, and their own"
-DOORSTEP_TEST_CIPHER=1 scripts/ciphers.sh go test -count=1 -timeout 20m ./clients/device
-scripts/ciphers.sh go test -count=1 -timeout 5m -run Encrypted ./clients/cli
-say "go test, tag prove"
-go test -tags "$TAGS,prove" -count=1 -timeout "$patience" -v "$@" ./scripts/prove/...
+bad_inputs() {
+	go test -tags "$TAGS" -count=1 -timeout 10m -v -run '^TestBadInputs$' ./scripts/badinput | grep -E '^(---|ok|FAIL)|cases in'
+}
+part "damaged replicas: flipped and zeroed pages" \
+	env DOORSTEP_TRIALS="$damaged" go test -tags "$TAGS" -count=1 -timeout "$patience" -v -run '^TestBitFlipInFile$' ./clients/device
+part "bad inputs: devices, people and files that hand in what may not be" bad_inputs
+part "replicas that are encrypted as a whole: every test of the device on such ones" \
+	env DOORSTEP_TEST_CIPHER=1 scripts/ciphers.sh go test -count=1 -timeout 20m ./clients/device
+part "replicas that are encrypted as a whole: their own tests" scripts/ciphers.sh go test -count=1 -timeout 5m -run Encrypted ./clients/cli
+part "go test, tag prove" go test -tags "$TAGS,prove" -count=1 -timeout "$patience" -v "$@" ./scripts/prove/...
+[ -z "$failed" ] || exit 1
