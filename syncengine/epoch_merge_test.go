@@ -160,3 +160,17 @@ func TestPastOfACopyOfACopy(t *testing.T) {
 	require.True(t, l.own("c", 6, WriteID{"k", 5}), "who shares work with its past is its past")
 	require.False(t, l.own("c", 20, WriteID{"k", 6}))
 }
+
+// In the first epoch nothing was lost yet: a write has seen what its author says, though he wrote after something that had
+// seen more (a form that was open for long). Once a centre is put back, this base is what it stands back by.
+func TestBaseOfTheFirstEpochStaysAsItWasSaid(t *testing.T) {
+	def := cellOf(schema.PolicyReview, false)
+	write := func(dev string, n, base, epoch, seq int64, value string) Write {
+		return Write{Device: dev, N: n, Base: Base{1, base}, Epoch: epoch, Seq: seq, At: seq, Values: []schema.Value{schema.Text(value)}}
+	}
+	cell, _ := Merge(Cell{}, write("a", 1, 80, 1, 90, "x"), def)
+	cell, _ = Merge(cell, write("a", 2, 70, 1, 91, "y"), def)
+	cell, fate := Lineage{Epochs: []EndedEpoch{{1, 100}}}.Merge(cell, write("b", 1, 75, 2, 101, "z"), def)
+	require.Equal(t, FateWon, fate)
+	require.Equal(t, "z", cell.Values(def)[0].Str())
+}

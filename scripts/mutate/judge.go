@@ -78,7 +78,7 @@ type judge struct {
 
 	mu       sync.Mutex
 	programs map[string]*program // by package
-	quiet    map[suite]*quiet
+	quiet    map[any]*quiet      // by suite or spell
 }
 
 type program struct {
@@ -87,7 +87,7 @@ type program struct {
 	err  error
 }
 
-// quiet is whether a suite is green as long as no bug shows.
+// quiet is whether a suite, or worlds, are green as long as no bug shows.
 type quiet struct {
 	once  sync.Once
 	err   error
@@ -100,7 +100,7 @@ func newJudge(list []trial, root, dir string, o *options) (*judge, error) {
 		bugs[i] = *list[i].bug
 	}
 	overlay, err := planted.Overlay(bugs, root, dir)
-	return &judge{root: root, dir: dir, overlay: overlay, seeds: o.seeds, patience: o.patience, programs: map[string]*program{}, quiet: map[suite]*quiet{}}, err
+	return &judge{root: root, dir: dir, overlay: overlay, seeds: o.seeds, patience: o.patience, programs: map[string]*program{}, quiet: map[any]*quiet{}}, err
 }
 
 // sees tells by what a bug is seen, "" if by nothing. Its number is its index among all, plus 1.
@@ -110,7 +110,7 @@ func (j *judge) sees(ctx context.Context, number int, x *trial) (by string, err 
 		return j.tests(ctx, number, suite{pkg: b.Package, only: b.Test})
 	}
 	if !x.mutant {
-		return j.worlds(ctx, number, planned(b))
+		return j.search(ctx, number, planned(b))
 	}
 	dir := filepath.Dir(b.File)
 	asked := suites[dir]
@@ -124,6 +124,16 @@ func (j *judge) sees(ctx context.Context, number int, x *trial) (by string, err 
 			if by, err = j.tests(ctx, number, asked[i]); by != "" || err != nil {
 				return by, err
 			}
+		}
+	}
+	return "", nil
+}
+
+// search looks for a planted bug in up to so many worlds as it may take; how long they take without it nobody asks.
+func (j *judge) search(ctx context.Context, number int, list []spell) (string, error) {
+	for _, s := range list {
+		if o, err := j.spell(ctx, number, s, j.patience); err != nil || o.red {
+			return strings.TrimSpace("worlds " + s.kind), err
 		}
 	}
 	return "", nil
@@ -154,16 +164,8 @@ func planned(b *planted.Bug) []spell {
 
 // worlds tells whether a world sees a bug: it has a finding, dies, or never ends.
 func (j *judge) worlds(ctx context.Context, number int, list []spell) (string, error) {
-	path, err := j.program(ctx, "scripts/sim", "build", "-ldflags=-w")
-	if err != nil {
-		return "", err
-	}
 	for _, s := range list {
-		args := []string{"-until-found", "-p", "1", "-first", strconv.FormatUint(s.first, 10), "-seeds", strconv.FormatUint(s.seeds, 10)}
-		if s.kind != "" {
-			args = append(args, s.kind)
-		}
-		o, err := j.run(ctx, j.patience, number, j.root, path, args...)
+		o, err := j.asked(ctx, number, s, j.patience, func(number int, patience time.Duration) (outcome, error) { return j.spell(ctx, number, s, patience) })
 		if err != nil {
 			return "", err
 		}
@@ -174,28 +176,48 @@ func (j *judge) worlds(ctx context.Context, number int, list []spell) (string, e
 	return "", nil
 }
 
-// tests tells whether a suite goes red.
-func (j *judge) tests(ctx context.Context, number int, s suite) (string, error) {
+func (j *judge) spell(ctx context.Context, number int, s spell, patience time.Duration) (outcome, error) {
+	path, err := j.program(ctx, "scripts/sim", "build", "-ldflags=-w")
+	if err != nil {
+		return outcome{}, err
+	}
+	args := []string{"-until-found", "-p", "1", "-first", strconv.FormatUint(s.first, 10), "-seeds", strconv.FormatUint(s.seeds, 10)}
+	if s.kind != "" {
+		args = append(args, s.kind)
+	}
+	return j.run(ctx, patience, number, j.root, path, args...)
+}
+
+// asked runs what sees bugs. It is to be green as long as no bug shows, and is given no more than ten times the processor
+// time that it takes then.
+func (j *judge) asked(ctx context.Context, number int, what any, most time.Duration, run func(number int, patience time.Duration) (outcome, error)) (outcome, error) {
 	j.mu.Lock()
-	q := j.quiet[s]
+	q := j.quiet[what]
 	if q == nil {
 		q = &quiet{}
-		j.quiet[s] = q
+		j.quiet[what] = q
 	}
 	j.mu.Unlock()
 	q.once.Do(func() {
-		o, err := j.suite(ctx, 0, s, suitePatience*j.patience)
+		o, err := run(0, most)
 		if q.err, q.spent = err, o.spent; o.red {
-			q.err = fmt.Errorf("%v: red also without a bug", s)
+			q.err = fmt.Errorf("%v: red also without a bug", what)
 		}
 	})
 	if q.err != nil {
-		return "", q.err
+		return outcome{}, q.err
 	}
-	patience := min(suitePatience*j.patience, 10*time.Second+10*q.spent)
-	o, err := j.suite(ctx, number, s, patience)
-	if o.red && !o.endless { // a test that is red once by chance must not count
-		o, err = j.suite(ctx, number, s, patience)
+	return run(number, min(most, 10*time.Second+10*q.spent))
+}
+
+// tests tells whether a suite goes red. What is red once by chance does not count.
+func (j *judge) tests(ctx context.Context, number int, s suite) (string, error) {
+	once := func() (outcome, error) {
+		return j.asked(ctx, number, s, suitePatience*j.patience, func(number int, patience time.Duration) (outcome, error) { return j.suite(ctx, number, s, patience) })
+	}
+	o, err := once()
+	if o.red && !o.endless {
+		o, err = once()
 	}
 	if !o.red || err != nil {
 		return "", err
@@ -203,8 +225,7 @@ func (j *judge) tests(ctx context.Context, number int, s suite) (string, error) 
 	return s.String(), nil
 }
 
-// suitePatience is how much more processor time a suite is given than worlds; at most, and no more than ten times what it
-// takes without a bug.
+// suitePatience is how much more processor time a suite is given than worlds, at most.
 const suitePatience = 4
 
 func (j *judge) suite(ctx context.Context, number int, s suite, patience time.Duration) (outcome, error) {
