@@ -22,8 +22,8 @@ type rewound struct {
 	rng    *rand.Rand
 	schema *schema.Schema
 	engine *se.Engine
-	store  MemCentre
-	log    []func(MemCentre) // everything that was done to the centre, to be done again up to a point
+	store  rewoundCentre
+	log    []func(rewoundCentre) // everything that was done to the centre, to be done again up to a point
 	people map[string]*se.Principal
 	nodes  []*handset
 	now    int64
@@ -48,8 +48,9 @@ type rewound struct {
 	places  []se.RowID            // that stewards look after
 	born    map[string]int        // of each device: what was done to the centre before it was made
 	cut     map[se.Hash]bool      // changesets that a restore took away
-	doubled map[int64]bool        // epochs that have two lines of history
-	year    *yearly               // nil = an hour, not a year
+	lain    map[replica.RowKey][]lain
+	doubled map[int64]bool // epochs that have two lines of history
+	year    *yearly        // nil = an hour, not a year
 	print   fingerprint
 }
 
@@ -92,10 +93,10 @@ func RunRewound(seed uint64) Report {
 func newRewound(seed uint64, s *schema.Schema, y *yearly) *rewound {
 	w := &rewound{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x4e77)), schema: s, now: start, people: map[string]*se.Principal{},
-		counts: map[string]int{}, ledger: newLedger(), post: map[string][]se.Grant{}, born: map[string]int{}, cut: map[se.Hash]bool{}, doubled: map[int64]bool{}, print: newFingerprint(), year: y,
+		counts: map[string]int{}, ledger: newLedger(), post: map[string][]se.Grant{}, born: map[string]int{}, cut: map[se.Hash]bool{}, doubled: map[int64]bool{}, lain: map[replica.RowKey][]lain{}, print: newFingerprint(), year: y,
 	}
 	w.engine = se.New(w.schema, se.DefaultLimits).WithProofs(se.Proofs{County: 1, Key: []byte("rewound")})
-	w.store = NewMemCentre(w.schema)
+	w.store = newRewoundCentre(w)
 	w.settleHabits()
 	return w
 }
@@ -159,7 +160,7 @@ func (w *rewound) enrol(id, account string) {
 // mayNow tells the centre what a person may do.
 func (w *rewound) mayNow(id string) {
 	p := w.people[id]
-	w.do(func(c MemCentre) { c.SetPrincipal(id, p) })
+	w.do(func(c rewoundCentre) { c.SetPrincipal(id, p) })
 }
 
 // opens starts a program on the replica.
@@ -172,7 +173,7 @@ func (p *handset) opens() {
 }
 
 // do does something to the centre and notes it, so that a centre that was put back has done the same up to there.
-func (w *rewound) do(fn func(MemCentre)) {
+func (w *rewound) do(fn func(rewoundCentre)) {
 	w.log = append(w.log, fn)
 	fn(w.store)
 }
@@ -209,7 +210,7 @@ func (w *rewound) restore() {
 	kept := w.log[:back:back]
 	before := w.handedIn()
 	w.ledger.forget(back)
-	w.log, w.store = nil, NewMemCentre(w.schema)
+	w.log, w.store = nil, newRewoundCentre(w)
 	for id := range w.people {
 		if w.born[id] >= back { // it was made afterwards
 			w.born[id] = 1 << 30
@@ -254,7 +255,7 @@ const silently = "centre put back and nobody said so"
 func (w *rewound) begin(atLeast int64, known bool, cause se.Cause) {
 	now, confirm := w.now, w.chance(2)
 	atLeast = max(atLeast, w.epoch)
-	w.do(func(c MemCentre) {
+	w.do(func(c rewoundCentre) {
 		w.must(c.Update(func(tx se.Tx) error {
 			head, err := tx.Head()
 			if err != nil {
@@ -280,7 +281,7 @@ func (w *rewound) begin(atLeast int64, known bool, cause se.Cause) {
 func (w *rewound) confirm() {
 	now := w.now
 	w.waits = false
-	w.do(func(c MemCentre) {
+	w.do(func(c rewoundCentre) {
 		w.must(c.Update(func(tx se.Tx) error { _, err := w.engine.Confirm(tx, "root", now); return err }))
 	})
 }
@@ -378,6 +379,7 @@ func (p *handset) sync(limit int) {
 			}
 			var out []session.Message
 			out, open = w.centreTakes(cen, cen.Receive(m, w.now))
+			w.framed(p, out)
 			down = append(down, out...)
 			if !open {
 				up = nil
@@ -512,7 +514,7 @@ func (w *rewound) submits(cen *session.Centre, e *session.Submit) (effects []ses
 		subs[i] = se.Submission{Changeset: cs, Contact: e.Contact, Now: now}
 	}
 	var results []se.Result
-	w.do(func(c MemCentre) { results = w.engine.Commit(c, subs) })
+	w.do(func(c rewoundCentre) { results = w.engine.Commit(c, subs) })
 	var verdicts []se.Verdict
 	code := session.NoticeCode("")
 	for _, r := range results {

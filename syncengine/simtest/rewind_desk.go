@@ -273,7 +273,7 @@ func (c *clerk) offer(ch se.Change, s *screen) {
 	c.screens[cs.Hash()] = *s
 	sub := se.Submission{Changeset: cs, Now: w.now, Contact: se.Contact{At: w.now}}
 	var r []se.Result
-	w.do(func(m MemCentre) { r = w.engine.Commit(m, []se.Submission{sub}) })
+	w.do(func(m rewoundCentre) { r = w.engine.Commit(m, []se.Submission{sub}) })
 	what := "rewound: decided " + string(ch.Decide.Choice)
 	switch {
 	case r[0].Err != nil:

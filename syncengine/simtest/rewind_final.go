@@ -18,7 +18,7 @@ func (w *rewound) settle() {
 			w.now += 60_000
 			p.sync(0)
 			w.confirm()
-			w.do(func(c MemCentre) {
+			w.do(func(c rewoundCentre) {
 				for more, err := true, error(nil); more && err == nil; {
 					more, err = w.engine.Tend(c)
 				}

@@ -43,7 +43,7 @@ func (p *handset) becomes() bool {
 		var claims []se.Claim
 		_ = p.dev.View(func(tx replica.Tx) (err error) { claims, err = replica.Claims(tx, out.From); return err })
 		var err error
-		w.do(func(c MemCentre) {
+		w.do(func(c rewoundCentre) {
 			err = c.Update(func(tx se.Tx) (err error) { out, err = w.engine.Fork(tx, parent, id, claims, at); return err })
 		})
 		if errors.Is(err, se.ErrUnconfirmed) {

@@ -219,7 +219,7 @@ func (w *rewound) prune() {
 	}
 	now, keep := w.now, w.year.keep(30_000+w.night.rng.Int64N(300_000))
 	var done se.Pruned
-	w.do(func(c MemCentre) {
+	w.do(func(c rewoundCentre) {
 		w.must(c.Update(func(tx se.Tx) (err error) {
 			if err = w.engine.Note(tx, list); err != nil {
 				return err

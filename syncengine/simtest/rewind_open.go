@@ -21,7 +21,7 @@ func (w *rewound) greet(h se.Hello) (welcome *se.Welcome, err error) {
 	before := told()
 	welcome, err = w.engine.Open(w.store, h, now)
 	if !reflect.DeepEqual(before, told()) {
-		w.log = append(w.log, func(c MemCentre) { _, _ = w.engine.Open(c, h, now) })
+		w.log = append(w.log, func(c rewoundCentre) { _, _ = w.engine.Open(c, h, now) })
 	}
 	return welcome, err
 }
@@ -31,7 +31,7 @@ func (w *rewound) tells(cen *session.Centre, e *session.Tell) []session.Effect {
 	var at int64
 	var err error
 	now := w.now
-	w.do(func(c MemCentre) { at, err = w.engine.Record(c, e.Tell, now) })
+	w.do(func(c rewoundCentre) { at, err = w.engine.Record(c, e.Tell, now) })
 	w.must(err)
 	if e.Tell.Purged {
 		w.count("rewound: receipt of a purge")

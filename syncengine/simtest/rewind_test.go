@@ -38,7 +38,7 @@ func TestRewoundWorlds(t *testing.T) {
 // put back to before it. It is on its way again, and its person sees it over the rows of the new epoch.
 func TestOwnWorkShowsInTheNextEpoch(t *testing.T) {
 	w := &rewound{seed: 1, rng: rand.New(rand.NewPCG(1, 1)), counts: map[string]int{}, now: start, schema: Schema(), people: map[string]*se.Principal{}, born: map[string]int{}}
-	w.engine, w.store = se.New(w.schema, se.DefaultLimits), NewMemCentre(w.schema)
+	w.engine, w.store = se.New(w.schema, se.DefaultLimits), newRewoundCentre(w)
 	id, row := "00000001-0000-7000-8000-000000000000", replica.RowKey{Table: "place", Row: "00000002-0000-7000-8000-000000000000"}
 	w.enrol(id, "who")
 	dev := NewMemDevice(w.schema, id, "who")
@@ -70,7 +70,7 @@ func TestOwnWorkShowsInTheNextEpoch(t *testing.T) {
 	require.Empty(t, dev.pending, "the row is the centre's")
 	require.Len(t, dev.outbox, 1, "the verdict was not heard")
 
-	w.store = NewMemCentre(w.schema)
+	w.store = newRewoundCentre(w)
 	w.mayNow(id)
 	w.begin(1, true, se.CauseCommand)
 	w.confirm()
