@@ -52,9 +52,10 @@ func (p *port) UnderIDs(t *schema.Table) ([]se.RowID, error) {
 	return p.ids(`SELECT row FROM ds_under WHERE tbl = ? ORDER BY row`, t.Name)
 }
 
-// Pending lists the changes of a row whose overlay has not ended, in order of n.
+// Pending lists the changes of a row whose overlay has not ended, in order of n. Its parameters are not bare, or SQLite
+// would compile it anew for each row: the plan of a query of several rows might depend on what is bound.
 func (p *port) Pending(t *schema.Table, id se.RowID) ([]replica.Pending, error) {
-	rows, err := p.conn.QueryContext(p.ctx, `SELECT n, change FROM ds_pending WHERE tbl = ? AND row = ? ORDER BY n`, t.Name, string(id))
+	rows, err := p.conn.QueryContext(p.ctx, `SELECT n, change FROM ds_pending WHERE tbl = CAST(? AS TEXT) AND row = CAST(? AS TEXT) ORDER BY n`, t.Name, string(id))
 	if err != nil {
 		return nil, fmt.Errorf("read pending changes: %w", err)
 	}

@@ -118,6 +118,9 @@ func attach(path string, opts Options, fresh bool) (_ *Replica, err error) {
 	if err := verify(ctx, r.conn); err != nil {
 		return nil, unusable(path, opts, err)
 	}
+	if err := r.temporary(ctx, "MEMORY"); err != nil {
+		return nil, unusable(path, opts, err)
+	}
 	if err := r.prepare(ctx, fresh); err != nil {
 		return nil, unusable(path, opts, err)
 	}
@@ -166,6 +169,13 @@ func dsn(path string, opts Options, readOnly bool) string {
 	}
 	cipherQuery(q, opts.Cipher)
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+}
+
+// temporary says where SQLite keeps what it may have to take back, of each statement that makes triggers run: left to
+// itself, in a file of the system's folder for temporary ones, where nothing of a replica belongs.
+func (r *Replica) temporary(ctx context.Context, where string) error {
+	_, err := r.conn.ExecContext(ctx, "PRAGMA temp_store = "+where)
+	return storage(err)
 }
 
 // verify fails closed: a setting that SQLite did not take would only show after a power cut.

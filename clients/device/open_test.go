@@ -100,6 +100,28 @@ func TestFileIsPrivateAndDurable(t *testing.T) {
 	require.Equal(t, "wal", shell(t, r, "PRAGMA journal_mode;"))
 }
 
+// TestNothingIsPutElsewhere: what a statement may have to take back lies in memory, not in a file of the system's folder
+// for temporary ones.
+func TestNothingIsPutElsewhere(t *testing.T) {
+	r := create(t)
+	at, err := r.Pragma("temp_store")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, at)
+	require.NoError(t, r.Close())
+	r, err = device.Open(r.Path(), device.Options{})
+	require.NoError(t, err)
+	defer r.Close()
+	at, err = r.Pragma("temp_store")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, at)
+	done, err := r.PurgeSteps(t.Context()).Bytes()
+	require.NoError(t, err)
+	require.True(t, done)
+	at, err = r.Pragma("temp_store")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, at, "after the file was written anew, too")
+}
+
 // A newer declaration adds a column; what an old program captured before is sealed, and the new column is captured.
 func TestNewDeclarations(t *testing.T) {
 	r := create(t)

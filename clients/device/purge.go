@@ -80,6 +80,12 @@ func (r *Replica) scrub(ctx context.Context) (done bool, err error) {
 		_, e := r.conn.ExecContext(bg, fmt.Sprintf("PRAGMA busy_timeout = %d", r.opts.BusyTimeout.Milliseconds()))
 		err = errors.Join(err, storage(e))
 	}()
+	if r.opts.Cipher == nil { // the whole file is copied, and a phone may not have the memory
+		if err := r.temporary(bg, "FILE"); err != nil {
+			return false, err
+		}
+		defer func() { err = errors.Join(err, r.temporary(bg, "MEMORY")) }()
+	}
 	var lite sqlite3.Error
 	if _, err := r.conn.ExecContext(bg, "VACUUM"); errors.As(err, &lite) && (lite.Code == sqlite3.ErrBusy || lite.Code == sqlite3.ErrLocked) {
 		return false, nil

@@ -109,12 +109,12 @@ func (p *port) RowIDs(t *schema.Table) ([]se.RowID, error) {
 	return p.ids(`SELECT "id" FROM ` + quote(t.Name) + ` ORDER BY "id"`)
 }
 
-// Find lists rows whose column holds v, in order of id.
+// Find lists rows whose column, a reference, holds v, in order of id. Of the parameter see Pending.
 func (p *port) Find(t *schema.Table, column string, v schema.Value) ([]se.RowID, error) {
 	if t.Column(column) == nil {
 		return nil, fmt.Errorf("bug: %s has no column %s", t.Name, column)
 	}
-	return p.ids(`SELECT "id" FROM `+quote(t.Name)+" WHERE "+quote(column)+` IS ? ORDER BY "id"`, v.Any())
+	return p.ids(`SELECT "id" FROM `+quote(t.Name)+" WHERE "+quote(column)+` IS CAST(? AS TEXT) ORDER BY "id"`, v.Any())
 }
 
 func (p *port) ids(query string, args ...any) ([]se.RowID, error) {

@@ -32,7 +32,7 @@ func sound(n int64, hash, body []byte) (*se.Changeset, error) {
 
 // Outbox lists sealed changesets without a verdict with n > after, in order of n, at most limit.
 func (p *port) Outbox(after int64, limit int) ([]*se.Changeset, error) {
-	rows, err := p.conn.QueryContext(p.ctx, `SELECT n, hash, body FROM ds_outbox WHERE n > ? ORDER BY n LIMIT ?`, after, limit) //nolint:sqlclosecheck // collect closes them
+	rows, err := p.conn.QueryContext(p.ctx, `SELECT n, hash, body FROM ds_outbox WHERE n > ? ORDER BY n LIMIT CAST(? AS INTEGER)`, after, limit) //nolint:sqlclosecheck // collect closes them
 	if err != nil {
 		return nil, fmt.Errorf("read outbox: %w", err)
 	}
@@ -132,7 +132,7 @@ func (p *port) Verdict(n int64) (*se.Verdict, error) {
 }
 
 func (p *port) conflictRefs(n int64) ([]se.ConflictRef, error) {
-	rows, err := p.conn.QueryContext(p.ctx, `SELECT id, kind, tbl, row, cell FROM ds_conflict_ref WHERE n = ? ORDER BY i`, n)
+	rows, err := p.conn.QueryContext(p.ctx, `SELECT id, kind, tbl, row, cell FROM ds_conflict_ref WHERE n = CAST(? AS INTEGER) ORDER BY i`, n)
 	if err != nil {
 		return nil, err
 	}

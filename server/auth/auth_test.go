@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -422,6 +423,25 @@ func TestPasswords(t *testing.T) {
 	require.NoError(t, c.ChangePassword(ctx, "10.0.0.1", a, "correct horse battery", "十个汉字也是一个密码"))
 	_, _, err := c.Login(ctx, "10.0.0.1", "wang-li-2026", "十个汉字也是一个密码")
 	require.NoError(t, err)
+}
+
+// A start hashes nothing: it would take 50 ms and the 19 MiB of a hash. What unknown logins are checked against is of the
+// same cost as any hash all the same.
+func TestNewHashesNothing(t *testing.T) {
+	c := open(t)
+	keys, err := auth.OpenKeys(c.keyFile, nil)
+	require.NoError(t, err)
+	var before, made, checked runtime.MemStats
+	runtime.ReadMemStats(&before)
+	real, err := auth.New(auth.Config{Directory: c.dir, Keys: keys, County: 1, Now: c.Now, Random: rand.New(rand.NewSource(3))})
+	require.NoError(t, err)
+	runtime.ReadMemStats(&made)
+	const hash = 19 << 20
+	require.Less(t, made.TotalAlloc-before.TotalAlloc, uint64(hash))
+	_, _, err = real.Login(ctx, "a", "nobody", "correct horse battery")
+	require.Error(t, err)
+	runtime.ReadMemStats(&checked)
+	require.Greater(t, checked.TotalAlloc-made.TotalAlloc, uint64(hash), "an unknown login is told by its time")
 }
 
 // The parameters of the real thing, once: stored with the hash, so that they can be raised later.

@@ -65,8 +65,12 @@ func (s *Service) hash(ctx context.Context, password string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return stored(s.argon, salt, key), nil
+}
+
+func stored(a Argon, salt, key []byte) string {
 	b64 := base64.RawStdEncoding.EncodeToString
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, s.argon.Memory, s.argon.Time, s.argon.Threads, b64(salt), b64(key)), nil
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, a.Memory, a.Time, a.Threads, b64(salt), b64(key))
 }
 
 // derive waits for a slot, so that parallel logins cannot use up memory and processor.

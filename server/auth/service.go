@@ -51,7 +51,7 @@ type Service struct {
 	used   map[string]int64 // challenges used, with when they expire (ms)
 }
 
-// New makes a Service. It reads randomness and hashes one password.
+// New makes a Service. It reads randomness.
 func New(c Config) (*Service, error) {
 	if c.Argon == (Argon{}) {
 		c.Argon = DefaultArgon
@@ -66,12 +66,12 @@ func New(c Config) (*Service, error) {
 		dir: c.Directory, keys: c.Keys, county: c.County, issuer: issuerPrefix + strconv.FormatInt(c.County, 10), now: c.Now, argon: c.Argon,
 		hashing: make(chan struct{}, c.Hashes), codeLife: c.CodeLife, print: c.Fingerprint, tries: newLimiter(c.Now), random: c.Random, used: map[string]int64{},
 	}
-	if err := s.read(s.started[:]); err != nil {
+	salt, key := make([]byte, saltBytes), make([]byte, hashBytes)
+	if err := errors.Join(s.read(s.started[:]), s.read(salt), s.read(key)); err != nil {
 		return nil, err
 	}
-	var err error
-	s.decoy, err = s.hash(context.Background(), "nobody's password")
-	return s, err
+	s.decoy = stored(s.argon, salt, key) // of no password at all: to check one against it takes as long as against any other
+	return s, nil
 }
 
 // Principal is who calls: an account, and the device if it is one. It says nothing about rights.

@@ -15,6 +15,10 @@ import (
 // statements, and what database/sql does around each (locks, conversions, a Rows with its own goroutine safety) costs
 // more than the statement. It also lets the state of the transaction be asked instead of assumed. The driver keeps
 // prepared statements by their text (_stmt_cache_size), so statements are constants or made once.
+//
+// SQLite compiles such a statement anew at each use all the same if its plan might depend on what is bound: a bare
+// parameter that is a LIMIT, or that a column equals in a query of several rows some index of which lacks that column.
+// CAST($1 AS TEXT) is no bare parameter. The statements that every changeset runs are written so.
 
 // conn is one connection of the driver, in the hands of one transaction.
 type conn struct {

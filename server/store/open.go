@@ -98,8 +98,16 @@ func (s *Store) open(path string, o options) (err error) {
 	if err := s.WithTx(background, s.prepare); err != nil {
 		return err
 	}
-	return s.completeQuarantine()
+	if err := s.completeQuarantine(); err != nil {
+		return err
+	}
+	return withRaw(s.writer, inMemory)
 }
+
+// inMemory keeps what the writer may have to take back (a savepoint's pages) in memory, where it is in the cache anyway:
+// by itself SQLite puts more than 15 pages of it into a file in the system's folder for temporary ones, for each group
+// anew, and what is in there is people's data. It comes after the migrations, which may sort a whole table.
+func inMemory(c *conn) error { return c.exec("PRAGMA temp_store = MEMORY") }
 
 // dsn makes a URI of the path; SQLite would read ?, # and % in it.
 func dsn(path, params string) string {

@@ -27,6 +27,19 @@ func TestDurable(t *testing.T) {
 	}
 }
 
+// TestSavepointsStayInMemory: a group of more than 15 pages would put what it may take back into a file in the system's
+// folder for temporary ones.
+func TestSavepointsStayInMemory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	for range 2 { // as it is made, and as it is opened
+		s := openAt(t, path)
+		var got int
+		require.NoError(t, s.writer.QueryRow("PRAGMA temp_store").Scan(&got))
+		require.Equal(t, 2, got)
+		require.NoError(t, s.Close())
+	}
+}
+
 func TestOpenFailsClosed(t *testing.T) {
 	for from, to := range map[string]string{
 		"_sync=FULL": "_sync=NORMAL", "_sync=FULL&": "", "_journal=WAL": "_journal=DELETE", "_journal=WAL&_sync=FULL": "_sync=OFF",

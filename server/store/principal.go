@@ -44,7 +44,7 @@ func (t *readTx) readPrincipal(device string) (p *syncengine.Principal, err erro
 		}
 		return nil
 	}, `SELECT d.account, d.console, d.revoked_at, a.disabled_at, a.id IS NOT NULL, d.snapshots, d.erased_at FROM device d
-		LEFT JOIN account a ON a.county = d.county AND a.id = d.account WHERE d.county = $1 AND d.id = $2`, t.s.county, device)
+		LEFT JOIN account a ON a.county = d.county AND a.id = d.account WHERE d.county = CAST($1 AS INTEGER) AND d.id = CAST($2 AS TEXT)`, t.s.county, device)
 	if p == nil || err != nil {
 		return nil, err
 	}
@@ -94,13 +94,13 @@ func (t *readTx) grants(p *syncengine.Principal) ([]syncengine.Grant, error) {
 		}
 		return nil
 	}, `WITH RECURSIVE reach (id, role, doors, valid_from, valid_to, code) AS (
-			SELECT id, role, doors, valid_from, valid_to, scope FROM assignment WHERE county = $1 AND account = $2
+			SELECT id, role, doors, valid_from, valid_to, scope FROM assignment WHERE county = CAST($1 AS INTEGER) AND account = CAST($2 AS TEXT)
 			UNION
 			SELECT r.id, r.role, r.doors, r.valid_from, r.valid_to, u.code FROM reach r
-			JOIN org_unit u ON u.county = $3 AND u.parent = r.code
+			JOIN org_unit u ON u.county = CAST($3 AS INTEGER) AND u.parent = r.code
 		)
 		SELECT u.code, u.name, r.role, r.doors, r.valid_from, r.valid_to, u.valid_from, u.valid_to, u.level, coalesce(u.successor, '') FROM reach r
-		JOIN org_unit u ON u.county = $4 AND u.code = r.code ORDER BY u.code, r.role, r.id`,
+		JOIN org_unit u ON u.county = CAST($4 AS INTEGER) AND u.code = r.code ORDER BY u.code, r.role, r.id`,
 		t.s.county, p.Account, t.s.county, t.s.county)
 	if err != nil {
 		return nil, err

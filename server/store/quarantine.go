@@ -96,7 +96,7 @@ func (t *readTx) AwaitedRow(table string, id syncengine.RowID) (out *syncengine.
 
 // Parked implements syncengine.ReadTx.
 func (t *readTx) Parked(device string, after int64, limit int) ([]int64, error) {
-	return t.numbers(`SELECT n FROM quarantine WHERE county = $1 AND device = $2 AND n > $3 AND closed = 0 AND kind = 5 ORDER BY n LIMIT $4`,
+	return t.numbers(`SELECT n FROM quarantine WHERE county = CAST($1 AS INTEGER) AND device = CAST($2 AS TEXT) AND n > $3 AND closed = 0 AND kind = 5 ORDER BY n LIMIT CAST($4 AS INTEGER)`,
 		t.s.county, device, after, int64(max(limit, 0)))
 }
 
@@ -116,7 +116,7 @@ func (t *readTx) Ready(limit int) (out []syncengine.WriteID, err error) {
 	err = t.query(func(r row) error {
 		out = append(out, syncengine.WriteID{Device: r.str(0), N: r.int(1)})
 		return nil
-	}, `SELECT device, n FROM quarantine WHERE county = $1 AND closed = 0 AND kind = 5 AND ready = 1 ORDER BY device, n LIMIT $2`,
+	}, `SELECT device, n FROM quarantine WHERE county = CAST($1 AS INTEGER) AND closed = 0 AND kind = 5 AND ready = 1 ORDER BY device, n LIMIT CAST($2 AS INTEGER)`,
 		t.s.county, int64(max(limit, 0)))
 	return out, err
 }

@@ -71,7 +71,7 @@ func (t *readTx) LastStep(table string, caseID syncengine.RowID) (out *syncengin
 	_, err = t.one(func(r row) error {
 		out = &syncengine.Step{Number: r.int(0), Row: syncengine.RowID(r.str(1)), State: r.str(2)}
 		return nil
-	}, `SELECT number, row_id, state FROM case_step WHERE county = $1 AND tbl = $2 AND case_id = $3 ORDER BY number DESC LIMIT 1`,
+	}, `SELECT number, row_id, state FROM case_step WHERE county = CAST($1 AS INTEGER) AND tbl = CAST($2 AS TEXT) AND case_id = CAST($3 AS TEXT) ORDER BY number DESC LIMIT 1`,
 		t.s.county, table, string(caseID))
 	return out, err
 }

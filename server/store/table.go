@@ -65,7 +65,7 @@ func newTable(def *schema.Table) *table {
 			if c.Ref != "" && c.Type == schema.TypeSet {
 				t.sets = append(t.sets, p)
 			} else if c.Ref != "" {
-				t.referrers[c.Name] = "SELECT id FROM " + name + " WHERE county = $1 AND " + quote(c.Name) + " = $2 ORDER BY id"
+				t.referrers[c.Name] = "SELECT id FROM " + name + " WHERE county = CAST($1 AS INTEGER) AND " + quote(c.Name) + " = CAST($2 AS TEXT) ORDER BY id"
 			}
 		}
 	}
