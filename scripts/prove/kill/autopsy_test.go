@@ -191,7 +191,7 @@ func (l *ledger) phone(p *phone) (faults workload.Faults) {
 			faults.Add(l.judged(centre, p, seen.n[p.who], own))
 		})
 		marks = between(p.who, seen.n[p.who], lastN)
-		for seq := max(1, seen.seq-margin); seq <= min(cursor+margin, int64(len(l.marks))); seq++ {
+		for seq := max(1, seen.seq-margin); seq <= int64(len(l.marks)); seq++ { // what is beyond the cursor shows nowhere
 			if m := l.marks[seq-1]; m.Who != p.who && m.Who != workload.Desk {
 				marks = append(marks, m)
 			}

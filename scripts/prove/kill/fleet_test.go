@@ -20,7 +20,9 @@ import (
 const leastPhones = 2
 
 // environment of all processes: they are short of time, not of memory.
-func environment(more ...string) []string { return append(more, "GOGC=800") }
+func environment(more ...string) []string {
+	return append(more, "GOGC=800", "MALLOC_ARENA_MAX=2", "MALLOC_TOP_PAD_=16777216", "MALLOC_TRIM_THRESHOLD_=268435456")
+}
 
 // fleet is a centre and its phones, all of them processes, in one folder: one county, for some trials.
 type fleet struct {

@@ -10,8 +10,8 @@ import (
 	"github.com/doorstep-sync/doorstep/scripts/prove/overlay"
 )
 
-// most is how many kills at its place may miss a bug: what is torn there is not always of a kind that can be told.
-const most = 20
+// most is how many kills at its place may miss a bug.
+const most = 5
 
 // TestKillIsSeen plants bugs that only a kill brings to light, most of them at one place: TestKill is worth something if
 // it finds them.
@@ -51,11 +51,10 @@ func TestKillIsSeen(t *testing.T) {
 	return true, apply(tx, s, d)`,
 		}, early}},
 		{"a step shows row by row", "phone: some rows of a step show", []overlay.Edit{{
-			File: "clients/device/rows.go", From: "	if err := p.exec(q, args...); err != nil {\n		return fmt.Errorf(\"write row of", To: `	if err := p.Early(); err != nil {
+			File: "clients/device/rows.go", From: "	return nil\n}\n\n// DeleteRow takes", To: `	if err := p.Early(); err != nil {
 		return err
 	}
-	if err := p.exec(q, args...); err != nil {
-		return fmt.Errorf("write row of`,
+` + "	return nil\n}\n\n// DeleteRow takes",
 		}, early}},
 		{"a verdict is filed apart from its outbox", "phone: a verdict is filed, its changeset in the outbox", []overlay.Edit{{
 			File: "clients/device/sealed.go", From: "	return p.exec(`DELETE FROM ds_outbox WHERE n = ?`, v.N)", To: `	if err := p.Early(); err != nil {

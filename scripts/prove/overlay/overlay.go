@@ -121,12 +121,13 @@ const point = `package PACKAGE
 
 import (
 	"os"
-	"path/filepath"
 	"syscall"
 )
 
+var provePoints = os.Getenv("PROVE_POINTS")
+
 func provePoint(name string) {
-	if dir := os.Getenv("PROVE_POINTS"); dir != "" && os.Remove(filepath.Join(dir, name)) == nil {
+	if provePoints != "" && syscall.Unlink(provePoints+"/"+name) == nil {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
 	}
