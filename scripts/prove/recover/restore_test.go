@@ -117,6 +117,10 @@ func (s *site) comeBack(list []*device.Replica) {
 		for _, x := range refused {
 			require.Equal(s.t, se.CodeSalvage, x.Reason.Code, "what was accepted once is refused now")
 		}
+		s.synced(r)
+		refused, err = r.Rejected(s.t.Context(), false)
+		require.NoError(s.t, err)
+		require.Empty(s.t, refused, "device %d came again, and something still waits", i)
 	}
 }
 
