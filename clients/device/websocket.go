@@ -25,7 +25,7 @@ const SyncPath = "/v1/sync"
 
 // Deadlines of a connection. A link that died without a word is noticed by reading alone: writes to it succeed.
 const (
-	readWithin  = 45 * time.Second
+	readWithin  = 43 * time.Second
 	writeWithin = 10 * time.Second
 	shakeWithin = 15 * time.Second
 	slowest     = 8 << 10 // bytes a second of the slowest link that works: a longer message gets longer

@@ -134,7 +134,7 @@ func TestQuietDeviceStays(t *testing.T) {
 	})
 }
 
-// A link that died without a word: pings go out and nothing comes back. The centre notices within 45 s of the last
+// A link that died without a word: pings go out and nothing comes back. The centre notices 43 s after the last
 // sign, and one commit more or less changes nothing.
 func TestHalfOpen(t *testing.T) {
 	bubble(t, same, func(t *testing.T, c *county, dial func(int) *phone) {
@@ -144,11 +144,11 @@ func TestHalfOpen(t *testing.T) {
 		p.ws.SetPingHandler(func(string) error { return nil })
 		after, code := p.ends()
 		require.Equal(t, wire.CloseTimeout, code)
-		require.Equal(t, 45*time.Second, after)
+		require.Equal(t, 43*time.Second, after)
 		p.ws.Close()
 		synctest.Wait()
 		require.Zero(t, c.gate.Connections())
-		require.Equal(t, 45*time.Second, time.Since(began))
+		require.Equal(t, 43*time.Second, time.Since(began))
 	})
 }
 

@@ -115,7 +115,7 @@ type Options struct {
 type Deadlines struct {
 	Handshake time.Duration // checking the token, writing the answer; 10 s. The request itself is http.Server's to bound
 	Hello     time.Duration // until the first message is there; 10 s
-	Read      time.Duration // without any sign of the device; 45 s
+	Read      time.Duration // without any sign of the device; 43 s: with Linger, a dead link is gone within 45 s
 	Ping      time.Duration // between pings; 15 s
 	Write     time.Duration // for one message; 10 s
 	Linger    time.Duration // for the device to take notice of the end; 1 s
@@ -130,7 +130,7 @@ func (d *Deadlines) defaults() {
 		field *time.Duration
 		value time.Duration
 	}{
-		{&d.Handshake, 10 * time.Second}, {&d.Hello, session.HelloWithin * time.Millisecond}, {&d.Read, 45 * time.Second},
+		{&d.Handshake, 10 * time.Second}, {&d.Hello, session.HelloWithin * time.Millisecond}, {&d.Read, 43 * time.Second},
 		{&d.Ping, 15 * time.Second}, {&d.Write, 10 * time.Second}, {&d.Linger, time.Second}, {&d.Patience, 2 * time.Second},
 	} {
 		if *f.field == 0 {

@@ -21,7 +21,7 @@ func (c *conn) load(ask *session.Read) {
 		c.with(func(s *session.Centre, _ int64) []session.Effect { return s.Delayed() })
 	})
 	defer late.Stop()
-	bytes := inMemory * ask.Request.Budget
+	bytes := min(inMemory*ask.Request.Budget, c.g.opts.MaxHeavy)
 	free := func() {}
 	defer func() {
 		if r := recover(); r != nil { // guard says so; the others' bytes must not be lost with it
@@ -50,13 +50,19 @@ func (c *conn) load(ask *session.Read) {
 			free()
 			return
 		}
-		c.mu.Lock()
-		c.holding = free
-		c.mu.Unlock()
+		if less := weight(part); less < bytes { // what was read is mostly less than what might have been
+			c.g.heavy.leave(bytes - less)
+			bytes = less
+		}
+		taken := false
 		c.with(func(s *session.Centre, now int64) []session.Effect {
-			c.readAt = began
+			taken, c.readAt, c.holding = true, began, free // together with what it holds: the writer gives back what it has sent
 			return s.Advanced(part, now)
 		})
+		if !taken { // the connection ends
+			free()
+			return
+		}
 		select {
 		case <-c.written:
 			free()
@@ -64,6 +70,25 @@ func (c *conn) load(ask *session.Read) {
 		}
 		return
 	}
+}
+
+// weight is about what a part that has been read takes until the socket has taken it: rows, or chunks that are shared by
+// all who are sent them and their message. A device that takes nothing must hold back no more than that from others: some
+// dozens of them would have everybody who arrives wait for their deadlines.
+func weight(part *se.Part) int {
+	const least = 4 << 10
+	bytes := least
+	if part == nil {
+		return bytes
+	}
+	for i := range part.Frames {
+		f := &part.Frames[i]
+		bytes += 2 * len(f.Packed)
+		for k := range f.Items {
+			bytes += inMemory * f.Items[k].Size()
+		}
+	}
+	return bytes
 }
 
 // next reads a part; not ok means that the connection ends. A nil part is the session's to end it for.

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -56,4 +57,32 @@ func TestWhoWaitsForItsTurnIsTold(t *testing.T) {
 	close(h.free)
 	p.catchUp(1)
 	slow.catchUp(1)
+}
+
+// Devices that arrive, take their Welcome and then nothing any more hold back from others what their parts are, not what
+// these might have been: forty of them fit where otherwise four would, and who arrives after them waits for none of their
+// deadlines. When those are over, everything is given back.
+func TestDeafArrivalsHoldUpNobody(t *testing.T) {
+	bubble(t, func(o *gateway.Options) { o.MaxHeavy = 8 << 20 }, func(t *testing.T, c *county, dial func(int) *phone) {
+		began := time.Now()
+		for i := range 40 {
+			deaf := dial(1 + i)
+			deaf.hello.Wall = began.UnixMilli() // or it would be told of its clock first
+			deaf.say(&session.Hello{Hello: deaf.hello})
+			hear[*session.Welcome](deaf)
+		}
+		synctest.Wait()
+		_, used, _ := c.gate.Heavy()
+		require.GreaterOrEqual(t, used, 40*4<<10, "each holds something")
+		late := dial(90)
+		late.greet()
+		late.works()
+		require.Zero(t, time.Since(began), "by the bubble's clock nobody waits")
+		late.ws.Close()
+		time.Sleep(22 * time.Second) //nolint:forbidigo // the bubble's clock
+		synctest.Wait()
+		require.Zero(t, c.gate.Connections())
+		_, used, _ = c.gate.Heavy()
+		require.Zero(t, used)
+	})
 }

@@ -18,9 +18,9 @@ import (
 	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
 )
 
-// noticedIn is 45 s of silence on either side, as shipped; a second that the centre lingers for a goodbye, and two for
+// noticedIn is 43 s of silence on either side, as shipped; a second that the centre lingers for a goodbye, and two for
 // this test to hear of it.
-const noticedIn = 48 * time.Second
+const noticedIn = 46 * time.Second
 
 // nobody is a hardware address that no machine has.
 const nobody = "02:00:00:00:00:99"
@@ -46,8 +46,8 @@ func phoneUp(l *link)   { l.ip("-n", l.phone, "link", "set", l.lineP, "up") }
 
 // patient is a planted bug: neither side minds silence.
 var patient = []overlay.Edit{
-	{File: "clients/device/websocket.go", From: "	readWithin  = 45 * time.Second", To: "	readWithin  = 450 * time.Second"},
-	{File: "server/gateway/gateway.go", From: "{&d.Read, 45 * time.Second}", To: "{&d.Read, 450 * time.Second}"},
+	{File: "clients/device/websocket.go", From: "	readWithin  = 43 * time.Second", To: "	readWithin  = 450 * time.Second"},
+	{File: "server/gateway/gateway.go", From: "{&d.Read, 43 * time.Second}", To: "{&d.Read, 450 * time.Second}"},
 }
 
 // TestHalfOpenLinks takes links away while both ends write, all of them at once. Two phones write in each network: one
