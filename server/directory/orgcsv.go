@@ -20,6 +20,7 @@ import (
 const (
 	MaxImportBytes  = 16 << 20
 	MaxImportLines  = 200_000
+	maxImportCells  = 10_000 // of a line: to read one takes some hundred times its bytes
 	maxImportErrors = 200    // reported; all are counted
 	maxImportKept   = 20_000 // from which the first lines' are reported
 )
@@ -112,6 +113,10 @@ func parseCSV(text string, columns []column, bad *findings) ([]record, error) {
 		bad.add(0, "", "", messages.FileEmpty, columnNames(columns))
 		return nil, nil
 	}
+	if line, cells := crowdedLine(text); cells > 0 {
+		bad.add(line, "", "", messages.CellsExtra, cells, len(columns))
+		return nil, nil
+	}
 	r := csv.NewReader(strings.NewReader(text))
 	r.FieldsPerRecord = -1
 	r.ReuseRecord = true
@@ -146,6 +151,17 @@ func parseCSV(text string, columns []column, bad *findings) ([]record, error) {
 			out = append(out, rec)
 		}
 	}
+}
+
+// crowdedLine finds a line with more cells than any file has; 0 cells if there is none.
+func crowdedLine(text string) (line, cells int) {
+	for one := range strings.Lines(text) {
+		line++
+		if n := 1 + strings.Count(one, ","); n > maxImportCells {
+			return line, n
+		}
+	}
+	return 0, 0
 }
 
 func lineRecord(line int, cells, names []string, bad *findings) (record, bool) {

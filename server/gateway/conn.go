@@ -33,6 +33,7 @@ type conn struct {
 	written chan struct{} // closed when the writer is done
 	limiter *rate.Limiter
 	device  string // under g.mu; "" until the token is known
+	taken   int    // bytes of g.incoming that the message being read takes; the reader's
 
 	mu         sync.Mutex // guards what follows
 	room       *sync.Cond // out got shorter, or the connection ended

@@ -104,6 +104,10 @@ type Options struct {
 	// read; 0 = 64 MiB: one of the largest and some small ones. While the committer is busy a device would otherwise fill
 	// the centre's memory.
 	MaxUnjudged int
+	// MaxIncoming is how many bytes long messages of devices (above 1 MiB) may take in all, from their coming until they are
+	// judged, and one of them beyond that; who has one more waits, and is told to come back if no room is made. 0 = 32 MiB.
+	// The longest messages of all connections at once would be more than any machine has.
+	MaxIncoming int
 	// MaxHeavy is how many bytes heavy parts (of replicas that begin from nothing, or lack much) may take in all, from
 	// their reading until sockets have taken them; who comes later waits. 0 = 64 MiB.
 	MaxHeavy int
@@ -144,6 +148,7 @@ type Gateway struct {
 	opts     Options
 	origins  map[string]bool
 	upgrader websocket.Upgrader
+	incoming *incoming
 	heavy    *gate
 	reading  chan struct{} // bounds how many heavy parts are read at once, so that the store has readers left for light ones
 	decoding chan struct{} // bounds how many large messages are decoded at once
@@ -176,6 +181,7 @@ func New(o Options) (*Gateway, error) {
 	o.PushRate = or(o.PushRate, 200)
 	o.PushBurst = or(o.PushBurst, 1000)
 	o.MaxUnjudged = or(o.MaxUnjudged, 64<<20)
+	o.MaxIncoming = or(o.MaxIncoming, 32<<20)
 	o.MaxHeavy = or(o.MaxHeavy, 64<<20)
 	o.Deadlines.defaults()
 	if o.Observer == nil {
@@ -183,7 +189,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{
 		opts: o, origins: origins, conns: map[*conn]struct{}{}, devices: map[string][]*conn{}, decoding: make(chan struct{}, 2),
-		heavy: newGate(o.MaxHeavy), reading: make(chan struct{}, 2),
+		incoming: newIncoming(o.MaxIncoming), heavy: newGate(o.MaxHeavy), reading: make(chan struct{}, 2),
 	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.upgrader = websocket.Upgrader{

@@ -16,6 +16,7 @@ import (
 func (c *conn) read() {
 	defer c.g.running.Done()
 	defer c.finish()
+	defer c.letGo()
 	defer c.guard("read")
 	// What is far too long is not even read; what is a little too long gets a Notice.
 	c.ws.SetReadLimit(int64(c.g.opts.Centre.Limits().MaxFrame + strangerFrame))
@@ -50,6 +51,7 @@ func (c *conn) read() {
 		if !c.heard(b, first) {
 			return
 		}
+		c.letGo()
 	}
 }
 
@@ -90,7 +92,15 @@ func (c *conn) frame(r io.Reader, first bool) ([]byte, error) {
 			c.expectAt(began.Add(within + time.Duration(len(b))*time.Second/slowest))
 		}
 		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
+			room := min(2*cap(b), limit+1)
+			waited, ok := c.admit(room)
+			if !ok {
+				return nil, errCrowded
+			}
+			if began = began.Add(waited); waited > 0 {
+				c.expectAt(began.Add(within + time.Duration(len(b))*time.Second/slowest))
+			}
+			b = append(make([]byte, 0, room), b...)
 		}
 	}
 }
@@ -112,6 +122,8 @@ func (c *conn) broken(err error) {
 	switch {
 	case errors.Is(err, errTooLong), errors.Is(err, websocket.ErrReadLimit):
 		c.end(session.NoticeTooLarge, "the message is longer than it may be; Welcome names the limits, and before it 64 KiB are taken")
+	case errors.Is(err, errCrowded):
+		c.end(session.NoticeBusy, "the centre is taking as many long messages as it has room for; nothing is lost, come back in a moment")
 	case errors.As(err, &timeout) && timeout.Timeout():
 		c.end(session.NoticeTimeout, "nothing was heard for too long; come back when the network is better")
 	default: // the device hung up, or broke the rules of WebSockets and has been told by its library's peer
@@ -148,7 +160,8 @@ func (c *conn) heard(b []byte, first bool) bool {
 	c.with(func(s *session.Centre, now int64) []session.Effect { return s.Receive(m, now) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for (len(c.out)+len(c.asks) > crowded || c.committing && c.arrived+c.underway > c.g.opts.MaxUnjudged) && c.ending == nil {
+	long := c.taken > 0 // it is in memory, and counted, until it is judged
+	for (len(c.out)+len(c.asks) > crowded || c.committing && (long || c.arrived+c.underway > c.g.opts.MaxUnjudged)) && c.ending == nil {
 		c.room.Wait() // the writer empties it, or its deadline ends the connection
 	}
 	return c.ending == nil
