@@ -17,6 +17,7 @@ import (
 type Process struct {
 	cmd   *exec.Cmd
 	URL   string
+	Admin string    // the one-time code of a centre without an administrator
 	group *confined // nil = only Go's limit bounds it
 }
 
@@ -57,12 +58,13 @@ func (p *Process) run(memory int) error {
 	}
 	go io.Copy(io.Discard, lines) //nolint:errcheck // until it ends
 	var s struct {
-		URL string `json:"url"`
+		URL   string `json:"url"`
+		Admin string `json:"admin_code"`
 	}
 	if err := json.Unmarshal(line, &s); err != nil {
 		return fmt.Errorf("the centre's first line: %w", err)
 	}
-	p.URL = s.URL
+	p.URL, p.Admin = s.URL, s.Admin
 	return nil
 }
 

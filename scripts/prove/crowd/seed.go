@@ -165,6 +165,9 @@ func hazard(scope string, g, i int) se.Change {
 		Cells: []se.CellWrite{cell("scope", scope), cell("kind_code", "stairs"), cell("description", text)}}
 }
 
+// Token is what Sign got.
+func (m *Member) Token() string { return m.token }
+
 // Sign gets a token with the device's key.
 func (x *Seeding) Sign(ctx context.Context, m *Member) error {
 	c, err := x.auth.Challenge(m.Device)

@@ -57,6 +57,13 @@ const (
 	NetFaults      = "faults of a network between running processes"
 	HalfOpen       = "half-open links that both ends ended after 43 s of silence"
 	Noticed        = "ms until both ends of a half-open link noticed, longest"
+	Slow           = "slow connections to a running centre, each ended in time"
+	SlowVerdict    = "ms until a verdict beside a thousand slow connections, p99"
+	SlowGrowth     = "MiB of memory more for a thousand slow connections"
+	Bombs          = "kinds of bombs against a running centre, each bounded and answered"
+	BombGrowth     = "MiB of memory more for any other bomb, at most"
+	LongGrowth     = "MiB of memory more for files and messages of the largest size"
+	BombVerdict    = "ms until a verdict beside bombs, longest"
 	StreamLost     = "ms of acknowledged work lost with the disk under a stream, longest"
 	Planted        = "planted bugs caught, of 5 that rotate"
 	Recreated      = "known bugs re-created and caught, of a hundred"
@@ -102,6 +109,13 @@ var Goals = []Goal{
 	{Name: NetFaults, Least: 300, Anchor: "a public Jepsen suite: partitions by the minute"},
 	{Name: HalfOpen, Least: 3},
 	{Name: Noticed, Told: true, Most: 45_000, Anchor: "Linux gives up a silent connection after 15 minutes"},
+	{Name: Slow, Least: 1000},
+	{Name: SlowVerdict, Told: true, Most: 200},
+	{Name: SlowGrowth, Most: 63},
+	{Name: Bombs, Least: 31},
+	{Name: BombGrowth, Most: 63},
+	{Name: LongGrowth, Most: 319},
+	{Name: BombVerdict, Told: true, Most: 1000},
 	{Name: StreamLost, Told: true, Most: 1000, Anchor: "litestream's own setting: a second"},
 	{Name: Soaked, Least: 2000},
 	{Name: MoreGoroutines, Most: 20},
