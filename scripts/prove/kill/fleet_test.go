@@ -133,7 +133,12 @@ func (f *fleet) answered() (sum int64) {
 
 // until waits for something that all processes together bring about. The error says how far it came.
 func (f *fleet) until(so func() (ok bool, why string)) error {
-	tick := time.NewTicker(2 * time.Millisecond)
+	return f.untilEvery(2*time.Millisecond, so)
+}
+
+// untilEvery is until for what costs something to ask: databases are opened for it.
+func (f *fleet) untilEvery(pause time.Duration, so func() (ok bool, why string)) error {
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for deadline := time.Now().Add(f.patience); ; <-tick.C {
 		ok, why := so()

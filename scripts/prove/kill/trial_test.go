@@ -27,19 +27,22 @@ type outcome struct {
 // and starts them again. Nobody else stops. What does not come to pass in time is a fault too.
 func (f *fleet) trial(enough int64, p plan) (out outcome, faults workload.Faults) {
 	f.t.Helper()
+	s := &strike{fleet: f, plan: p, phone: f.phones[f.random.IntN(len(f.phones))]}
+	if p.moves() {
+		s.phone = f.mover
+	}
 	began := time.Now()
-	err := f.until(func() (bool, string) {
-		n := f.answered() - f.struck
-		return n >= enough, fmt.Sprintf("%d verdicts have come of %d", n, enough)
-	})
+	err := s.ready()
+	if err == nil {
+		err = f.until(func() (bool, string) {
+			n := f.answered() - f.struck
+			return n >= enough, fmt.Sprintf("%d verdicts have come of %d", n, enough)
+		})
+	}
 	out.writing = time.Since(began)
 	if err != nil {
 		faults.Otherwise("before the kill: %v", err)
 		return out, faults
-	}
-	s := &strike{fleet: f, plan: p, phone: f.phones[f.random.IntN(len(f.phones))]}
-	if p.moves() {
-		s.phone = f.mover
 	}
 	before := f.struck
 	err = s.kill()
@@ -114,17 +117,23 @@ func (s *strike) kill() error {
 	return s.die(s.arm(), true)
 }
 
-// move gives the other grid to the person whose phone moves, or takes it away, while the place is armed.
-func (s *strike) move() error {
+// ready brings the phone that moves to where its place can be reached from, while the others write.
+func (s *strike) ready() error {
+	if !s.moves() {
+		return nil
+	}
 	gives := s.place.how == granting
 	if (s.phone.grant == "") != gives {
 		if err := s.regrant(s.phone, !gives); err != nil {
 			return err
 		}
 	}
-	if err := s.until(func() (bool, string) { return s.moved(s.phone) }); err != nil {
-		return err
-	}
+	return s.untilEvery(20*time.Millisecond, func() (bool, string) { return s.moved(s.phone) })
+}
+
+// move gives the other grid to the person whose phone moves, or takes it away, while the place is armed.
+func (s *strike) move() error {
+	gives := s.place.how == granting
 	armed := s.arm()
 	asked := make(chan error, 1)
 	go func() { asked <- s.regrant(s.phone, gives) }()
