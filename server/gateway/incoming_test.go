@@ -1,7 +1,9 @@
 package gateway_test
 
 import (
+	"context"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/server/gateway"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
@@ -18,7 +21,11 @@ import (
 // roomy is a Centre that takes longer messages.
 type roomy struct{ gateway.Centre }
 
-func (x roomy) Limits() se.Limits { l := x.Centre.Limits(); l.MaxFrame = 4 << 20; return l }
+func (x roomy) Limits() se.Limits {
+	l := x.Centre.Limits()
+	l.MaxFrame, l.MaxChangeset = 4<<20, 3<<20
+	return l
+}
 
 func (x roomy) Welcome(h se.Hello) (*se.Welcome, error) {
 	w, err := x.Centre.Welcome(h)
@@ -86,6 +93,38 @@ func TestLongMessagesDoNotWaitForEachOther(t *testing.T) {
 		_, used, most := c.gate.Incoming()
 		require.Zero(t, used, "everything is given back")
 		require.LessOrEqual(t, most, 4<<20+4<<20+1)
+	})
+}
+
+// A long push is in memory until it is judged, and so long it is counted and nothing more is read from its device. Short
+// ones are not held up by that.
+func TestLongPushIsCountedUntilItIsJudged(t *testing.T) {
+	bubble(t, func(o *gateway.Options) { o.Centre = roomy{hanging{o.Centre, nil}} }, func(t *testing.T, c *county, dial func(int) *phone) {
+		p := dial(1)
+		p.greet()
+		p.say(&session.Push{Changesets: []*se.Changeset{p.hazard("short")}})
+		synctest.Wait()
+		_, used, _ := c.gate.Incoming()
+		require.Zero(t, used)
+		long := p.hazard("long")
+		for i := range 30 {
+			x := long.Changes[0]
+			x.Row = rowID(1000 + i)
+			x.Cells = append(x.Cells[:2:2], se.CellWrite{Cell: "description", Values: []schema.Value{schema.Text(strings.Repeat("x", 60<<10))}})
+			long.Changes = append(long.Changes, x)
+		}
+		b := mustMarshal(t, &session.Push{Changesets: []*se.Changeset{long}})
+		require.Greater(t, len(b), 1<<20)
+		p.send(b)
+		synctest.Wait()
+		require.Equal(t, 1, c.gate.Connections())
+		_, used, _ = c.gate.Incoming()
+		require.GreaterOrEqual(t, used, len(b))
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, c.gate.Shutdown(ctx), context.DeadlineExceeded)
+		_, used, _ = c.gate.Incoming()
+		require.Zero(t, used, "everything is given back")
 	})
 }
 
