@@ -41,16 +41,18 @@ func (s suite) String() string {
 var (
 	// stories are simtest's tests without the worlds, which were asked before.
 	stories = suite{pkg: "syncengine/simtest", skip: "World|MixedVersions"}
-	// replicas are the SDK's tests without those that kill, fill and damage.
-	replicas = suite{pkg: "clients/device", skip: "Kill|Storage|BitFlip|Cipher|Encrypted|Large"}
-	files    = suite{pkg: "scripts/fleet"}
+	// replicas are the SDK's tests without those that kill, fill and damage, start programs, or take longest: a survivor
+	// costs all the others.
+	replicas = suite{pkg: "clients/device", skip: "Kill|Storage|BitFlip|Cipher|Encrypted|Large|Recovered|Journal|WrongClocks|Reference|ManyRepairs|" +
+		"Copied|Copies|CopyMade|Fork|Backup|FullDisk|Malformed|RealCentre|TenThousand|RoughCentres|OldDatabase|CentreMadeAnew|SetUpAnew|WrongTarget"}
+	files = suite{pkg: "scripts/fleet"}
 )
 
 // suites tell by the folder of a change whose tests may see it, quick ones first.
 var suites = map[string][]suite{
 	"syncengine":         {{pkg: "syncengine"}, {pkg: "syncengine/session"}, stories},
 	"syncengine/hlc":     {{pkg: "syncengine/hlc"}, {pkg: "syncengine"}},
-	"syncengine/replica": {stories, files, replicas},
+	"syncengine/replica": {{pkg: "syncengine/replica"}, stories, files, replicas},
 	"syncengine/session": {{pkg: "syncengine/session"}, stories},
 	"clients/device":     {files, replicas},
 	"server/store":       {{pkg: "server/store"}, files},
