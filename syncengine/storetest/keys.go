@@ -35,6 +35,7 @@ func testNaturalKey(t *testing.T, open func(t *testing.T) Opened) {
 		put(tx, place(4, "g1", 4, "长街", 2))
 		put(tx, place(6, "g1", 4, "长街1", 1))
 		put(tx, row("place", 5, "g1", 5, vals{"street": schema.Text("长街")})) // house is NULL: no key
+		put(tx, row("event", 7, "g1", 5, vals{"source": schema.Text("长街")}))
 		require.Equal(t, ids(1, 3), find(tx, "g1", "长街", one), "in order of id")
 		require.Equal(t, ids(2), find(tx, "g2", "长街", one))
 		require.Empty(t, find(tx, "g1", "长街", schema.Null()))
@@ -78,6 +79,10 @@ func testIdempotencyKey(t *testing.T, open func(t *testing.T) Opened) {
 	})
 	view(t, o.Store, func(tx syncengine.ReadTx) { require.Equal(t, id(3), find(tx, "12345", schema.Int(2))) })
 	update(t, o.Store, func(tx syncengine.Tx) {
+		require.NoError(t, tx.PutRow(place(9, "g1", 4, "长街", 1)))
+		none, err := tx.ByIdempotencyKey("place", nil)
+		require.NoError(t, err)
+		require.Empty(t, none, "a record type without idempotency key")
 		require.NoError(t, tx.Kill(dead(event(3, "12345", schema.Int(2)), 4)))
 		require.Empty(t, find(tx, "12345", schema.Int(2)))
 		require.NoError(t, tx.PutRow(event(1, "12345", schema.Int(9))))
