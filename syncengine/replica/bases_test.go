@@ -74,3 +74,32 @@ func TestFit(t *testing.T) {
 	require.Equal(t, 3, fit(changes, se.Limits{MaxChangeset: 1 << 20, MaxFrame: 6 * size, MaxChanges: 9}))
 	require.Equal(t, 1, fit(changes, se.Limits{MaxChangeset: 1, MaxFrame: 1, MaxChanges: 1}), "one goes in any case: the centre refuses it with a reason")
 }
+
+// A cell's base is what its own writer had seen: not what somebody had who wrote another cell of the row earlier. A cell of
+// several columns takes the least of those that were written; a new row has seen nothing.
+func TestBaseOfACellIsItsOwn(t *testing.T) {
+	f := folding()
+	group := func(name string) *schema.Column {
+		return &schema.Column{Name: name, Type: schema.TypeReal, Policy: schema.PolicyReview, Group: "place"}
+	}
+	f.table.Columns = append(f.table.Columns, group("lat"), group("lon"))
+	f.table.Views = map[string]*schema.View{"worker": {Rows: schema.RowsAll}}
+	s := &schema.Schema{Tables: []*schema.Table{f.table}}
+	s.Index()
+	z := &sealer{schema: s, ctl: &Control{Live: []se.Grant{{Scope: "g1", Role: "worker"}}}}
+	for col, seq := range map[string]int64{"phone": 5, "head": 7, "lat": 8, "lon": 6} {
+		f.add(&Capture{Op: CaptureUpdate, Col: col, Base: at(seq)})
+	}
+	base := func(cell string, insert bool, pending ...Pending) se.Base {
+		return z.base(f, f.table.Cell(cell), "g1", insert, pending)
+	}
+	require.Equal(t, at(5), base("phone", false))
+	require.Equal(t, at(7), base("head", false))
+	require.Equal(t, at(6), base("place", false))
+	require.Equal(t, at(3), base("head", false, pendingEdit(1, "head", 3)))
+	require.Equal(t, se.Base{}, base("head", true))
+	require.Equal(t, at(4), base("head", true, Pending{N: 1, Change: se.Change{Op: se.OpDelete, Base: at(4)}}))
+	require.Equal(t, se.Base{}, z.base(f, f.table.Cell("head"), "g2", false, nil), "a scope that the view does not show")
+	f.colBase = map[string]se.Base{"lat": at(8)}
+	require.Equal(t, at(8), base("place", false), "the other column was not written")
+}
