@@ -37,7 +37,7 @@ func TestRewoundWorlds(t *testing.T) {
 // TestOwnWorkShowsInTheNextEpoch: the rows caught up with a changeset whose verdict was never heard, and the centre was then
 // put back to before it. It is on its way again, and its person sees it over the rows of the new epoch.
 func TestOwnWorkShowsInTheNextEpoch(t *testing.T) {
-	w := &rewound{seed: 1, rng: rand.New(rand.NewPCG(1, 1)), counts: map[string]int{}, now: start, schema: Schema(), people: map[string]*se.Principal{}, born: map[string]int{}}
+	w := &rewound{seed: 1, rng: rand.New(rand.NewPCG(1, 1)), counts: map[string]int{}, now: start, schema: Schema(), people: map[string]*se.Principal{}, born: map[string]int{}, lain: map[replica.RowKey][]lain{}}
 	w.engine, w.store = se.New(w.schema, se.DefaultLimits), newRewoundCentre(w)
 	id, row := "00000001-0000-7000-8000-000000000000", replica.RowKey{Table: "place", Row: "00000002-0000-7000-8000-000000000000"}
 	w.enrol(id, "who")
