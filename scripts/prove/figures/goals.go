@@ -58,6 +58,7 @@ const (
 	HalfOpen       = "half-open links that both ends ended after 43 s of silence"
 	Noticed        = "ms until both ends of a half-open link noticed, longest"
 	Slow           = "slow connections to a running centre, each ended in time"
+	Blocked        = "connections whose every write waits, each ended in time"
 	SlowVerdict    = "ms until a verdict beside a thousand slow connections, p99"
 	SlowGrowth     = "MiB of memory more for a thousand slow connections"
 	Bombs          = "kinds of bombs against a running centre, each bounded and answered"
@@ -112,6 +113,7 @@ var Goals = []Goal{
 	{Name: Slow, Least: 1000},
 	{Name: SlowVerdict, Told: true, Most: 200},
 	{Name: SlowGrowth, Most: 63},
+	{Name: Blocked, Least: 60},
 	{Name: Bombs, Least: 31},
 	{Name: BombGrowth, Most: 63},
 	{Name: LongGrowth, Most: 319},
