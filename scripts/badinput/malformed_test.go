@@ -11,6 +11,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/doorstep-sync/doorstep/internal/wsframe"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
 	"github.com/doorstep-sync/doorstep/syncengine/wire"
 )
@@ -483,29 +484,15 @@ func (t templates) wrongKind() (out []frame) {
 	return out
 }
 
-// wsFrame is a masked frame (with a mask of zeros) as it lies on the connection.
-func wsFrame(first byte, length int, payload []byte) []byte {
-	b := []byte{first}
-	switch {
-	case length < 126:
-		b = append(b, 0x80|byte(length))
-	case length < 1<<16:
-		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(length))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(length))
-	}
-	return append(append(b, 0, 0, 0, 0), payload...)
-}
-
 func brokenSockets() (out []frame) {
 	for name, b := range map[string][]byte{
-		"reserved bit 1": wsFrame(0xc2, 1, []byte{0}), "reserved bit 2": wsFrame(0xa2, 1, []byte{0}), "reserved bit 3": wsFrame(0x92, 1, []byte{0}), "opcode 3": wsFrame(0x83, 1, []byte{0}), "opcode 7": wsFrame(0x87, 1, []byte{0}), "opcode 11": wsFrame(0x8b, 1, []byte{0}),
-		"not masked": {0x82, 0x01, 0x00}, "continues nothing": wsFrame(0x80, 1, []byte{0}), "a ping in parts": wsFrame(0x09, 1, []byte{0}), "a ping of 200 bytes": wsFrame(0x89, 200, make([]byte, 200)),
-		"close code 1005": wsFrame(0x88, 2, []byte{0x03, 0xed}), "close code 0": wsFrame(0x88, 2, []byte{0, 0}), "a message within a message": append(wsFrame(0x02, 1, []byte{0}), wsFrame(0x82, 1, []byte{0})...),
+		"reserved bit 1": wsframe.Masked(0xc2, 1, []byte{0}), "reserved bit 2": wsframe.Masked(0xa2, 1, []byte{0}), "reserved bit 3": wsframe.Masked(0x92, 1, []byte{0}), "opcode 3": wsframe.Masked(0x83, 1, []byte{0}), "opcode 7": wsframe.Masked(0x87, 1, []byte{0}), "opcode 11": wsframe.Masked(0x8b, 1, []byte{0}),
+		"not masked": {0x82, 0x01, 0x00}, "continues nothing": wsframe.Masked(0x80, 1, []byte{0}), "a ping in parts": wsframe.Masked(0x09, 1, []byte{0}), "a ping of 200 bytes": wsframe.Masked(0x89, 200, make([]byte, 200)),
+		"close code 1005": wsframe.Masked(0x88, 2, []byte{0x03, 0xed}), "close code 0": wsframe.Masked(0x88, 2, []byte{0, 0}), "a message within a message": append(wsframe.Masked(0x02, 1, []byte{0}), wsframe.Masked(0x82, 1, []byte{0})...),
 	} {
 		out = append(out, frame{class: "not even a WebSocket", name: name, format: wire.Binary, raw: true, bytes: b, close: unfitting, silent: true, socket: true})
 	}
-	for name, b := range map[string][]byte{"1 GB announced": wsFrame(0x82, 1<<30, nil), "1 GB in parts": append(wsFrame(0x02, 10, make([]byte, 10)), wsFrame(0x00, 1<<30, nil)...)} {
+	for name, b := range map[string][]byte{"1 GB announced": wsframe.Masked(0x82, 1<<30, nil), "1 GB in parts": append(wsframe.Masked(0x02, 10, make([]byte, 10)), wsframe.Masked(0x00, 1<<30, nil)...)} {
 		out = append(out, frame{class: "a WebSocket message that announces a gigabyte", name: name, format: wire.Binary, raw: true, bytes: b, close: tooLarge, silent: true, socket: true})
 	}
 	return out

@@ -16,6 +16,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/internal/wsframe"
 	"github.com/doorstep-sync/doorstep/server/gateway"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
 	"github.com/doorstep-sync/doorstep/syncengine/wire"
@@ -70,12 +71,12 @@ func TestBombsThroughASocket(t *testing.T) {
 		fill   int64 // zeros sent behind it, as long as they are taken
 		code   int
 	}{
-		{"deflated, marked as compressed", wire.Binary, wsFrame(0xc2, deflated.Len(), deflated.Bytes()), 0, wire.CloseProtocol},
-		{"deflated, not marked", wire.Binary, wsFrame(0x82, deflated.Len(), deflated.Bytes()), 0, wire.CloseMalformed},
-		{"1 GB announced", wire.Binary, wsFrame(0x82, 1<<30, nil), 32 << 20, wire.CloseTooLarge},
-		{"1 GB in parts", wire.Binary, append(wsFrame(0x02, 100, make([]byte, 100)), wsFrame(0x00, 1<<30, nil)...), 32 << 20, wire.CloseTooLarge},
-		{"10,000 deep", wire.JSON, wsFrame(0x81, 50_000, []byte(strings.Repeat("[[[[[", 10_000))), 0, wire.CloseMalformed},
-		{"10,000 deep in push", wire.JSON, wsFrame(0x81, 80_000, []byte(strings.Repeat(`{"push":`, 10_000))), 0, wire.CloseMalformed},
+		{"deflated, marked as compressed", wire.Binary, wsframe.Masked(0xc2, deflated.Len(), deflated.Bytes()), 0, wire.CloseProtocol},
+		{"deflated, not marked", wire.Binary, wsframe.Masked(0x82, deflated.Len(), deflated.Bytes()), 0, wire.CloseMalformed},
+		{"1 GB announced", wire.Binary, wsframe.Masked(0x82, 1<<30, nil), 32 << 20, wire.CloseTooLarge},
+		{"1 GB in parts", wire.Binary, append(wsframe.Masked(0x02, 100, make([]byte, 100)), wsframe.Masked(0x00, 1<<30, nil)...), 32 << 20, wire.CloseTooLarge},
+		{"10,000 deep", wire.JSON, wsframe.Masked(0x81, 50_000, []byte(strings.Repeat("[[[[[", 10_000))), 0, wire.CloseMalformed},
+		{"10,000 deep in push", wire.JSON, wsframe.Masked(0x81, 80_000, []byte(strings.Repeat(`{"push":`, 10_000))), 0, wire.CloseMalformed},
 	}
 	told := make([]atomic.Int64, len(bombs))
 	grown := peak(func() {
@@ -136,7 +137,7 @@ func TestAThousandSlowConnections(t *testing.T) {
 			deaf := dial(100 + 2*each + i)
 			deaf.say(&session.Hello{Hello: deaf.hello}) // and takes nothing of the answer
 			b := encode(t, drip)
-			b = wsFrame(0x82, len(b), b)
+			b = wsframe.Masked(0x82, len(b), b)
 			drips.Go(func() {
 				for k := range b {
 					if _, err := drip.ws.NetConn().Write(b[k : k+1]); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/internal/wsframe"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
 	"github.com/doorstep-sync/doorstep/syncengine/wire"
@@ -101,10 +102,10 @@ func TestFragments(t *testing.T) {
 		if i == 0 {
 			first = 0x01
 		}
-		raw.Write(wsFrame(first, 1, []byte{b}))
-		raw.Write(wsFrame(0x89, 1, []byte{'p'}))
+		raw.Write(wsframe.Masked(first, 1, []byte{b}))
+		raw.Write(wsframe.Masked(0x89, 1, []byte{'p'}))
 	}
-	raw.Write(wsFrame(0x80, 0, nil))
+	raw.Write(wsframe.Masked(0x80, 0, nil))
 	_, err := p.ws.NetConn().Write(raw.Bytes())
 	require.NoError(t, err)
 	hear[*session.Welcome](p)

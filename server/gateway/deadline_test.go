@@ -15,6 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/internal/wsframe"
 	"github.com/doorstep-sync/doorstep/server/gateway"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
@@ -201,7 +202,7 @@ func TestDrip(t *testing.T) {
 		}{{1, 10 * time.Second}, {9000, 40 * time.Second}} {
 			dripping := dial(1)
 			dripping.greet()
-			send(dripping, wsFrame(0x82, 200_000, make([]byte, 200_000)), x.portion, x.pause)
+			send(dripping, wsframe.Masked(0x82, 200_000, make([]byte, 200_000)), x.portion, x.pause)
 			after, code := dripping.ends()
 			require.Equal(t, wire.CloseTimeout, code)
 			require.LessOrEqual(t, after, 50*time.Second)
@@ -219,7 +220,7 @@ func TestDrip(t *testing.T) {
 			cs.Changes = append(cs.Changes, x)
 		}
 		b := mustMarshal(t, &session.Push{Changesets: []*se.Changeset{cs}})
-		b = wsFrame(0x82, len(b), b)
+		b = wsframe.Masked(0x82, len(b), b)
 		require.Greater(t, len(b), 110_000)
 		began := time.Now()
 		send(slow, b, 200, 100*time.Millisecond)

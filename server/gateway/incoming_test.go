@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/internal/wsframe"
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/server/gateway"
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -133,7 +134,7 @@ func (c *county) long(p *phone, bytes int64, sending *sync.WaitGroup) *phone {
 	p.greet()
 	p.ws.SetPingHandler(func(string) error { return nil }) // a pong would land inside the message
 	sending.Go(func() {
-		p.ws.NetConn().Write(wsFrame(0x82, 3<<20, nil))
+		p.ws.NetConn().Write(wsframe.Masked(0x82, 3<<20, nil))
 		io.CopyN(p.ws.NetConn(), zeros{}, bytes)
 	})
 	return p

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doorstep-sync/doorstep/internal/await"
+	"github.com/doorstep-sync/doorstep/internal/wsframe"
 	"github.com/doorstep-sync/doorstep/server/gateway"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
@@ -44,7 +45,7 @@ func TestNothingAfterTheEnd(t *testing.T) {
 	p.ws.SetCloseHandler(func(int, string) error { return nil })
 	c.gate.Revoked(deviceID(1))
 	p.closed()
-	_, err := p.ws.NetConn().Write(wsFrame(0x82, len(b), b))
+	_, err := p.ws.NetConn().Write(wsframe.Masked(0x82, len(b), b))
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return c.gate.Connections() == 0 }, time.Minute, time.Millisecond)
 	require.Zero(t, c.head())

@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/internal/wsframe"
 	"github.com/doorstep-sync/doorstep/syncengine/wire"
 )
 
@@ -35,20 +36,6 @@ func change(fields string) string {
 }
 
 func cell(fields string) string { return change(`,"cells":[{"cell":"location"` + fields + `}]`) }
-
-// wsFrame is a masked frame (with a mask of zeros) as it lies on the connection.
-func wsFrame(first byte, length int, payload []byte) []byte {
-	b := []byte{first}
-	switch {
-	case length < 126:
-		b = append(b, 0x80|byte(length))
-	case length < 1<<16:
-		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(length))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(length))
-	}
-	return append(append(b, 0, 0, 0, 0), payload...)
-}
 
 func malformed() []frame {
 	const bad, wrong, large = wire.CloseMalformed, wire.CloseProtocol, wire.CloseTooLarge
@@ -155,16 +142,16 @@ func malformed() []frame {
 		{name: "binary: 130,000 empty values", bytes: bomb(), close: large},
 
 		// Not even WebSocket: the library answers, without a Notice.
-		{name: "raw: reserved bit (compressed)", raw: wsFrame(0xc2, 1, []byte{0}), close: wrong, silent: true},
-		{name: "raw: unknown opcode", raw: wsFrame(0x83, 1, []byte{0}), close: wrong, silent: true},
+		{name: "raw: reserved bit (compressed)", raw: wsframe.Masked(0xc2, 1, []byte{0}), close: wrong, silent: true},
+		{name: "raw: unknown opcode", raw: wsframe.Masked(0x83, 1, []byte{0}), close: wrong, silent: true},
 		{name: "raw: not masked", raw: []byte{0x82, 0x01, 0x00}, close: wrong, silent: true},
-		{name: "raw: continues nothing", raw: wsFrame(0x80, 1, []byte{0}), close: wrong, silent: true},
-		{name: "raw: ping in parts", raw: wsFrame(0x09, 1, []byte{0}), close: wrong, silent: true},
-		{name: "raw: ping of 200 bytes", raw: wsFrame(0x89, 200, make([]byte, 200)), close: wrong, silent: true},
-		{name: "raw: close code 1005", raw: wsFrame(0x88, 2, []byte{0x03, 0xed}), close: wrong, silent: true},
-		{name: "raw: 1 GB announced", raw: wsFrame(0x82, 1<<30, nil), close: large, silent: true},
-		{name: "raw: 1 GB in parts", raw: append(wsFrame(0x02, 10, make([]byte, 10)), wsFrame(0x00, 1<<30, nil)...), close: large, silent: true},
-		{name: "raw: before hello, 1 MB announced", fresh: true, raw: wsFrame(0x82, 1<<20, nil), close: large, silent: true},
+		{name: "raw: continues nothing", raw: wsframe.Masked(0x80, 1, []byte{0}), close: wrong, silent: true},
+		{name: "raw: ping in parts", raw: wsframe.Masked(0x09, 1, []byte{0}), close: wrong, silent: true},
+		{name: "raw: ping of 200 bytes", raw: wsframe.Masked(0x89, 200, make([]byte, 200)), close: wrong, silent: true},
+		{name: "raw: close code 1005", raw: wsframe.Masked(0x88, 2, []byte{0x03, 0xed}), close: wrong, silent: true},
+		{name: "raw: 1 GB announced", raw: wsframe.Masked(0x82, 1<<30, nil), close: large, silent: true},
+		{name: "raw: 1 GB in parts", raw: append(wsframe.Masked(0x02, 10, make([]byte, 10)), wsframe.Masked(0x00, 1<<30, nil)...), close: large, silent: true},
+		{name: "raw: before hello, 1 MB announced", fresh: true, raw: wsframe.Masked(0x82, 1<<20, nil), close: large, silent: true},
 	}
 	return list
 }

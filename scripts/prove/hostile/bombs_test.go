@@ -21,6 +21,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/internal/wsframe"
 	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
 	"github.com/doorstep-sync/doorstep/scripts/prove/overlay"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
@@ -113,12 +114,12 @@ func framed() (list []bomb) {
 		code           int
 		told           bool // by a Notice; where a frame itself is wrong there is none
 	}{
-		{"256 MiB deflated, marked as compressed", wire.SubprotocolBinary, frame(0xc2, len(packed), packed), 0, wire.CloseProtocol, false},
-		{"256 MiB deflated, not marked", wire.SubprotocolBinary, frame(0x82, len(packed), packed), 0, wire.CloseMalformed, true},
-		{"1 GB announced", wire.SubprotocolBinary, frame(0x82, 1<<30, nil), 64 << 20, over, false},
-		{"1 GB in parts", wire.SubprotocolBinary, append(frame(0x02, 100, make([]byte, 100)), frame(0x00, 1<<30, nil)...), 64 << 20, over, false},
-		{"10,000 deep", wire.SubprotocolJSON, frame(0x81, 50_000, []byte(strings.Repeat("[[[[[", 10_000))), 0, wire.CloseMalformed, true},
-		{"10,000 deep in push", wire.SubprotocolJSON, frame(0x81, 80_000, []byte(strings.Repeat(`{"push":`, 10_000))), 0, wire.CloseMalformed, true},
+		{"256 MiB deflated, marked as compressed", wire.SubprotocolBinary, wsframe.Masked(0xc2, len(packed), packed), 0, wire.CloseProtocol, false},
+		{"256 MiB deflated, not marked", wire.SubprotocolBinary, wsframe.Masked(0x82, len(packed), packed), 0, wire.CloseMalformed, true},
+		{"1 GB announced", wire.SubprotocolBinary, wsframe.Masked(0x82, 1<<30, nil), 64 << 20, over, false},
+		{"1 GB in parts", wire.SubprotocolBinary, append(wsframe.Masked(0x02, 100, make([]byte, 100)), wsframe.Masked(0x00, 1<<30, nil)...), 64 << 20, over, false},
+		{"10,000 deep", wire.SubprotocolJSON, wsframe.Masked(0x81, 50_000, []byte(strings.Repeat("[[[[[", 10_000))), 0, wire.CloseMalformed, true},
+		{"10,000 deep in push", wire.SubprotocolJSON, wsframe.Masked(0x81, 80_000, []byte(strings.Repeat(`{"push":`, 10_000))), 0, wire.CloseMalformed, true},
 		{"five million values in a cell", wire.SubprotocolBinary, valued(5_000_000), 0, 0, true},
 	} {
 		list = append(list, bomb{x.name, func(c *county) {
@@ -160,7 +161,7 @@ func valued(n int) []byte {
 		}
 		b = slices.Concat([]byte{tag}, length, []byte{byte(k)}, b)
 	}
-	return frame(0x82, len(b), b)
+	return wsframe.Masked(0x82, len(b), b)
 }
 
 // ends waits for the centre to end a connection, and looks at its sentence and its code, 0 = any. It is false where the

@@ -15,6 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/internal/wsframe"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
 	"github.com/doorstep-sync/doorstep/syncengine/wire"
@@ -27,14 +28,14 @@ func crowding() []bomb {
 			ws, seen := c.arrive(&c.others[0])
 			b, err := wire.Marshal(seen, wire.Binary)
 			require.NoError(c.t, err)
-			c.flood(ws, frame(0x82, len(b), b), 1_000_000)
+			c.flood(ws, wsframe.Masked(0x82, len(b), b), 1_000_000)
 		}},
-		{"300,000 pings", func(c *county) { c.flood(c.inStep(&c.others[0]), frame(0x89, 0, nil), 300_000) }},
+		{"300,000 pings", func(c *county) { c.flood(c.inStep(&c.others[0]), wsframe.Masked(0x89, 0, nil), 300_000) }},
 		{"a million fragments of nothing", func(c *county) {
 			ws := c.inStep(&c.others[0])
-			_, err := ws.NetConn().Write(append(frame(0x02, 1, []byte{0xff}), bytes.Repeat(frame(0x00, 0, nil), 1_000_000)...))
+			_, err := ws.NetConn().Write(append(wsframe.Masked(0x02, 1, []byte{0xff}), bytes.Repeat(wsframe.Masked(0x00, 0, nil), 1_000_000)...))
 			require.NoError(c.t, err)
-			_, err = ws.NetConn().Write(frame(0x80, 0, nil))
+			_, err = ws.NetConn().Write(wsframe.Masked(0x80, 0, nil))
 			require.NoError(c.t, err)
 			c.ends(ws, "fragments", wire.CloseMalformed, true)
 		}},
@@ -60,10 +61,10 @@ func long() []bomb {
 	limit := se.DefaultLimits.MaxFrame
 	return []bomb{
 		{"twelve messages 100 bytes too long", func(c *county) {
-			c.together(len(c.others), "too long", wire.SubprotocolBinary, frame(0x82, limit+100, nil), int64(limit)+100, 0, true)
+			c.together(len(c.others), "too long", wire.SubprotocolBinary, wsframe.Masked(0x82, limit+100, nil), int64(limit)+100, 0, true)
 		}},
 		{"twelve messages of 47 MiB that are none", func(c *county) {
-			c.together(len(c.others), "no message", wire.SubprotocolBinary, frame(0x82, 47<<20, nil), 47<<20, 0, true)
+			c.together(len(c.others), "no message", wire.SubprotocolBinary, wsframe.Masked(0x82, 47<<20, nil), 47<<20, 0, true)
 		}},
 		{"twelve messages of 47 MiB that stop short", func(c *county) {
 			var all, said sync.WaitGroup
@@ -74,7 +75,7 @@ func long() []bomb {
 					defer ws.Close()
 					defer said.Wait() // all of them are there at once
 					defer said.Done()
-					if _, err := ws.NetConn().Write(frame(0x82, 47<<20, nil)); err == nil {
+					if _, err := ws.NetConn().Write(wsframe.Masked(0x82, 47<<20, nil)); err == nil {
 						_ = ws.NetConn().SetWriteDeadline(c.out.Now().Add(3 * time.Second))
 						_, _ = io.CopyN(ws.NetConn(), zeros{}, 46<<20) // most of them are not taken
 					}

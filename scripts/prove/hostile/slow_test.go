@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/internal/wsframe"
 	"github.com/doorstep-sync/doorstep/scripts/prove/crowd"
 	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
 	"github.com/doorstep-sync/doorstep/scripts/prove/overlay"
@@ -125,7 +126,7 @@ func (c *county) crowd(n crowds) *slow {
 	people := c.others
 	next := func() (m *crowd.Member) { m, people = &people[0], people[1:]; return m }
 	for range n.frames {
-		s.drip(frame(0x82, 5000, nil), c.inStep(next()).NetConn(), aFrameByte, "in step, a frame a byte each 5 s", readWithin+lingers)
+		s.drip(wsframe.Masked(0x82, 5000, nil), c.inStep(next()).NetConn(), aFrameByte, "in step, a frame a byte each 5 s", readWithin+lingers)
 	}
 	for range n.deaf {
 		c.inStep(next())

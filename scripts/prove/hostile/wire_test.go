@@ -3,7 +3,6 @@
 package hostile
 
 import (
-	"encoding/binary"
 	"net"
 	"net/http"
 	"syscall"
@@ -104,18 +103,4 @@ func (c *county) arrive(m *crowd.Member, subprotocol ...string) (*websocket.Conn
 			}
 		}
 	}
-}
-
-// frame is the beginning of a masked frame (with a mask of zeros), and its payload, as they lie on the connection.
-func frame(first byte, length int, payload []byte) []byte {
-	b := []byte{first}
-	switch {
-	case length < 126:
-		b = append(b, 0x80|byte(length))
-	case length < 1<<16:
-		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(length))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(length))
-	}
-	return append(append(b, 0, 0, 0, 0), payload...)
 }
