@@ -70,7 +70,12 @@ func connect(name string, key []byte) (*sql.DB, error) {
 	if key == nil {
 		return sql.Open("sqlite3", name)
 	}
-	return sql.OpenDB(connector{name, &sqlite3.SQLiteDriver{ConnectHook: inMemory}}), nil
+	return unspilled(name), nil
+}
+
+// unspilled gives connections to a file whose sorting stays in memory.
+func unspilled(name string) *sql.DB {
+	return sql.OpenDB(connector{name, &sqlite3.SQLiteDriver{ConnectHook: inMemory}})
 }
 
 type connector struct {

@@ -102,6 +102,12 @@ func (r *Replica) Pragma(text string) (n int64, err error) {
 	return n, err
 }
 
+// ReaderPragma asks a connection for reading.
+func (r *Replica) ReaderPragma(text string) (n int64, err error) {
+	err = r.read.QueryRowContext(context.Background(), "PRAGMA "+text).Scan(&n)
+	return n, err
+}
+
 // What tests of blobs call.
 var (
 	EncodeChangeset = encodeChangeset

@@ -118,18 +118,16 @@ func attach(path string, opts Options, fresh bool) (_ *Replica, err error) {
 	if err := verify(ctx, r.conn); err != nil {
 		return nil, unusable(path, opts, err)
 	}
-	if err := r.temporary(ctx, "MEMORY"); err != nil {
+	if err := r.prepare(ctx, fresh); err != nil {
 		return nil, unusable(path, opts, err)
 	}
-	if err := r.prepare(ctx, fresh); err != nil {
+	if err := r.temporary(ctx, "MEMORY"); err != nil { // only now: an upgrade may sort a whole table
 		return nil, unusable(path, opts, err)
 	}
 	if err := r.raw.verifyCipher(opts.Cipher); err != nil {
 		return nil, err
 	}
-	if r.read, err = connect(dsn(path, opts, true), opts.Cipher); err != nil {
-		return nil, fmt.Errorf("open replica for reading: %w", err)
-	}
+	r.read = unspilled(dsn(path, opts, true))
 	r.read.SetMaxOpenConns(readers)
 	r.read.SetMaxIdleConns(readers)
 	if err := r.resume(ctx); err != nil {

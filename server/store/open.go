@@ -95,18 +95,16 @@ func (s *Store) open(path string, o options) (err error) {
 	if err := s.migrate(); err != nil {
 		return err
 	}
+	s.migrated, s.verified = true, nil // from here on nothing sorts a whole table
 	if err := s.WithTx(background, s.prepare); err != nil {
 		return err
 	}
-	if err := s.completeQuarantine(); err != nil {
-		return err
-	}
-	return withRaw(s.writer, inMemory)
+	return s.completeQuarantine()
 }
 
 // inMemory keeps what the writer may have to take back (a savepoint's pages) in memory, where it is in the cache anyway:
 // by itself SQLite puts more than 15 pages of it into a file in the system's folder for temporary ones, for each group
-// anew, and what is in there is people's data. It comes after the migrations, which may sort a whole table.
+// anew, and what is in there is people's data.
 func inMemory(c *conn) error { return c.exec("PRAGMA temp_store = MEMORY") }
 
 // dsn makes a URI of the path; SQLite would read ?, # and % in it.
@@ -114,7 +112,8 @@ func dsn(path, params string) string {
 	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + "?" + params
 }
 
-// verify asks the connection what it will really do on COMMIT. It is asked once for each connection.
+// verify asks the connection what it will really do on COMMIT, and sets what a new one does not have by its name. It is
+// asked once for each connection, outside of transactions.
 func (s *Store) verify(c *conn) error {
 	if s.verified == c.c {
 		return nil
@@ -128,6 +127,11 @@ func (s *Store) verify(c *conn) error {
 	}
 	if journal != "wal" || synchronous != 2 {
 		return fmt.Errorf("%w: journal_mode is %q, synchronous is %d instead of 2 (FULL)", ErrNotDurable, journal, synchronous)
+	}
+	if s.migrated {
+		if err := inMemory(c); err != nil {
+			return err
+		}
 	}
 	s.verified = c.c
 	return nil

@@ -36,6 +36,11 @@ func TestSavepointsStayInMemory(t *testing.T) {
 		var got int
 		require.NoError(t, s.writer.QueryRow("PRAGMA temp_store").Scan(&got))
 		require.Equal(t, 2, got)
+		s.writer.SetMaxIdleConns(0) // the connection goes, as one does whose transaction could not be taken back
+		s.writer.SetMaxIdleConns(1)
+		require.NoError(t, s.Update(func(syncengine.Tx) error { return nil }))
+		require.NoError(t, s.writer.QueryRow("PRAGMA temp_store").Scan(&got))
+		require.Equal(t, 2, got, "another connection")
 		require.NoError(t, s.Close())
 	}
 }

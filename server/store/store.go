@@ -32,6 +32,7 @@ type Store struct {
 	views  chan struct{} // capacity: views that run at once. Channels serve in order of coming, pools do not
 
 	verified *sqlite3.SQLiteConn // the writer's connection that verify has seen; used only by who holds it
+	migrated bool                // the schema is the newest: what a connection may sort is small
 }
 
 var _ syncengine.Store = (*Store)(nil)
