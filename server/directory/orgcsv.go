@@ -153,12 +153,28 @@ func parseCSV(text string, columns []column, bad *findings) ([]record, error) {
 	}
 }
 
-// crowdedLine finds a line with more cells than any file has; 0 cells if there is none.
+// crowdedLine finds a record with more cells than any file has, and the line it begins at; 0 cells if there is none. It
+// tells records as the reader does: a comma or a new line between quotes is text. A quote within a bare cell, which is
+// none, is counted as one here: the reader refuses such a file when it comes to it.
 func crowdedLine(text string) (line, cells int) {
-	for one := range strings.Lines(text) {
-		line++
-		if n := 1 + strings.Count(one, ","); n > maxImportCells {
-			return line, n
+	at, quoted := 1, false
+	line, cells = 1, 1
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case c == '\n':
+			at++
+			if !quoted {
+				line, cells = at, 1
+			}
+		case c == ',' && !quoted:
+			cells++
+		default:
+			continue
+		}
+		if cells > maxImportCells {
+			return line, cells
 		}
 	}
 	return 0, 0

@@ -17,7 +17,8 @@ import (
 
 // Backup copies the database file at path to to, whole and consistent, while a centre works in it: one reading
 // transaction, which hinders no writer. to must not exist; it appears under its name only when all of it is on the
-// disk. Until then it is to.part; what a backup that was killed left there is taken over. Checked copies are CheckCopy's
+// disk. Until then it is to.part; what a backup that was killed left there is taken over, where the file system has
+// locks. Checked copies are CheckCopy's
 // business.
 func Backup(path, to string) (err error) {
 	if _, err := os.Stat(path); err != nil {
@@ -86,8 +87,8 @@ func claim(part string, flock func(fd, how int) error) (*os.File, error) {
 		err = flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		switch {
 		case lockless(err):
-			if err := begin(part); err != nil {
-				release(lock)
+			if err := begin(part, lock); err != nil {
+				_ = lock.Close()
 				return nil, err
 			}
 			return lock, nil
@@ -101,6 +102,10 @@ func claim(part string, flock func(fd, how int) error) (*os.File, error) {
 		// Whoever held it may have removed it between the two: then it keeps nobody out.
 		if mine, err := lock.Stat(); err == nil {
 			if now, err := os.Stat(name); err == nil && os.SameFile(mine, now) {
+				if _, err := os.Lstat(part); mine.Size() > 0 && err == nil {
+					_ = lock.Close()
+					return nil, undecided(part)
+				}
 				return lock, nil
 			}
 		}
@@ -114,17 +119,23 @@ func lockless(err error) bool {
 	return errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EOPNOTSUPP)
 }
 
-// begin makes part, which must not be there.
-func begin(part string) error {
+// begin makes part, which must not be there, and marks the file of the lock: whoever gets the lock after all, since the
+// file system refuses one only now and then, is told by it.
+func begin(part string, lock *os.File) error {
 	f, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s is there: another backup is writing it, or was killed, and this file system has no locks to tell which; "+
-			"wait until none runs and remove it, or choose a new name", part)
+		return undecided(part)
 	}
 	if err != nil {
 		return err
 	}
-	return f.Close()
+	_, err = lock.WriteString("made without a lock\n")
+	return errors.Join(err, f.Close())
+}
+
+func undecided(part string) error {
+	return fmt.Errorf("%s is there: another backup is writing it, or was killed, and this file system has no locks to tell which; "+
+		"wait until none runs and remove it, or choose a new name", part)
 }
 
 // release ends a lock, and takes its file away first, while nobody else can hold it.

@@ -85,17 +85,30 @@ func TestBackupLocksNothingThatSQLiteWrites(t *testing.T) {
 	require.NoError(t, unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB))
 }
 
-// TestBackupWithoutLocks: some mounts know no locks. There the file itself keeps others out.
+// TestBackupWithoutLocks: some mounts know no locks, or not always. There the file itself keeps others out, until
+// somebody removes what a killed backup left.
 func TestBackupWithoutLocks(t *testing.T) {
 	for _, refused := range []error{unix.ENOLCK, unix.ENOSYS, unix.ENOTSUP} {
 		part := filepath.Join(t.TempDir(), "backup.db.part")
 		none := func(int, int) error { return refused }
 		lock, err := claim(part, none)
 		require.NoError(t, err)
-		_, err = claim(part, none)
-		require.ErrorContains(t, err, "remove it, or choose a new name")
+		for _, flock := range []func(int, int) error{none, unix.Flock} {
+			_, err = claim(part, flock)
+			require.ErrorContains(t, err, "remove it, or choose a new name")
+			require.FileExists(t, part+".lock", "it is the first one's")
+		}
 		require.NoError(t, empty(part))
-		release(lock)
-		require.FileExists(t, part, "it goes with its backup, or gets its name")
+		require.NoError(t, lock.Close()) // killed
+
+		require.NoError(t, os.Remove(part))
+		for _, flock := range []func(int, int) error{none, unix.Flock} {
+			lock, err = claim(part, flock)
+			require.NoError(t, err)
+			require.NoError(t, empty(part))
+			require.NoError(t, os.Remove(part)) // it got its name
+			release(lock)
+			require.NoFileExists(t, part+".lock")
+		}
 	}
 }
