@@ -34,21 +34,22 @@ func (w *rewound) decided(tx se.ReadTx, e *se.Entry, k *kept) {
 					k.screens[x] = true
 				}
 			}
-			w.otherLine(c, k)
+			w.otherLine(c, con.Key.Cell, k)
 		}
 	}
 }
 
-// otherLine excuses what a decision replaced that its screen cannot have shown: in an epoch with two lines of history, since
-// the centre was put back in silence, a base on the one says too much about the other (ARCHITECTURE.md §5).
-func (w *rewound) otherLine(c se.Change, k *kept) {
+// otherLine notes what a decision may have replaced that its screen cannot have shown: in an epoch with two lines of
+// history, since the centre was put back in silence, a base on the one says too much about the other (ARCHITECTURE.md §5).
+// cell is what was decided about, "" for the row.
+func (w *rewound) otherLine(c se.Change, cell string, k *kept) {
 	if !w.doubled[c.Base.Epoch] {
 		return
 	}
-	for text, epoch := range k.epochs {
-		if epoch == c.Base.Epoch && w.ledger.writes[text] != nil && w.ledger.writes[text].key.Row == c.Row && !k.screens[text] {
-			k.screens[text] = true
-			w.count("decided by a screen of another line of history")
+	for text, at := range k.at {
+		e := w.ledger.writes[text]
+		if e != nil && e.key.Row == c.Row && (cell == "" || e.cell == cell) && at.Epoch == c.Base.Epoch && at.Seq <= c.Base.Seq {
+			k.other[text] = true
 		}
 	}
 }
@@ -141,7 +142,13 @@ func (w *rewound) excused(text string, k *kept) bool {
 			return true
 		}
 	}
-	return k.screens[text] || w.ledger.deleted[text] && k.deletes[w.ledger.writes[text].key]
+	if k.screens[text] || w.ledger.deleted[text] && k.deletes[w.ledger.writes[text].key] {
+		return true
+	}
+	if k.other[text] {
+		w.count("decided by a screen of another line of history")
+	}
+	return k.other[text]
 }
 
 func (w *rewound) cell(at string, texts []string, s *standings, k *kept) {

@@ -45,7 +45,8 @@ type kept struct {
 	where               map[string][]se.WriteID // the changesets that took effect in which a word is
 	settled             map[settled]bool        // candidates that a decision dismissed
 	screens             map[string]bool         // words that the supervisor had before him when he put something else in their place
-	epochs              map[string]int64        // in which a word took effect
+	at                  map[string]se.Base      // where a word took effect
+	other               map[string]bool         // words of another line of history than the screen they were replaced by
 	with                map[se.RowID]se.RowID   // another row that a row was merged with, towards one for all
 	deletes             map[replica.RowKey]bool // rows that somebody deleted, whatever became of it
 	odd                 map[se.RowID]bool       // rows that were deleted, released or salvaged: what their sums are is another matter
@@ -59,7 +60,7 @@ type settled struct {
 
 func (w *rewound) final(tx se.ReadTx) error {
 	k := kept{
-		map[string]bool{}, map[string]bool{}, map[se.WriteID]se.Hash{}, map[string]bool{}, map[string]bool{}, map[string][]se.WriteID{}, map[settled]bool{}, map[string]bool{}, map[string]int64{}, map[se.RowID]se.RowID{},
+		map[string]bool{}, map[string]bool{}, map[se.WriteID]se.Hash{}, map[string]bool{}, map[string]bool{}, map[string][]se.WriteID{}, map[settled]bool{}, map[string]bool{}, map[string]se.Base{}, map[string]bool{}, map[se.RowID]se.RowID{},
 		map[replica.RowKey]bool{}, map[se.RowID]bool{},
 	}
 	entries, err := tx.History(0, 1<<30)
@@ -80,7 +81,7 @@ func (w *rewound) final(tx se.ReadTx) error {
 			continue
 		}
 		w.wordsOf(e.Changeset, func(text string) {
-			k.history[text], k.epochs[text] = true, e.Epoch
+			k.history[text], k.at[text] = true, se.Base{Epoch: e.Epoch, Seq: e.Seq}
 			k.where[text] = append(k.where[text], id)
 		})
 		for _, c := range e.Changeset.Changes {
@@ -186,12 +187,12 @@ func (p *handset) judged(tx se.ReadTx, n int64) (se.WriteID, *se.Verdict) {
 }
 
 // declaredGone tells whether a changeset was refused since a replica that had lost its body offered it first, and this one
-// has the body. It knows that from its verdict. If an epoch may have had two lines of history, it may have been accepted in
-// the one, and declared gone in the other.
+// has the body. It knows that from its verdict. If the epoch of that had two lines of history, it may have been accepted in the
+// one, and declared gone in the other.
 func (p *handset) declaredGone(tx se.ReadTx, n int64) bool {
 	f := p.dev.filed[n]
 	v := &f.verdict
-	if p.w.counts[silently] > 0 {
+	if p.w.doubled[v.Epoch] {
 		_, v = p.judged(tx, n)
 	}
 	return f.cs != nil && v != nil && v.Reason != nil && v.Reason.Code == se.CodeGone
