@@ -8,7 +8,6 @@ package hostile
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,7 +49,7 @@ func open(t testing.TB, others, records int, edits ...overlay.Edit) *county {
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "doorstepd")
 	require.NoError(t, overlay.Build("./server/cmd/doorstepd", bin, edits...))
-	c := &county{t: t, out: crowd.Outside{Now: time.Now, Random: func(below time.Duration) time.Duration { return rand.N(below) }}}
+	c := &county{t: t, out: crowd.Outside{Now: time.Now, Random: crowd.Seeded(1)}}
 	people := c.seed(filepath.Join(dir, "data"), others+1, records)
 	p, err := crowd.Start(bin, filepath.Join(dir, "data"), memory, false)
 	require.NoError(t, err)

@@ -42,7 +42,7 @@ func (c *county) dial(m *crowd.Member, subprotocol string) *websocket.Conn {
 		header.Set("Origin", c.process.URL)
 	}
 	d := websocket.Dialer{NetDialContext: narrow.DialContext, HandshakeTimeout: 20 * time.Second}
-	ws, _, err := d.DialContext(c.t.Context(), "ws://"+c.address()+"/v1/sync", header) //nolint:bodyclose // gorilla gives a body that needs no closing
+	ws, _, err := d.DialContext(c.t.Context(), "ws://"+c.address()+"/v1/sync", header)
 	require.NoError(c.t, err)
 	c.t.Cleanup(func() { _ = ws.Close() })
 	return ws
