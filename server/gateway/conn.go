@@ -33,7 +33,7 @@ type conn struct {
 	written chan struct{} // closed when the writer is done
 	limiter *rate.Limiter
 	device  string // under g.mu; "" until the token is known
-	taken   int    // bytes of g.incoming that the message being read takes; the reader's
+	long    *long  // what the message being read takes of g.incoming, nil if it is short; the reader's
 
 	mu         sync.Mutex // guards what follows
 	room       *sync.Cond // out got shorter, or the connection ended
@@ -47,6 +47,7 @@ type conn struct {
 	arrived    int               // bytes of the pushes in waiting
 	underway   int               // bytes of those being committed
 	committing bool              // a goroutine is at it
+	owed       *long             // given back when it is done
 	limit      int               // bytes that a message may have now
 	ending     *ending           // set once: nothing more is taken from the device
 	gone       bool              // the device is not there any more: nothing can be sent
@@ -181,6 +182,7 @@ func (c *conn) batch() []*session.Submit {
 	c.room.Broadcast()
 	if len(batch) == 0 {
 		c.committing = false
+		c.repay()
 		c.stir() // the writer may wait with the end for this
 	}
 	return batch
@@ -239,7 +241,10 @@ func (c *conn) guard(where string) {
 		return
 	}
 	c.mu.Lock()
-	c.committing = c.committing && where != "commit"
+	if where == "commit" {
+		c.committing = false
+		c.repay()
+	}
 	c.mu.Unlock()
 	c.g.opts.Log.Error().Str("where", where).Type("panic", r).Bytes("stack", debug.Stack()).Msg("bug: a connection panicked")
 	c.end(session.NoticeInternal, "the centre made a mistake on this connection; come back later")

@@ -105,8 +105,9 @@ type Options struct {
 	// the centre's memory.
 	MaxUnjudged int
 	// MaxIncoming is how many bytes long messages of devices (above 1 MiB) may take in all, from their coming until they are
-	// judged, and one of them beyond that; who has one more waits, and is told to come back if no room is made. 0 = 32 MiB.
-	// The longest messages of all connections at once would be more than any machine has.
+	// judged, and one of them beyond that: whichever takes more than half of it. A device has one at a time. Who finds no room
+	// waits, no longer than what has come of its message may take, and is then told to come back. 0 = 32 MiB. The longest
+	// messages of all connections at once would be more than any machine has.
 	MaxIncoming int
 	// MaxHeavy is how many bytes heavy parts (of replicas that begin from nothing, or lack much) may take in all, from
 	// their reading until sockets have taken them; who comes later waits. 0 = 64 MiB.
@@ -119,7 +120,7 @@ type Options struct {
 type Deadlines struct {
 	Handshake time.Duration // checking the token, writing the answer; 10 s. The request itself is http.Server's to bound
 	Hello     time.Duration // until the first message is there; 10 s
-	Read      time.Duration // without any sign of the device; 43 s: with Linger, a dead link is gone within 45 s
+	Read      time.Duration // without any sign of the device, also inside a message; 43 s: with Linger, a dead link is gone within 45 s
 	Ping      time.Duration // between pings; 15 s
 	Write     time.Duration // for one message; 10 s
 	Linger    time.Duration // for the device to take notice of the end; 1 s
@@ -128,6 +129,9 @@ type Deadlines struct {
 
 // slowest is the slowest link that works, in bytes a second: a message of n bytes gets n/slowest longer.
 const slowest = 8 << 10
+
+// longer is how much longer a message of so many bytes may take.
+func longer(bytes int) time.Duration { return time.Duration(bytes) * time.Second / slowest }
 
 func (d *Deadlines) defaults() {
 	for _, f := range []struct {

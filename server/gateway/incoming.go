@@ -1,131 +1,179 @@
 package gateway
 
 import (
-	"container/list"
+	"cmp"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
 
 var errCrowded = errors.New("gateway: there is no room for another long message")
 
-// incoming is the memory of devices' long messages. Nobody knows how long one will be, so each takes more as it comes; that
-// all wait for each other with what they have is ruled out by one of them, which may go over the bound until it is done.
+// incoming is the memory of devices' long messages, of each device one at a time. Nobody knows how long one will be, so each
+// takes more as it comes; that all wait for each other with what they have is ruled out by one of them, which is counted apart
+// until it is done. No other one takes more than half of what there is for all of them.
 type incoming struct {
-	mu    sync.Mutex // guards what follows
-	size  int
-	used  int
-	most  int        // that was ever used
-	over  *conn      // may go over size
-	queue *list.List // of *comer, in order of coming
+	mu      sync.Mutex // guards what follows, and every long
+	size    int
+	used    int // by all but over
+	over    *long
+	most    int              // that was ever used, over included
+	refused int              // messages for which no room was made in time
+	turns   int              // given so far
+	holding map[string]*long // by device: those that have taken something
+	queue   []*long          // who waits, by turn
 }
 
-type comer struct {
-	c     *conn
-	bytes int
-	free  chan struct{} // closed when it may go on
+// long is one long message.
+type long struct {
+	device string
+	turn   int           // in the order of coming; it keeps its turn while it grows
+	taken  int           // bytes
+	wanted int           // bytes more that it waits for
+	free   chan struct{} // closed when it may take them
 }
 
-func newIncoming(size int) *incoming { return &incoming{size: size, queue: list.New()} }
+func newIncoming(size int) *incoming { return &incoming{size: size, holding: map[string]*long{}} }
 
-// enter waits for room; false if done was closed first.
-func (n *incoming) enter(c *conn, bytes int, done <-chan struct{}) bool {
+// enter waits until a message may take so many bytes more; false if it is late, or gone was closed, before.
+func (n *incoming) enter(l *long, bytes int, gone <-chan struct{}, late <-chan time.Time) bool {
 	n.mu.Lock()
-	w := &comer{c, bytes, make(chan struct{})}
-	e := n.queue.PushBack(w)
-	if c == n.over { // it waits for nobody: others wait for it
-		n.queue.MoveToFront(e)
+	if l.turn == 0 {
+		n.turns++
+		l.turn = n.turns
 	}
+	l.wanted, l.free = bytes, make(chan struct{})
+	at, _ := slices.BinarySearchFunc(n.queue, l.turn, func(w *long, turn int) int { return cmp.Compare(w.turn, turn) })
+	n.queue = slices.Insert(n.queue, at, l)
 	n.admit()
 	n.mu.Unlock()
+	refused := 0
 	select {
-	case <-w.free:
+	case <-l.free:
 		return true
-	case <-done:
+	case <-gone:
+	case <-late:
+		refused = 1
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	select {
-	case <-w.free: // it was let through at the last moment, and ends nevertheless
-		n.used -= bytes
-		if n.over == c {
-			n.over = nil
-		}
-	default:
-		n.queue.Remove(e)
+	if l.wanted == 0 { // let through at the last moment: it leaves as every other one does
+		return true
 	}
+	n.queue = slices.DeleteFunc(n.queue, func(w *long) bool { return w == l })
+	n.refused += refused
 	n.admit()
 	return false
 }
 
-// leave gives back what a connection took, and its leave to go over.
-func (n *incoming) leave(c *conn, bytes int) {
+// leave gives back what a message took.
+func (n *incoming) leave(l *long) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.used -= bytes
-	if n.over == c {
+	if l == n.over {
 		n.over = nil
+	} else {
+		n.used -= l.taken
+	}
+	if n.holding[l.device] == l {
+		delete(n.holding, l.device)
 	}
 	n.admit()
 }
 
 // admit lets in who waits, in order.
 func (n *incoming) admit() {
-	for e := n.queue.Front(); e != nil; e = n.queue.Front() {
-		w := e.Value.(*comer)
-		switch {
-		case n.used+w.bytes <= n.size, w.c == n.over:
-		case n.over == nil:
-			n.over = w.c
-		default:
-			return
+	for i := n.next(); i >= 0; i = n.next() {
+		l := n.queue[i]
+		if l != n.over {
+			n.used += l.wanted
 		}
-		n.used += w.bytes
-		n.most = max(n.most, n.used)
-		n.queue.Remove(e)
-		close(w.free)
+		l.taken, l.wanted = l.taken+l.wanted, 0
+		n.holding[l.device] = l
+		n.most = max(n.most, n.taken())
+		n.queue = slices.Delete(n.queue, i, i+1)
+		close(l.free)
 	}
 }
 
-// admit makes room for a message that is about to take so many bytes of memory. It may wait, no longer than a message may
-// take to be written, and tells how long it did; not ok means that no room was made.
-func (c *conn) admit(bytes int) (waited time.Duration, ok bool) {
+// next finds the one that may be let in. Who waits for another message of its device, or until it may be the one that is counted
+// apart, keeps nobody behind it from what there is for all.
+func (n *incoming) next() int {
+	full := false
+	return slices.IndexFunc(n.queue, func(l *long) bool {
+		if other := n.holding[l.device]; other != nil && other != l {
+			return false
+		}
+		large := l.taken+l.wanted > n.size/2
+		switch {
+		case l == n.over, !large && !full && n.used+l.wanted <= n.size:
+			return true
+		case n.over == nil:
+			n.over = l
+			n.used -= l.taken
+			return true
+		}
+		full = full || !large
+		return false
+	})
+}
+
+// taken is what all of them take.
+func (n *incoming) taken() int {
+	if n.over == nil {
+		return n.used
+	}
+	return n.used + n.over.taken
+}
+
+// makeRoom makes room for a message that is about to take so many bytes of memory. It may wait, no longer than what has come
+// of the message may take to come, and tells how long it did; not ok means that no room was made.
+func (c *conn) makeRoom(has, bytes int) (waited time.Duration, ok bool) {
 	if bytes <= helloFrame {
 		return 0, true
 	}
-	done := make(chan struct{})
-	end := sync.OnceFunc(func() { close(done) })
-	defer end()
-	late := time.AfterFunc(c.g.opts.Deadlines.Write, end)
+	if c.long == nil {
+		c.mu.Lock()
+		c.long = &long{device: c.who.Device}
+		c.mu.Unlock()
+	}
+	late := time.NewTimer(c.g.opts.Deadlines.Write + longer(has))
 	defer late.Stop()
-	go func() { // no longer than the connection is
-		select {
-		case <-c.written:
-			end()
-		case <-done:
-		}
-	}()
 	began := c.g.opts.Now()
-	if !c.g.incoming.enter(c, bytes-c.taken, done) {
-		return 0, false
-	}
-	c.taken = bytes
-	return c.g.opts.Now().Sub(began), true
+	ok = c.g.incoming.enter(c.long, bytes-c.long.taken, c.written, late.C)
+	return c.g.opts.Now().Sub(began), ok
 }
 
-// letGo gives back what the message just read took.
+// letGo gives back what the message just read took: at once, or when the changesets of it that are in memory are judged.
 func (c *conn) letGo() {
-	if c.taken > 0 {
-		c.g.incoming.leave(c, c.taken)
-		c.taken = 0
+	if c.long == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.owed = c.long; !c.committing {
+		c.repay()
+	}
+	c.long = nil
+}
+
+// repay gives back what was owed until changesets were judged. It needs mu.
+func (c *conn) repay() {
+	if c.owed != nil {
+		c.g.incoming.leave(c.owed)
+		c.owed = nil
 	}
 }
 
-// Incoming tells how many connections wait for room for a long message, and how many bytes such messages take now and
-// took at most.
-func (g *Gateway) Incoming() (waiting, used, most int) {
+// Incoming is what devices' long messages take: how many wait for room, the bytes that they take now and took at most, and
+// how many were refused because no room was made for them.
+type Incoming struct{ Waiting, Used, Most, Refused int }
+
+// Incoming tells how it is now.
+func (g *Gateway) Incoming() Incoming {
 	n := g.incoming
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.queue.Len(), n.used, n.most
+	return Incoming{len(n.queue), n.taken(), n.most, n.refused}
 }

@@ -65,7 +65,8 @@ func (c *conn) kind() int {
 
 var errTooLong = errors.New("gateway: the message is longer than it may be")
 
-// frame reads one message. It may take as long as its length allows over the slowest link that works.
+// frame reads one message. It may take as long as its length allows over the slowest link that works, and what comes fast buys
+// no silence after it.
 func (c *conn) frame(r io.Reader, first bool) ([]byte, error) {
 	within := c.g.opts.Deadlines.Read
 	if first {
@@ -76,7 +77,7 @@ func (c *conn) frame(r io.Reader, first bool) ([]byte, error) {
 	limit := c.limit
 	c.mu.Unlock()
 	b := make([]byte, 0, 512)
-	for checked := 0; ; {
+	for {
 		n, err := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
 		switch {
@@ -87,22 +88,27 @@ func (c *conn) frame(r io.Reader, first bool) ([]byte, error) {
 		case len(b) > limit:
 			return nil, errTooLong
 		}
-		if len(b)-checked >= slowest {
-			checked = len(b)
-			c.expectAt(began.Add(within + time.Duration(len(b))*time.Second/slowest))
-		}
 		if len(b) == cap(b) {
 			room := min(2*cap(b), limit+1)
-			waited, ok := c.admit(room)
+			waited, ok := c.makeRoom(len(b), room)
 			if !ok {
 				return nil, errCrowded
 			}
-			if began = began.Add(waited); waited > 0 {
-				c.expectAt(began.Add(within + time.Duration(len(b))*time.Second/slowest))
-			}
+			began = began.Add(waited)
 			b = append(make([]byte, 0, room), b...)
 		}
+		if len(b) < slowest { // what the message was expected by holds on
+			continue
+		}
+		c.expectAt(earlier(began.Add(within+longer(len(b))), c.g.opts.Now().Add(c.g.opts.Deadlines.Read)))
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // expect sets how long the next thing may take to come.
@@ -160,7 +166,7 @@ func (c *conn) heard(b []byte, first bool) bool {
 	c.with(func(s *session.Centre, now int64) []session.Effect { return s.Receive(m, now) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	long := c.taken > 0 // it is in memory, and counted, until it is judged
+	long := c.long != nil // it is in memory, and counted, until it is judged
 	for (len(c.out)+len(c.asks) > crowded || c.committing && (long || c.arrived+c.underway > c.g.opts.MaxUnjudged)) && c.ending == nil {
 		c.room.Wait() // the writer empties it, or its deadline ends the connection
 	}

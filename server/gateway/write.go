@@ -210,7 +210,7 @@ func (c *conn) send(m session.Message) bool {
 		c.end(session.NoticeInternal, "the centre made a mistake on this connection; come back later")
 		return true // the end is sent instead
 	}
-	c.ws.SetWriteDeadline(c.g.opts.Now().Add(c.g.opts.Deadlines.Write + time.Duration(len(b))*time.Second/slowest))
+	c.ws.SetWriteDeadline(c.g.opts.Now().Add(c.g.opts.Deadlines.Write + longer(len(b))))
 	switch err := c.ws.WriteMessage(c.kind(), b); {
 	case errors.Is(err, websocket.ErrCloseSent): // the library has, for a frame that broke the rules
 		c.lost()

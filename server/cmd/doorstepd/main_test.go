@@ -251,7 +251,8 @@ func TestServe(t *testing.T) {
 		require.Contains(t, body, want)
 	}
 	_, metrics := r.get("/metrics")
-	for _, name := range []string{"doorstep_pushes_total", `doorstep_verdicts_total{kind="rejected"}`, "doorstep_sockets ", "doorstep_commit_seconds_bucket", "go_goroutines", "process_resident_memory_bytes"} {
+	for _, name := range []string{"doorstep_pushes_total", `doorstep_verdicts_total{kind="rejected"}`, "doorstep_sockets ", "doorstep_commit_seconds_bucket",
+		"doorstep_long_messages_waiting 0\n", "doorstep_long_messages_bytes 0\n", "doorstep_long_messages_refused_total 0\n", "go_goroutines", "process_resident_memory_bytes"} {
 		require.Contains(t, metrics, name)
 	}
 	info, err := os.Stat(data)

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/doorstep-sync/doorstep/server/gateway"
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
@@ -87,6 +88,18 @@ func (m *metrics) phones(now func() time.Time, checkups func(ctx context.Context
 		func(overdue, _ int64) int64 { return overdue })
 	gauge("doorstep_devices_repaired", "Phones heard of within 7 days whose checks of the last 30 days put rows right; -1 if the store does not answer.",
 		func(_, repaired int64) int64 { return repaired })
+}
+
+// long watches the long messages of devices.
+func (m *metrics) long(incoming func() gateway.Incoming) {
+	gauge := func(name, help string, of func(gateway.Incoming) int) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(of(incoming())) })
+	}
+	m.registry.MustRegister(
+		gauge("doorstep_long_messages_waiting", "Messages of devices above 1 MiB that wait for room.", func(i gateway.Incoming) int { return i.Waiting }),
+		gauge("doorstep_long_messages_bytes", "Bytes that messages of devices above 1 MiB take, until they are judged.", func(i gateway.Incoming) int { return i.Used }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "doorstep_long_messages_refused_total", Help: "Messages of devices above 1 MiB that were sent away because no room was made in time."},
+			func() float64 { return float64(incoming().Refused) }))
 }
 
 func (m *metrics) handler() http.Handler {

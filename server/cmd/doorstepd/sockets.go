@@ -38,6 +38,7 @@ func openSockets(a *app, bell feed.County, now func() time.Time) (sockets, error
 	if err != nil {
 		return nil, usage("origins: %v", err)
 	}
+	a.metrics.long(g.Incoming)
 	return g, nil
 }
 
