@@ -14,8 +14,8 @@ import (
 )
 
 // answers are by what bugs were seen, in a file that gets a line as soon as one is answered: whoever is stopped goes on
-// there. An answer holds for a bug's text, before and after; nobody asks whether the tests are still those of then, so
-// what is said of a release is asked without such a file.
+// there. An answer holds for a change, the functions that it is in, and the tests or worlds that it names; nobody asks whether those
+// tests and all other code are still those of then, so what is said of a release is asked without such a file.
 type answers struct {
 	mu   sync.Mutex
 	by   map[string]string
@@ -51,22 +51,51 @@ func readAnswers(path string) (*answers, error) {
 	return a, err
 }
 
-func answerKey(b *planted.Bug) string {
-	text := strings.Builder{}
-	for _, e := range append([]planted.Edit{{File: b.File, Old: b.Old, New: b.New}}, b.Also...) {
-		fmt.Fprintf(&text, "%s\x00%s\x00%s\x00", e.File, e.Old, e.New)
+// answerKey is of all that an answer holds for.
+func answerKey(root string, b *planted.Bug) (string, error) {
+	functions, err := planted.Functions(b, root)
+	if err != nil {
+		return "", err
 	}
-	return fmt.Sprintf("%x", sha256.Sum256([]byte(text.String())))[:24]
+	text := strings.Builder{}
+	for i, e := range append([]planted.Edit{{File: b.File, Old: b.Old, New: b.New}}, b.Also...) {
+		fmt.Fprintf(&text, "%q %q %q %q ", e.File, e.Old, e.New, functions[i])
+	}
+	fmt.Fprintf(&text, "%q %q %q", b.Package, b.Test, b.Worlds)
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(text.String())))[:24], nil
 }
 
-func (a *answers) of(b *planted.Bug) (by string, ok bool) {
+func answerKeys(root string, list []trial) (keys []string, err error) {
+	keys = make([]string, len(list))
+	for i := range list {
+		if keys[i], err = answerKey(root, list[i].bug); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+// split gives what was answered, and in the given order what is to be asked; again tells whether about what nobody saw too.
+func (a *answers) split(keys []string, order []int, again bool) (seen []string, open []int) {
+	seen = make([]string, len(keys))
+	for _, i := range order {
+		by, ok := a.of(keys[i])
+		if seen[i] = by; !ok || by == "" && again {
+			open = append(open, i)
+		}
+	}
+	return seen, open
+}
+
+// of gives the answer for a key, if there is one.
+func (a *answers) of(key string) (by string, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	by, ok = a.by[answerKey(b)]
+	by, ok = a.by[key]
 	return by, ok
 }
 
-func (a *answers) put(b *planted.Bug, by string) error {
+func (a *answers) put(key string, b *planted.Bug, by string) error {
 	if a.file == nil {
 		return nil
 	}
@@ -75,7 +104,7 @@ func (a *answers) put(b *planted.Bug, by string) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, err := fmt.Fprintf(a.file, "%s\t%s\t%s\t%s\n", answerKey(b), by, b.File, b.Name)
+	_, err := fmt.Fprintf(a.file, "%s\t%s\t%s\t%s\n", key, by, b.File, b.Name)
 	return err
 }
 

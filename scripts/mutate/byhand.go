@@ -20,11 +20,14 @@ func handWritten(ctx context.Context, root string, o *options) (code int, err er
 			return !slices.ContainsFunc(strings.Fields(x.bug.Case), func(c string) bool { return slices.Contains(o.files, c) })
 		})
 	}
-	seen, err := ask(ctx, root, list, o)
+	seen, kept, err := ask(ctx, root, list, o)
 	if err != nil {
 		return 2, err
 	}
 	n := tally(seen)
+	if kept > 0 {
+		fmt.Println(keptAnswers)
+	}
 	all, found := 0, 0
 	for i := range list {
 		if len(o.files) > 0 {
@@ -71,9 +74,12 @@ func rotate(ctx context.Context, root string, o *options) (code int, err error) 
 	if err != nil {
 		return 2, err
 	}
-	seen, err := ask(ctx, root, list, o)
+	seen, kept, err := ask(ctx, root, list, o)
 	if err != nil {
 		return 2, err
+	}
+	if kept > 0 {
+		fmt.Println(keptAnswers)
 	}
 	n := 0
 	for i := range list {

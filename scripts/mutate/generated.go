@@ -27,11 +27,12 @@ func generated(ctx context.Context, root string, o *options) (code int, err erro
 	for i := range list {
 		trials[i] = trial{&list[i].bug, true}
 	}
-	seen, err := ask(ctx, root, trials, o)
+	seen, kept, err := ask(ctx, root, trials, o)
 	if err != nil {
 		return 2, err
 	}
 	r := newResult(list, seen, why)
+	r.kept = kept > 0
 	r.print()
 	if o.page == "" {
 		return 0, nil

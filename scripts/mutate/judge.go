@@ -3,9 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -14,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/doorstep-sync/doorstep/scripts/prove/figures"
 	"github.com/doorstep-sync/doorstep/syncengine/simtest/planted"
 )
 
@@ -77,6 +74,7 @@ type judge struct {
 	root, dir, overlay string
 	seeds              uint64
 	patience           time.Duration
+	run                runner
 
 	mu       sync.Mutex
 	programs map[string]*program // by package
@@ -102,7 +100,7 @@ func newJudge(list []trial, root, dir string, o *options) (*judge, error) {
 		bugs[i] = *list[i].bug
 	}
 	overlay, err := planted.Overlay(bugs, root, dir)
-	return &judge{root: root, dir: dir, overlay: overlay, seeds: o.seeds, patience: o.patience, programs: map[string]*program{}, quiet: map[any]*quiet{}}, err
+	return &judge{root: root, dir: dir, overlay: overlay, seeds: o.seeds, patience: o.patience, run: within(5), programs: map[string]*program{}, quiet: map[any]*quiet{}}, err
 }
 
 // sees tells by what a bug is seen, "" if by nothing. Its number is its index among all, plus 1.
@@ -134,7 +132,8 @@ func (j *judge) sees(ctx context.Context, number int, x *trial) (by string, err 
 // search looks for a planted bug in up to so many worlds as it may take; how long they take without it nobody asks.
 func (j *judge) search(ctx context.Context, number int, list []spell) (string, error) {
 	for _, s := range list {
-		if o, err := j.spell(ctx, number, s, j.patience); err != nil || o.red {
+		o, err := twice(outcome.hurried, func() (outcome, error) { return j.spell(ctx, number, s, j.patience) })
+		if err != nil || o.red {
 			return strings.TrimSpace("worlds " + s.kind), err
 		}
 	}
@@ -167,7 +166,9 @@ func planned(b *planted.Bug) []spell {
 // worlds tells whether a world sees a bug: it has a finding, dies, or never ends.
 func (j *judge) worlds(ctx context.Context, number int, list []spell) (string, error) {
 	for _, s := range list {
-		o, err := j.asked(ctx, number, s, j.patience, func(number int, patience time.Duration) (outcome, error) { return j.spell(ctx, number, s, patience) })
+		o, err := twice(outcome.hurried, func() (outcome, error) {
+			return j.asked(ctx, number, s, j.patience, func(number int, patience time.Duration) (outcome, error) { return j.spell(ctx, number, s, patience) })
+		})
 		if err != nil {
 			return "", err
 		}
@@ -212,15 +213,12 @@ func (j *judge) asked(ctx context.Context, number int, what any, most time.Durat
 	return run(number, min(most, 10*time.Second+10*q.spent))
 }
 
-// tests tells whether a suite goes red. What is red once by chance does not count.
+// tests tells whether a suite goes red. What is red once by chance does not count; what used up its processor time is no
+// chance.
 func (j *judge) tests(ctx context.Context, number int, s suite) (string, error) {
-	once := func() (outcome, error) {
+	o, err := twice(outcome.chance, func() (outcome, error) {
 		return j.asked(ctx, number, s, suitePatience*j.patience, func(number int, patience time.Duration) (outcome, error) { return j.suite(ctx, number, s, patience) })
-	}
-	o, err := once()
-	if o.red && !o.endless {
-		o, err = once()
-	}
+	})
 	if !o.red || err != nil {
 		return "", err
 	}
@@ -262,39 +260,4 @@ func (j *judge) program(ctx context.Context, pkg string, how ...string) (string,
 		}
 	})
 	return p.path, p.err
-}
-
-// outcome is what became of a program while a bug shows.
-type outcome struct {
-	red, endless bool // endless: it was ended, which is red too
-	spent        time.Duration
-}
-
-// run tells whether a program fails, dies or never ends while a bug shows. It is given so much processor time, and of
-// the clock's time so much more that a busy machine is no finding.
-func (j *judge) run(ctx context.Context, patience time.Duration, number int, dir, path string, args ...string) (outcome, error) {
-	const slower = 5
-	once, end := context.WithTimeout(ctx, slower*patience)
-	defer end()
-	limit := "ulimit -t " + strconv.Itoa(int(patience.Seconds())) + `; exec "$0" "$@"`
-	cmd := exec.CommandContext(once, "sh", append([]string{"-c", limit, path}, args...)...) //nolint:gosec // our own programs
-	cmd.Dir, cmd.WaitDelay = dir, time.Second
-	cmd.Env = append(os.Environ(), planted.Switch+"="+strconv.Itoa(number), figures.File+"=")
-	err := cmd.Run()
-	var o outcome
-	if s := cmd.ProcessState; s != nil {
-		o.spent = s.UserTime() + s.SystemTime()
-	}
-	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return o, ctx.Err()
-	case once.Err() != nil:
-		o.red, o.endless = true, true
-		return o, nil
-	case errors.As(err, &exit):
-		o.red, o.endless = true, o.spent >= patience
-		return o, nil
-	}
-	return o, err
 }

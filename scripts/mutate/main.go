@@ -10,13 +10,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 )
@@ -73,53 +73,59 @@ func run(ctx context.Context, o *options) (code int, err error) {
 	return generated(ctx, root, o)
 }
 
-// ask gives by what each bug is seen, "" for what nothing sees.
-func ask(ctx context.Context, root string, list []trial, o *options) ([]string, error) {
+// ask gives by what each bug is seen, "" for what nothing sees, and how many of these answers were kept from an earlier go.
+func ask(ctx context.Context, root string, list []trial, o *options) (seen []string, kept int, err error) {
 	dir, err := os.MkdirTemp("", "mutate")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer os.RemoveAll(dir)
-	kept, err := readAnswers(o.answers)
+	known, err := readAnswers(o.answers)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	defer kept.close()
+	defer known.close()
+	keys, err := answerKeys(root, list)
+	if err != nil {
+		return nil, 0, err
+	}
+	seen, open := known.split(keys, quickFirst(list), o.again)
 	j, err := newJudge(list, root, dir, o)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	seen, errs := make([]string, len(list)), make([]error, len(list))
+	err = each(ctx, open, o.workers, func(i int) (err error) {
+		if seen[i], err = j.sees(ctx, i+1, &list[i]); err != nil {
+			return err
+		}
+		if seen[i] == "" {
+			fmt.Fprintln(os.Stderr, "nobody sees:", list[i].bug.File, list[i].bug.Name)
+		}
+		return known.put(keys[i], list[i].bug, seen[i])
+	})
+	return seen, len(list) - len(open), err
+}
+
+// each does something with all of a list, several at once, in its order. It goes on after an error, and gives the first.
+func each(ctx context.Context, list []int, workers int, do func(int) error) error {
+	errs := make([]error, len(list))
 	var wg sync.WaitGroup
 	next := make(chan int)
-	for range o.workers {
+	for range workers {
 		wg.Go(func() {
-			for i := range next {
-				if ctx.Err() != nil {
-					continue
-				}
-				if by, ok := kept.of(list[i].bug); ok && (by != "" || !o.again) {
-					seen[i] = by
-					continue
-				}
-				if seen[i], errs[i] = j.sees(ctx, i+1, &list[i]); errs[i] == nil {
-					errs[i] = kept.put(list[i].bug, seen[i])
-				}
-				if seen[i] == "" && errs[i] == nil {
-					fmt.Fprintln(os.Stderr, "nobody sees:", list[i].bug.File, list[i].bug.Name)
+			for k := range next {
+				if ctx.Err() == nil {
+					errs[k] = do(list[k])
 				}
 			}
 		})
 	}
-	for _, i := range quickFirst(list) {
-		next <- i
+	for k := range list {
+		next <- k
 	}
 	close(next)
 	wg.Wait()
-	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
-		return nil, errs[i]
-	}
-	return seen, ctx.Err()
+	return cmp.Or(append(errs, ctx.Err())...)
 }
 
 // percent tells how many of all were seen.

@@ -81,6 +81,13 @@ func TestExplanations(t *testing.T) {
 	require.Contains(t, string(text), "| a.go, f: dropped `x` | equal: x is y |")
 	require.True(t, strings.HasPrefix(string(text), "before\n") && strings.HasSuffix(string(text), "after\n"))
 	require.NotContains(t, string(text), "old")
+	require.Contains(t, string(text), "\nAll were asked in one go.\n")
+	r.kept = true
+	require.NoError(t, r.write(page))
+	text, err = os.ReadFile(page)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "\n"+keptAnswers+"\n", "a figure from several goes says so")
+	require.NotContains(t, string(text), "one go.")
 	require.Error(t, r.write(docs+".none"))
 }
 

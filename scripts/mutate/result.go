@@ -16,6 +16,7 @@ type result struct {
 	seen  []string
 	why   explained
 	wrong []string // explanations that are missing, or of what is seen
+	kept  bool     // some answers are of an earlier go
 }
 
 func newResult(list []mutant, seen []string, why explained) *result {
@@ -56,6 +57,7 @@ func (r *result) percent() int { return int(percent(r.found(), len(r.list)-r.sam
 
 func (r *result) print() {
 	tally(r.seen)
+	fmt.Println(r.how())
 	fmt.Printf("%d of %d mutants found (%.1f %%); %d of the others make no difference: %.1f %% without them\n", r.found(), len(r.list),
 		percent(r.found(), len(r.list)), r.same(), percent(r.found(), len(r.list)-r.same()))
 	for i := range r.list {
@@ -66,6 +68,16 @@ func (r *result) print() {
 	for _, x := range r.wrong {
 		fmt.Println(x)
 	}
+}
+
+const keptAnswers = "They were asked in several goes: answers of earlier ones were kept (`-answers`), and not asked for again after other code or tests had changed."
+
+// how tells how all were asked.
+func (r *result) how() string {
+	if r.kept {
+		return keptAnswers
+	}
+	return "All were asked in one go."
 }
 
 const begin, end = "<!-- survivors: written by scripts/mutate -page -->\n", "<!-- end of survivors -->\n"
@@ -94,6 +106,7 @@ func (r *result) table() string {
 	}
 	fmt.Fprintf(&b, "%d of %d mutants are found: %d by worlds, %d by tests. %d of the others make no difference: %.1f %% without them.\n\n",
 		r.found(), len(r.list), by["worlds"], by["tests"], r.same(), percent(r.found(), len(r.list)-r.same()))
+	b.WriteString(r.how() + "\n\n")
 	b.WriteString("| survivor | why |\n| --- | --- |\n")
 	for i := range r.list {
 		if m := &r.list[i]; r.seen[i] == "" {

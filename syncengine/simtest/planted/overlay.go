@@ -71,12 +71,8 @@ func files(bugs []Bug) []string {
 
 // plant gives the text of one file with the bugs that are in it, and the name of its package.
 func plant(bugs []Bug, file, path string) (text, name string, err error) {
-	source, err := os.ReadFile(path)
+	p, err := newPlanter(path)
 	if err != nil {
-		return "", "", fmt.Errorf("plant in %s: %w", file, err)
-	}
-	p := planter{text: string(source), files: token.NewFileSet(), before: map[int]string{}}
-	if p.file, err = parser.ParseFile(p.files, path, source, parser.SkipObjectResolution); err != nil {
 		return "", "", fmt.Errorf("plant in %s: %w", file, err)
 	}
 	for i := range bugs {
@@ -96,13 +92,20 @@ type planter struct {
 	before map[int]string // what is put in, by the place of a function's first statement
 }
 
+func newPlanter(path string) (*planter, error) {
+	source, err := os.ReadFile(path) //nolint:gosec // a source file of ours
+	if err != nil {
+		return nil, err
+	}
+	p := &planter{text: string(source), files: token.NewFileSet(), before: map[int]string{}}
+	p.file, err = parser.ParseFile(p.files, path, source, parser.SkipObjectResolution)
+	return p, err
+}
+
 // bug adds the second bodies of the functions that the edits are in.
 func (p *planter) bug(number int, edits []Edit) error {
 	bodies := map[int]body{}
 	for _, e := range edits {
-		if n := strings.Count(p.text, e.Old); n != 1 {
-			return fmt.Errorf("holds the text to replace %d times, not once; write the bug anew for the code as it is", n)
-		}
 		b, err := p.body(e)
 		if err != nil {
 			return err
@@ -121,11 +124,15 @@ func (p *planter) bug(number int, edits []Edit) error {
 // body is what is between the braces of a function.
 type body struct {
 	of, text, end string
+	whole         string // the function as it is
 	from          int
 }
 
 // body finds the function that an edit changes, and gives what would be in it instead.
 func (p *planter) body(e Edit) (body, error) {
+	if n := strings.Count(p.text, e.Old); n != 1 {
+		return body{}, fmt.Errorf("holds the text to replace %d times, not once; write the bug anew for the code as it is", n)
+	}
 	at := strings.Index(p.text, e.Old)
 	from, to := changed(e)
 	for _, d := range p.file.Decls {
@@ -137,7 +144,7 @@ func (p *planter) body(e Edit) (body, error) {
 		if at+from < open || at+to > shut {
 			continue
 		}
-		b := body{of: f.Name.Name, from: open}
+		b := body{of: f.Name.Name, from: open, whole: p.text[p.files.Position(f.Pos()).Offset : shut+1]}
 		b.text = p.text[open:at+from] + e.New[from:len(e.New)-(len(e.Old)-to)] + p.text[at+to:shut]
 		if f.Type.Results == nil {
 			b.end = "\nreturn\n"
