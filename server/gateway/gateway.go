@@ -105,7 +105,7 @@ type Options struct {
 	// the centre's memory.
 	MaxUnjudged int
 	// MaxIncoming is how many bytes long messages of devices (above 1 MiB) may take in all, from their coming until they are
-	// judged, and one of them beyond that: whichever takes more than half of it. A device has one at a time. Who finds no room
+	// judged, and one of them beyond that; only a quarter of it is for those above a sixteenth. A device has one at a time. Who finds no room
 	// waits, no longer than what has come of its message may take, and is then told to come back. 0 = 32 MiB. The longest
 	// messages of all connections at once would be more than any machine has.
 	MaxIncoming int

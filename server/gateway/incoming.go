@@ -12,7 +12,8 @@ var errCrowded = errors.New("gateway: there is no room for another long message"
 
 // incoming is the memory of devices' long messages, of each device one at a time. Nobody knows how long one will be, so each
 // takes more as it comes; that all wait for each other with what they have is ruled out by one of them, which is counted apart
-// until it is done. No other one takes more than half of what there is for all of them.
+// until it is done. Others take more than a sixteenth of the rest only as long as three quarters of it are free: a dozen that have
+// much, and wait for more, would shut out all others.
 type incoming struct {
 	mu      sync.Mutex // guards what follows, and every long
 	size    int
@@ -105,9 +106,9 @@ func (n *incoming) next() int {
 		if other := n.holding[l.device]; other != nil && other != l {
 			return false
 		}
-		large := l.taken+l.wanted > n.size/2
+		large := l.taken+l.wanted > n.size/16
 		switch {
-		case l == n.over, !large && !full && n.used+l.wanted <= n.size:
+		case l == n.over, large && n.used+l.wanted <= n.size/4, !large && !full && n.used+l.wanted <= n.size:
 			return true
 		case n.over == nil:
 			n.over = l

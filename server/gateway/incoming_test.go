@@ -83,38 +83,60 @@ func TestLongMessagesShareABound(t *testing.T) {
 	})
 }
 
-// A device that sends 33 MiB of a message and then nothing more has what is counted apart; one with 15 MiB has what one message may
-// have of the rest. Messages of 4 MiB are judged meanwhile, at once and again and again, and both silent ones end after 43 s
-// however much has come (S7).
-func TestSilentLongMessagesShutOutNobody(t *testing.T) {
+// A device that sends 33 MiB of a message and then nothing more has what is counted apart. Messages of 4 MiB are judged meanwhile;
+// silence ends after 43 s however much has come (S7).
+func TestSilentLongMessageShutsOutNobody(t *testing.T) {
 	bubble(t, func(o *gateway.Options) { o.Centre = vast{o.Centre} }, func(t *testing.T, c *county, dial func(int) *phone) {
-		var sending, ending sync.WaitGroup
+		var sending sync.WaitGroup
 		began := time.Now()
-		for i, bytes := range []int64{33 << 20, 15 << 20} {
-			p := c.long(dial(1+i), 47<<20, bytes, &sending)
-			synctest.Wait()
-			ending.Go(func() {
-				_, code := p.closed()
-				if after := time.Since(began); code != wire.CloseTimeout || after != 43*time.Second {
-					t.Errorf("silence ended with %d after %v", code, after)
-				}
-				p.ws.Close()
-			})
-		}
-		require.Equal(t, 48<<20+1+16<<20, c.gate.Incoming().Used)
+		silent := c.long(dial(1), 47<<20, 33<<20, &sending)
+		synctest.Wait()
+		require.Equal(t, 48<<20+1, c.gate.Incoming().Used)
 		for i := range 3 {
-			honest := dial(3 + i)
-			honest.greet()
-			honest.send(mustMarshal(t, &session.Push{Changesets: []*se.Changeset{honest.lengthy(64)}}))
-			require.Len(t, hear[*session.Verdicts](honest).Verdicts, 1)
-			honest.ws.Close()
+			require.NotEmpty(t, c.hands(dial(3+i), 64), "a message of 4 MiB")
 		}
 		require.Zero(t, time.Since(began), "by the bubble's clock")
-		ending.Wait()
+		_, code := silent.closed()
+		require.Equal(t, wire.CloseTimeout, code)
+		require.Equal(t, 43*time.Second, time.Since(began), "what came fast buys no silence")
+		silent.ws.Close()
 		sending.Wait()
 		synctest.Wait()
 		require.Zero(t, c.gate.Incoming().Used, "everything is given back")
 	})
+}
+
+// A dozen devices that send most of the largest message and then nothing more wait for each other with what they have; another
+// one's message of 2 MiB is judged at once (S7).
+func TestADozenSilentLongMessagesShutOutNobody(t *testing.T) {
+	bubble(t, func(o *gateway.Options) { o.Centre = vast{o.Centre} }, func(t *testing.T, c *county, dial func(int) *phone) {
+		var sending sync.WaitGroup
+		var silent []*phone
+		began := time.Now()
+		for i := range 12 {
+			silent = append(silent, c.long(dial(1+i), 47<<20, 46<<20, &sending))
+			synctest.Wait()
+		}
+		require.Equal(t, 11, c.gate.Incoming().Waiting)
+		for i := range 3 {
+			require.NotEmpty(t, c.hands(dial(20+i), 30))
+		}
+		require.Zero(t, time.Since(began), "by the bubble's clock")
+		for _, p := range silent {
+			p.ws.Close()
+		}
+		sending.Wait()
+	})
+}
+
+// hands has a phone greet and hand in a changeset of so many times 60 KiB, and gives the verdicts.
+func (c *county) hands(p *phone, rows int) []se.Verdict {
+	c.t.Helper()
+	p.greet()
+	p.send(mustMarshal(c.t, &session.Push{Changesets: []*se.Changeset{p.lengthy(rows)}}))
+	v := hear[*session.Verdicts](p).Verdicts
+	p.ws.Close()
+	return v
 }
 
 // Who finds no room is waited with as long as what it has sent may have taken to come: 10 s, and a second for each 8 KiB. Then it
@@ -179,11 +201,17 @@ func TestADeviceHasOneLongMessageAtATime(t *testing.T) {
 
 // Long messages that all began, and have all the room among them, do not wait for each other: one goes on, then the next.
 func TestLongMessagesDoNotWaitForEachOther(t *testing.T) {
-	bubble(t, func(o *gateway.Options) { o.MaxIncoming, o.Centre = 4<<20, roomy{o.Centre} }, func(t *testing.T, c *county, dial func(int) *phone) {
+	bubble(t, func(o *gateway.Options) { o.Centre = roomy{o.Centre} }, func(t *testing.T, c *county, dial func(int) *phone) {
 		var sending, ending sync.WaitGroup
 		began := time.Now()
-		for i := range 8 {
-			p := c.long(dial(1+i), 3<<20, 3<<20, &sending)
+		var phones []*phone
+		for i := range 24 {
+			phones = append(phones, c.long(dial(1+i), 3<<20, 5<<19, &sending))
+			synctest.Wait()
+		}
+		require.Greater(t, c.gate.Incoming().Used, 30<<20)
+		for i, p := range phones {
+			sending.Go(func() { io.CopyN(p.ws.NetConn(), zeros{}, 1<<19) })
 			ending.Go(func() {
 				_, code := p.closed()
 				if code != wire.CloseMalformed { // read to its end, and no message
@@ -198,7 +226,7 @@ func TestLongMessagesDoNotWaitForEachOther(t *testing.T) {
 		synctest.Wait()
 		in := c.gate.Incoming()
 		require.Zero(t, in.Used, "everything is given back")
-		require.LessOrEqual(t, in.Most, 4<<20+4<<20+1)
+		require.LessOrEqual(t, in.Most, 32<<20+4<<20+1)
 	})
 }
 
