@@ -3,7 +3,9 @@ package crowd
 import (
 	"context"
 	"fmt"
+	"strings"
 
+	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
@@ -47,9 +49,21 @@ func (w *Writer) Again(ctx context.Context, url string) error {
 }
 
 // Offer hands in one changeset and waits for its verdict, which has to be good.
-func (w *Writer) Offer() error {
-	cs := &se.Changeset{Device: w.Device, N: w.N + 1, Prev: w.prev, Author: w.Account, Schema: 1, Wall: w.now().UnixMilli()}
-	cs.Changes = []se.Change{hazard(w.Grid, w.mark, int(cs.N))}
+func (w *Writer) Offer() error { return w.offer([]se.Change{hazard(w.Grid, w.mark, int(w.N+1))}) }
+
+// OfferLong is Offer of a changeset of about so many times 6 KB.
+func (w *Writer) OfferLong(rows int) error {
+	var list []se.Change
+	for i := range rows {
+		x := hazard(w.Grid, w.mark, int(w.N+1)<<10|i)
+		x.Cells[2].Values = []schema.Value{schema.Text(strings.Repeat("字", 2000))}
+		list = append(list, x)
+	}
+	return w.offer(list)
+}
+
+func (w *Writer) offer(list []se.Change) error {
+	cs := &se.Changeset{Device: w.Device, N: w.N + 1, Prev: w.prev, Author: w.Account, Schema: 1, Wall: w.now().UnixMilli(), Changes: list}
 	if err := w.say(&session.Push{Changesets: []*se.Changeset{cs}}); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,8 +43,14 @@ var boundless = overlay.Edit{File: "server/gateway/gateway.go", From: "o.MaxInco
 // healthy worker's changesets are judged meanwhile, and files and goroutines are given back. One centre more has a planted
 // bug: this proof is worth something if it sees the memory that one takes.
 func TestBombsOnARunningCentre(t *testing.T) {
-	c := open(t, 12, 20_000)
+	c := open(t, 13, 20_000)
+	var err error
+	c.second, err = c.out.Writer(t.Context(), c.process.URL, c.others[12], 2)
+	require.NoError(t, err)
+	defer c.second.Close()
+	c.others = c.others[:12]
 	alone := c.beside(func() { c.pause(3 * time.Second) })
+	c.forgetPeak() // of the start
 	before, base := c.taking(), c.process.Peak()
 	small := c.endure(slices.Concat(framed(), crowding(), requests()), base)
 	large := c.endure(append(c.imports(), long()...), base)
@@ -53,6 +60,7 @@ func TestBombsOnARunningCentre(t *testing.T) {
 	c.givesBack(before)
 
 	planted := open(t, 12, 0, boundless)
+	planted.forgetPeak()
 	bug := planted.endure(long()[2:], planted.process.Peak())
 	require.Greater(t, bug.growth, mostForLong, "the bug was not seen")
 	figures.Of(t, figures.Bombs, small.bombs+large.bombs)
@@ -72,7 +80,9 @@ func (c *county) endure(list []bomb, base int) (e endured) {
 	for _, b := range list {
 		c.forgetPeak()
 		began := time.Now()
+		c.asked, c.answered = 0, 0
 		took := c.beside(func() { b.throw(c) })
+		require.True(c.t, c.asked == 0 || c.answered > 0, "%s: every request was cut off", b.name)
 		growth := max(c.process.Peak()-base, 0)
 		c.t.Logf("%-46s %6v, %3d MiB more, verdicts %v", b.name, time.Since(began).Round(10*time.Millisecond), growth, took)
 		e = endured{e.bombs + 1, max(e.growth, growth), max(e.longest, took.longest())}
@@ -198,7 +208,10 @@ func (c *county) ask(method, path, token string, header http.Header, length int6
 	c.t.Helper()
 	req, err := http.NewRequestWithContext(c.t.Context(), method, c.process.URL+path, body)
 	require.NoError(c.t, err)
-	req.ContentLength, req.Close = length, true
+	req.Close = true
+	if body != nil {
+		req.ContentLength = length
+	}
 	req.Header = http.Header{"Content-Type": {"application/json"}}
 	for k, v := range header {
 		req.Header[k] = v
@@ -206,11 +219,14 @@ func (c *county) ask(method, path, token string, header http.Header, length int6
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
+	c.asked++
 	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		require.NotEqual(c.t, int64(0), length, "%s: %v", path, err) // it was cut off while it still sent
+	if err != nil { // it was cut off while it still sent, and the answer with that
+		require.NotEqual(c.t, int64(0), length, "%s: %v", path, err)
+		require.True(c.t, errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) || strings.Contains(err.Error(), "server closed"), "%s: %v", path, err)
 		return
 	}
+	c.answered++
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	require.NoError(c.t, err)

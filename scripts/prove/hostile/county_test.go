@@ -31,7 +31,7 @@ const (
 	mostGrowth = 63
 	// mostForLong is the same for what is large itself: messages of 48 MiB, of which 80 MiB are taken at once, and files of
 	// 16 MiB; with the garbage of reading them.
-	mostForLong = 319
+	mostForLong = 299
 )
 
 // county is a running centre, a healthy worker of it, and devices that are not healthy.
@@ -40,7 +40,10 @@ type county struct {
 	process *crowd.Process
 	out     crowd.Outside
 	worker  *crowd.Writer
+	second  *crowd.Writer // whose changesets are long; nil: nobody
 	others  []crowd.Member
+
+	asked, answered int // requests of a bomb
 }
 
 // open starts a centre with people in one grid that holds so many records.

@@ -68,22 +68,44 @@ func long() []bomb {
 		}},
 		{"twelve messages of 47 MiB that stop short", func(c *county) {
 			var all, said sync.WaitGroup
+			over := make(chan struct{})
 			said.Add(len(c.others))
 			for i := range c.others {
 				ws := c.inStep(&c.others[i])
 				all.Go(func() {
 					defer ws.Close()
-					defer said.Wait() // all of them are there at once
-					defer said.Done()
 					if _, err := ws.NetConn().Write(wsframe.Masked(0x82, 47<<20, nil)); err == nil {
 						_ = ws.NetConn().SetWriteDeadline(c.out.Now().Add(3 * time.Second))
 						_, _ = io.CopyN(ws.NetConn(), zeros{}, 46<<20) // most of them are not taken
 					}
+					said.Done()
+					<-over
 				})
 			}
+			said.Wait() // all of them are there at once, and silent from now on
+			if c.second != nil {
+				c.besideSilence()
+			}
+			close(over)
 			all.Wait()
 		}},
 	}
+}
+
+// besideSilence has somebody hand in changesets of more than 1 MiB while the room for the largest is taken.
+func (c *county) besideSilence() {
+	c.t.Helper()
+	require.Positive(c.t, int(c.said()["doorstep_long_messages_waiting"]), "the room for the largest is taken")
+	for range 3 {
+		began := c.out.Now()
+		require.NoError(c.t, c.second.OfferLong(220), "a long message beside silent ones")
+		took := c.out.Now().Sub(began)
+		c.t.Logf("a changeset of 1.3 MiB beside them is judged after %v", took.Round(time.Millisecond))
+		require.Less(c.t, took, heldUp)
+		c.pause(4 * time.Second)
+	}
+	require.Positive(c.t, int(c.said()["doorstep_long_messages_waiting"]), "it still is")
+	require.Zero(c.t, int(c.said()["doorstep_long_messages_refused_total"]))
 }
 
 // flood sends a device's frames as fast as they are taken, and wants its connection to answer behind them.
@@ -171,7 +193,11 @@ func requests() []bomb {
 	}
 	const challenge = "/v1/token/challenge"
 	return []bomb{
-		{"a token of a megabyte", func(c *county) { c.ask("GET", "/v1/sync", strings.Repeat("a.", 1<<19), nil, -1, nil, 431) }},
+		{"a token of a megabyte", func(c *county) {
+			for range 20 {
+				c.ask("GET", "/v1/sync", strings.Repeat("a.", 1<<19), nil, -1, nil, 431)
+			}
+		}},
 		{"tokens of 30 KB", func(c *county) {
 			for range 100 {
 				c.ask("GET", "/v1/sync", strings.Repeat("a.", 15<<10), http.Header{
@@ -182,7 +208,11 @@ func requests() []bomb {
 		{"a token of 60 KB in Hello", func(c *county) { c.stranger(strings.Repeat("a.", 30<<10), wire.CloseMalformed) }},
 		{"a token of 8 KB in Hello", func(c *county) { c.stranger(strings.Repeat("a.", 4<<10), wire.CloseUnauthorised) }},
 		{"a Hello of a megabyte before a token is known", func(c *county) { c.stranger(strings.Repeat("a.", 1<<19), wire.CloseTooLarge) }},
-		{"10,000 headers", func(c *county) { c.ask("GET", "/healthz", "", header("X-Flood", 10_000), -1, nil, 431) }},
+		{"10,000 headers", func(c *county) {
+			for range 20 {
+				c.ask("GET", "/healthz", "", header("X-Flood", 10_000), -1, nil, 431)
+			}
+		}},
 		post("JSON 10,000 objects deep", challenge, strings.Repeat(`{"device":`, 10_000), nil, 400, 413, 422),
 		post("JSON 10,000 lists deep", challenge, strings.Repeat(`[`, 10_000), nil, 400, 413, 422),
 		post("a body of 8 MiB", challenge, `{"device":"`+strings.Repeat("a", 8<<20)+`"}`, nil, 413),

@@ -63,6 +63,7 @@ func TestSlowConnections(t *testing.T) {
 	plantedSlow := planted.crowd(crowds{5, 5, 5, 5, 5, 4})
 	c := open(t, kinds.frames+kinds.deaf+kinds.cold+1, 3000)
 	alone := c.beside(func() { c.pause(5 * time.Second) })
+	c.forgetPeak() // of the start
 	before, peak := c.taking(), c.process.Peak()
 
 	began := time.Now()
