@@ -105,9 +105,9 @@ type Options struct {
 	// the centre's memory.
 	MaxUnjudged int
 	// MaxIncoming is how many bytes long messages of devices (above 1 MiB) may take in all, from their coming until they are
-	// judged, and one of them beyond that; only a quarter of it is for those above a sixteenth. A device has one at a time. Who finds no room
-	// waits, no longer than what has come of its message may take, and is then told to come back. 0 = 32 MiB. The longest
-	// messages of all connections at once would be more than any machine has.
+	// judged, and one of them beyond that; only a quarter of it is for those above a sixteenth. A device has one at a time.
+	// Who finds no room waits, no longer than what has come of its message may take, and is then told to come back.
+	// 0 = 32 MiB. The longest messages of all connections at once would be more than any machine has.
 	MaxIncoming int
 	// MaxHeavy is how many bytes heavy parts (of replicas that begin from nothing, or lack much) may take in all, from
 	// their reading until sockets have taken them; who comes later waits. 0 = 64 MiB.

@@ -12,8 +12,8 @@ var errCrowded = errors.New("gateway: there is no room for another long message"
 
 // incoming is the memory of devices' long messages, of each device one at a time. Nobody knows how long one will be, so each
 // takes more as it comes; that all wait for each other with what they have is ruled out by one of them, which is counted apart
-// until it is done. Others take more than a sixteenth of the rest only as long as three quarters of it are free: a dozen that have
-// much, and wait for more, would shut out all others.
+// until it is done. Others take more than a sixteenth of the rest only as long as three quarters of it are free: a dozen
+// that have much, and wait for more, would shut out all others.
 type incoming struct {
 	mu      sync.Mutex // guards what follows, and every long
 	size    int
@@ -98,8 +98,8 @@ func (n *incoming) admit() {
 	}
 }
 
-// next finds the one that may be let in. Who waits for another message of its device, or until it may be the one that is counted
-// apart, keeps nobody behind it from what there is for all.
+// next finds the one that may be let in. Who waits for another message of its device, or until it may be the one that is
+// counted apart, keeps nobody behind it from what there is for all.
 func (n *incoming) next() int {
 	full := false
 	return slices.IndexFunc(n.queue, func(l *long) bool {
