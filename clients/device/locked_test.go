@@ -58,7 +58,7 @@ var silent = map[string]string{
 	"Status": "numbers, and why it is locked", "Asides": "names of files", "DropAsides": "deletes", "ForgetKeys": "deletes",
 	"Sync": "contact opens the lock", "SyncTelling": "contact opens the lock", "Run": "contact opens the lock", "Check": "contact opens the lock",
 	"Fresh": "contact opens the lock", "Remote": "the way to contact", "KeyTokens": "the way to contact", "Seal": "gives a number",
-	"SetAside": "a test's", "Session": "the conversation's end: what is unsent must drain", "Store": "the engine's port", "PurgeSteps": "deletes", "Pragma": "a test's",
+	"SetAside": "a test's", "Session": "the conversation's end: what is unsent must drain", "Store": "the engine's port", "PurgeSteps": "deletes", "Pragma": "a test's", "ReaderPragma": "a test's",
 }
 
 // When the lease has run out, no method tells anything of a record, and what is sealed stays sealed. A new method has to be

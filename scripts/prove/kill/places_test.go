@@ -109,7 +109,7 @@ var centrePlaces = []*place{
 	centreAt(opening, "migrated, tables not looked at", "server/store/open.go", "	if err := s.WithTx(background, s.prepare); err != nil {"),
 	centreAt(opening, "tables made, rows not counted", "server/store/open.go", "	if err := errors.Join(s.countRows(tx), s.keepDeclarations(tx)); err != nil {"),
 	centreAt(opening, "the county's row is there, its history not filled in", "server/store/open.go", "	return s.fillHistoryRows(tx)"),
-	centreAt(opening, "prepared, quarantine not completed", "server/store/open.go", "	if err := s.completeQuarantine(); err != nil {"),
+	centreAt(opening, "prepared, quarantine not completed", "server/store/open.go", "	return s.completeQuarantine()"),
 	centreAt(opening, "the epoch is not compared", "server/cmd/doorstepd/wire.go", "	if err := epochs.recognise(engine, a.store, now().UnixMilli()); err != nil {"),
 	centreAt(opening, "open, not listening", "server/cmd/doorstepd/serve.go", "	code, err := a.auth.BootstrapCode(ctx)"),
 }
