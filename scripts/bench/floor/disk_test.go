@@ -44,7 +44,7 @@ func within(t testing.TB, db *sql.DB, fn func(*sql.Tx)) {
 func writing(t testing.TB, db *sql.DB, fn func(write func(*record.Record) error)) {
 	t.Helper()
 	within(t, db, func(tx *sql.Tx) {
-		upsert, err := tx.Prepare(record.Upsert)
+		upsert, err := tx.Prepare(record.Upsert) //nolint:sqlclosecheck // fn is done with it when it is closed
 		require.NoError(t, err)
 		defer upsert.Close()
 		fn(func(r *record.Record) error {
