@@ -56,7 +56,7 @@ func writing(t testing.TB, db *sql.DB, fn func(write func(*record.Record) error)
 
 func count(t testing.TB, db *sql.DB) (n int) {
 	t.Helper()
-	require.NoError(t, db.QueryRow("SELECT count(*) FROM visit").Scan(&n))
+	require.NoError(t, db.QueryRow("SELECT count(*) FROM measured").Scan(&n))
 	return n
 }
 

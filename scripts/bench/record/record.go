@@ -12,9 +12,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// Record is one visit. Times are milliseconds since 1970.
+// Record is one record, of nothing that the product has. Times are milliseconds since 1970.
 type Record struct {
-	ID, Household, Worker uuid.UUID
+	ID, Home, Worker      uuid.UUID
 	Kind, State, Door     string
 	Visited, Updated      int64
 	Minutes, People, Risk int64
@@ -22,19 +22,19 @@ type Record struct {
 }
 
 // Columns are the names of its columns, in the order of Values and Scan.
-var Columns = []string{"id", "household", "worker", "kind", "state", "door", "visited_at", "updated_at", "minutes", "people", "risk", "note"}
+var Columns = []string{"id", "home", "worker", "kind", "state", "door", "visited_at", "updated_at", "minutes", "people", "risk", "note"}
 
 // Table makes a table of records; its key is random, as the ids are.
-const Table = `CREATE TABLE visit (id BLOB PRIMARY KEY, household BLOB NOT NULL, worker BLOB NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
+const Table = `CREATE TABLE measured (id BLOB PRIMARY KEY, home BLOB NOT NULL, worker BLOB NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
 	door TEXT NOT NULL, visited_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, minutes INTEGER NOT NULL, people INTEGER NOT NULL,
 	risk INTEGER NOT NULL, note TEXT NOT NULL) WITHOUT ROWID`
 
 // Upsert writes a record, whatever was there.
-var Upsert = "INSERT OR REPLACE INTO visit (" + strings.Join(Columns, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(Columns)-1) + ")"
+var Upsert = "INSERT OR REPLACE INTO measured (" + strings.Join(Columns, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(Columns)-1) + ")"
 
 // Values are what Upsert takes.
 func (r *Record) Values() []any {
-	return []any{r.ID[:], r.Household[:], r.Worker[:], r.Kind, r.State, r.Door, r.Visited, r.Updated, r.Minutes, r.People, r.Risk, r.Note}
+	return []any{r.ID[:], r.Home[:], r.Worker[:], r.Kind, r.State, r.Door, r.Visited, r.Updated, r.Minutes, r.People, r.Risk, r.Note}
 }
 
 var phrases = strings.Fields(`
@@ -44,7 +44,7 @@ var phrases = strings.Fields(`
 	咨询居住证办理流程 路灯不亮已上报 反映停车位紧张 天然气入户安检约时间 残疾证到期需换证 希望增加晾衣架
 	流浪猫投喂引起纠纷 小区电梯异响待检修 高空抛物隐患已提醒 志愿者已结对帮扶 重点人员情绪稳定 建议加装充电桩`)
 
-var kinds = []string{"routine", "followup", "elderly", "safety", "dispute"}
+var kinds = []string{"routine", "followup", "elderly", "safety", "quarrel"}
 
 // Generate makes n records, the same ones for a seed.
 func Generate(seed uint64, n int) []Record {
@@ -55,9 +55,9 @@ func Generate(seed uint64, n int) []Record {
 		u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80
 		return u
 	}
-	households, workers := make([]uuid.UUID, 500), make([]uuid.UUID, 3)
-	for i := range households {
-		households[i] = id()
+	homes, workers := make([]uuid.UUID, 500), make([]uuid.UUID, 3)
+	for i := range homes {
+		homes[i] = id()
 	}
 	for i := range workers {
 		workers[i] = id()
@@ -67,7 +67,7 @@ func Generate(seed uint64, n int) []Record {
 	for i := range out {
 		at += random.Int64N(600_000)
 		out[i] = Record{
-			ID: id(), Household: households[random.IntN(len(households))], Worker: workers[random.IntN(len(workers))],
+			ID: id(), Home: homes[random.IntN(len(homes))], Worker: workers[random.IntN(len(workers))],
 			Kind: kinds[random.IntN(len(kinds))], State: "done", Door: fmt.Sprintf("%d-%d-%d0%d", 1+random.IntN(9), 1+random.IntN(4), 1+random.IntN(18), 1+random.IntN(4)),
 			Visited: at, Updated: at + random.Int64N(3_600_000), Minutes: 5 + random.Int64N(55), People: 1 + random.Int64N(5), Risk: random.Int64N(4),
 			Note: note(random),

@@ -17,7 +17,7 @@ func TestSizes(t *testing.T) {
 		r := &list[i]
 		batch = Append(batch, r)
 		b, err := json.Marshal(map[string]any{
-			"id": r.ID, "household": r.Household, "worker": r.Worker, "kind": r.Kind, "state": r.State, "door": r.Door,
+			"id": r.ID, "home": r.Home, "worker": r.Worker, "kind": r.Kind, "state": r.State, "door": r.Door,
 			"visited_at": r.Visited, "updated_at": r.Updated, "minutes": r.Minutes, "people": r.People, "risk": r.Risk, "note": r.Note,
 		})
 		require.NoError(t, err)

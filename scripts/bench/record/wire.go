@@ -18,7 +18,7 @@ func Append(b []byte, r *Record) []byte {
 	number := func(n protowire.Number, v int64) {
 		m = protowire.AppendVarint(protowire.AppendTag(m, n, protowire.VarintType), uint64(v))
 	}
-	for i, id := range []*uuid.UUID{&r.ID, &r.Household, &r.Worker} {
+	for i, id := range []*uuid.UUID{&r.ID, &r.Home, &r.Worker} {
 		m = protowire.AppendBytes(protowire.AppendTag(m, protowire.Number(1+i), protowire.BytesType), id[:])
 	}
 	text(4, r.Kind)
@@ -87,7 +87,7 @@ func (r *Record) parse(m []byte) error {
 func (r *Record) put(num int, v []byte) bool {
 	switch {
 	case num >= 1 && num <= 3 && len(v) == 16:
-		copy([]*uuid.UUID{&r.ID, &r.Household, &r.Worker}[num-1][:], v)
+		copy([]*uuid.UUID{&r.ID, &r.Home, &r.Worker}[num-1][:], v)
 	case num == 4:
 		r.Kind = string(v)
 	case num == 5:
