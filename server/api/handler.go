@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -25,6 +26,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if why := reason(r.Header); why != "" {
 		r = r.WithContext(context.WithValue(r.Context(), keyReason, why))
 	}
+	w, r.Body = &patient{w, r.Body}, io.NopCloser(r.Body) // who reads too much of it closes it; the server closes it at the end
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")

@@ -20,7 +20,7 @@ import (
 const (
 	MaxImportBytes  = 16 << 20
 	MaxImportLines  = 200_000
-	maxImportCells  = 10_000 // of a line: to read one takes some hundred times its bytes
+	maxImportCells  = 10_000 // of a record: to read one takes some hundred times its bytes
 	maxImportErrors = 200    // reported; all are counted
 	maxImportKept   = 20_000 // from which the first lines' are reported
 )
@@ -163,19 +163,21 @@ func crowdedLine(text string) (line, cells int) {
 		switch c := text[i]; {
 		case c == '"':
 			quoted = !quoted
-		case c == '\n':
-			at++
-			if !quoted {
-				line, cells = at, 1
-			}
 		case c == ',' && !quoted:
 			cells++
-		default:
-			continue
+		case c == '\n':
+			at++
+			if quoted {
+				continue
+			}
+			if cells > maxImportCells {
+				return line, cells
+			}
+			line, cells = at, 1
 		}
-		if cells > maxImportCells {
-			return line, cells
-		}
+	}
+	if cells > maxImportCells {
+		return line, cells
 	}
 	return 0, 0
 }
