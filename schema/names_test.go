@@ -55,9 +55,9 @@ func namedIn(t *testing.T, root string, names []string) (found []string) {
 		if err != nil {
 			return err
 		}
-		// The demo, the examples and the proof suite with its programs are no product code: they play with real record types.
+		// The demo, the examples, the benchmarks and the proof suite with its programs are no product code: they play with real record types.
 		scripts := filepath.Join(root, "scripts")
-		if e.IsDir() && (path == filepath.Join(root, "examples") || path == filepath.Join(scripts, "demo") || path == filepath.Join(scripts, "prove") || e.Name() == "testdata" || e.Name() == "node_modules" || e.Name() == ".git") {
+		if e.IsDir() && (path == filepath.Join(root, "examples") || path == filepath.Join(scripts, "demo") || path == filepath.Join(scripts, "prove") || path == filepath.Join(scripts, "bench") || e.Name() == "testdata" || e.Name() == "node_modules" || e.Name() == ".git") {
 			return fs.SkipDir
 		}
 		if e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(filepath.Dir(path), "test") {

@@ -176,11 +176,11 @@ func (w *Welcome) Outdates(staged []StagedScope) bool {
 	return w.Reset && slices.ContainsFunc(staged, func(s StagedScope) bool { return s.Read < w.Floor })
 }
 
-// Deflate is the one encoding of packed chunks: the items as a message DeltaItems, deflated (RFC 1951).
-const Deflate = "deflate"
-
-// TakesPacked tells whether the device unpacks what is sent here.
-func (h *Hello) TakesPacked() bool { return slices.Contains(h.Unpacks, Deflate) }
+// The encodings of packed chunks.
+const (
+	Deflate = "deflate"      // the items as a message DeltaItems, deflated (RFC 1951)
+	Columns = "columns+zstd" // the items as a message DeltaColumns, compressed with zstd (RFC 8878)
+)
 
 // Contact is what one connection tells about a device's clock.
 type Contact struct {

@@ -19,7 +19,7 @@ type NextRequest struct {
 
 	Schema    int // version of the replica's declarations, and App of its program, as its Hello said
 	App       string
-	Unpacks   bool       // the device takes packed chunks
+	Unpacks   []string   // encodings of packed chunks that the device takes
 	Snapshots *Snapshots // from which they are given; nil = none
 }
 
@@ -106,8 +106,10 @@ func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) {
 		tx: tx, v: v, from: from, step: step, budget: req.Budget, pages: req.Pages.orUsual(), at: map[string]StagedScope{},
 		head: head.Seq, device: req.Device, now: req.Now,
 	}
-	if req.Unpacks {
-		r.snapshots = req.Snapshots
+	if req.Snapshots != nil {
+		if packer := req.Snapshots.packer(req.Unpacks); packer != nil {
+			r.snapshots, r.unpacks, r.encoding = req.Snapshots, req.Unpacks, packer.Encoding()
+		}
 	}
 	for _, s := range req.Staged {
 		if step.Reset && s.Read < head.Floor {
@@ -177,6 +179,8 @@ type reader struct {
 	now    int64
 
 	snapshots *Snapshots // nil = the device takes none
+	unpacks   []string   // encodings that the device takes
+	encoding  string     // of what it begins
 }
 
 func (r *reader) positions() []StagedScope {
@@ -260,9 +264,9 @@ func (r *reader) stream(scope string, at StagedScope) error {
 // from there, now.
 func (r *reader) packed(at *StagedScope) (more bool, err error) {
 	class := r.v.class(at.Scope)
-	snap := r.snapshots.find(at.Snapshot, class, r.step.Head.Epoch)
+	snap := r.snapshots.find(at.Snapshot, class, r.unpacks, r.step.Head.Epoch)
 	if r.fresh {
-		if snap = r.snapshots.current(class, r.step.Head, r.now); snap == nil {
+		if snap = r.snapshots.current(shelf{class, r.encoding}, r.step.Head, r.now); snap == nil {
 			r.step.Prepare = at.Scope
 			return false, nil
 		}

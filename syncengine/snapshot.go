@@ -14,13 +14,14 @@ import (
 // everybody who needs it. It never changes. After its last chunk a replica goes on with the scope's ordinary stream
 // from the head it was read at; after any other chunk too, so that what is staged of it is never lost with it.
 type Snapshot struct {
-	ID     string
-	Class  string // of view: see views.class
-	Scope  string
-	At     Base
-	Rows   int
-	Bytes  int // packed
-	Chunks []Chunk
+	ID       string
+	Class    string // of view: see views.class
+	Scope    string
+	Encoding string // of the chunks
+	At       Base
+	Rows     int
+	Bytes    int // packed
+	Chunks   []Chunk
 }
 
 // Chunk is a frame's items, packed.
@@ -41,17 +42,20 @@ type ChunkSum struct {
 
 // Manifest announces a snapshot: what its chunks must be.
 type Manifest struct {
-	ID     string
-	Scope  string
-	Seq    int64 // of the head it was read at
-	Rows   int
-	Bytes  int // packed
-	Chunks []ChunkSum
+	ID       string
+	Scope    string
+	Encoding string
+	Seq      int64 // of the head it was read at
+	Rows     int
+	Bytes    int // packed
+	Chunks   []ChunkSum
 }
 
 // Manifest gives what is sent before the first chunk.
 func (s *Snapshot) Manifest() *Manifest {
-	m := &Manifest{ID: s.ID, Scope: s.Scope, Seq: s.At.Seq, Rows: s.Rows, Bytes: s.Bytes, Chunks: make([]ChunkSum, len(s.Chunks))}
+	m := &Manifest{
+		ID: s.ID, Scope: s.Scope, Encoding: s.Encoding, Seq: s.At.Seq, Rows: s.Rows, Bytes: s.Bytes, Chunks: make([]ChunkSum, len(s.Chunks)),
+	}
 	for i := range s.Chunks {
 		m.Chunks[i] = s.Chunks[i].ChunkSum
 	}
@@ -65,6 +69,7 @@ func (s *Snapshot) from(at Position) int {
 
 // Packer makes the bytes of a chunk; wire has it. size is what they unpack to.
 type Packer interface {
+	Encoding() string
 	Pack(items []DeltaItem) (packed []byte, size int, err error)
 }
 
@@ -102,14 +107,19 @@ func (v *views) class(scope string) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// Prepare reads, packs and keeps the snapshot of a scope for a device's class of view, which Next asked for in
-// Part.Prepare. What is too small or too large to be worth it is remembered as such, and Next gives it unpacked.
-func (e *Engine) Prepare(tx ReadTx, kept *Snapshots, device, scope string, now int64) error {
+// Prepare reads, packs and keeps the snapshot of a scope for the class of view of the device that asked and for what it
+// unpacks, which Next asked for in Part.Prepare. What is too small or too large to be worth it is remembered as such, and
+// Next gives it unpacked.
+func (e *Engine) Prepare(tx ReadTx, kept *Snapshots, asked NextRequest, scope string, now int64) error {
+	packer := kept.packer(asked.Unpacks)
+	if packer == nil {
+		return nil
+	}
 	head, err := tx.Head()
 	if err != nil {
 		return fmt.Errorf("read head: %w", err)
 	}
-	v, err := e.views(tx, device, now)
+	v, err := e.views(tx, asked.Device, now)
 	if err != nil {
 		return err
 	}
@@ -117,23 +127,28 @@ func (e *Engine) Prepare(tx ReadTx, kept *Snapshots, device, scope string, now i
 		return nil // the grant has ended meanwhile
 	}
 	b := builder{
-		reader: reader{tx: tx, v: v, step: &Part{Reset: true}, fresh: true}, kept: kept,
-		snapshot: &Snapshot{Class: v.class(scope), Scope: scope, At: Base{head.Epoch, head.Seq}},
+		reader: reader{tx: tx, v: v, step: &Part{Reset: true}, fresh: true}, kept: kept, packer: packer,
+		snapshot: &Snapshot{Class: v.class(scope), Scope: scope, Encoding: packer.Encoding(), At: Base{head.Epoch, head.Seq}},
 	}
-	if kept.current(b.snapshot.Class, b.snapshot.At, now) != nil {
+	if kept.current(b.snapshot.shelf(), b.snapshot.At, now) != nil {
 		return nil // somebody else was faster
 	}
 	if err := b.read(); err != nil {
 		return err
 	}
-	kept.put(b.finish(), device, now)
+	kept.put(b.finish(), asked.Device, now)
 	return nil
 }
+
+// columnsFrame is how many times as many rows a chunk in columns has: it is then about as long as a deflated one, so that
+// a cut link loses as much of it, and the more rows stand in it the less each one takes.
+const columnsFrame = 2
 
 // builder makes one snapshot.
 type builder struct {
 	reader
 	kept     *Snapshots
+	packer   Packer
 	snapshot *Snapshot
 	items    []DeltaItem
 	size     int
@@ -144,6 +159,9 @@ type builder struct {
 func (b *builder) read() error {
 	var pos Position
 	pages := b.kept.opts.Pages.orUsual()
+	if b.snapshot.Encoding == Columns {
+		pages.Frame *= columnsFrame
+	}
 	for !b.tooLarge {
 		items, err := b.tx.Changed(b.snapshot.Scope, pos, pages.Items)
 		if err != nil {
@@ -180,7 +198,7 @@ func (b *builder) read() error {
 
 // cut packs what was read since the last chunk.
 func (b *builder) cut(after Position) error {
-	packed, size, err := b.kept.opts.Packer.Pack(b.items)
+	packed, size, err := b.packer.Pack(b.items)
 	if err != nil {
 		return fmt.Errorf("pack a chunk of scope %s: %w", b.snapshot.Scope, err)
 	}
@@ -205,7 +223,7 @@ func (b *builder) finish() *Snapshot {
 		s.Chunks[n-1].After = Position{Seq: s.At.Seq} // to its end
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%s %d %d", s.Class, s.At.Epoch, s.At.Seq)
+	fmt.Fprintf(h, "%s %s %d %d", s.Class, s.Encoding, s.At.Epoch, s.At.Seq)
 	for i := range s.Chunks {
 		h.Write(s.Chunks[i].Hash[:])
 	}

@@ -20,20 +20,23 @@ type holder struct {
 	staged []se.StagedScope
 	chunks int
 	done   bool
+
+	unpacks   []string
+	encodings map[string]int // chunks by encoding
 }
 
 func (w *world) holder(d *dev, kept *se.Snapshots) *holder {
-	return &holder{w: w, d: d, kept: kept, rows: map[se.RowID]string{}}
+	return &holder{w: w, d: d, kept: kept, rows: map[se.RowID]string{}, unpacks: wire.Unpackable(), encodings: map[string]int{}}
 }
 
 // take reads one part of at most budget bytes, preparing what is needed first.
 func (h *holder) take(budget int) *se.Part {
 	h.w.t.Helper()
-	req := se.NextRequest{Device: h.d.id, Now: h.w.now, Budget: budget, Staged: h.staged, Unpacks: true, Snapshots: h.kept, Pages: se.Pages{Frame: 300}}
+	req := se.NextRequest{Device: h.d.id, Now: h.w.now, Budget: budget, Staged: h.staged, Unpacks: h.unpacks, Snapshots: h.kept, Pages: se.Pages{Frame: 300}}
 	part := view(h.w, func(tx se.ReadTx) (*se.Part, error) { return h.w.e.Next(tx, req) })
 	for part.Prepare != "" && len(part.Frames) == 0 {
 		view(h.w, func(tx se.ReadTx) (bool, error) {
-			return true, h.w.e.Prepare(tx, h.kept, h.d.id, part.Prepare, h.w.now)
+			return true, h.w.e.Prepare(tx, h.kept, req, part.Prepare, h.w.now)
 		})
 		part = view(h.w, func(tx se.ReadTx) (*se.Part, error) { return h.w.e.Next(tx, req) })
 	}
@@ -52,10 +55,11 @@ func (h *holder) frame(f *se.Delta, manifests []*se.Manifest) {
 		h.chunks++
 		for _, m := range manifests {
 			if m.ID == f.Snapshot {
+				h.encodings[m.Encoding]++
 				sum := m.Chunks[f.Chunk-1]
 				require.Equal(h.w.t, sum.Hash, se.Hash(sha256.Sum256(f.Packed)))
 				var err error
-				items, err = wire.Unpack(f.Packed, sum.Size)
+				items, err = wire.Unpack(m.Encoding, f.Packed, sum.Size)
 				require.NoError(h.w.t, err)
 				require.Len(h.w.t, items, sum.Rows)
 			}
@@ -97,7 +101,7 @@ func (w *world) homes(d *dev, n int) {
 }
 
 func keptSnapshots(bytes int) *se.Snapshots {
-	return se.NewSnapshots(se.SnapshotOptions{Packer: wire.Deflated{}, Bytes: bytes, Pages: se.Pages{Items: 7, Frame: 600}})
+	return se.NewSnapshots(se.SnapshotOptions{Packers: wire.Packers(), Bytes: bytes, Pages: se.Pages{Items: 7, Frame: 600}})
 }
 
 // Two workers of one grid are sent the same bytes, read and packed once; a steward, whose view is another, is not.
@@ -172,6 +176,54 @@ func TestSnapshotResumesInTheMiddle(t *testing.T) {
 			require.Len(t, h.rows, 36)
 		})
 	}
+}
+
+// Phones of several versions take one grid: each is packed for in the best way that it unpacks, once for all who unpack
+// the same, and who unpacks nothing that the centre has is given rows. A phone whose program changed in the middle of its
+// download goes on in the encoding in which it began, if it still has that, else with the stream.
+func TestSnapshotOfEachEncoding(t *testing.T) {
+	w := newWorld(t)
+	a := w.dev("a", "worker", se.Grant{Scope: "g1", Role: "worker"}, se.Grant{Scope: "g2", Role: "worker"})
+	w.homes(a, 40)
+	kept := keptSnapshots(1 << 20)
+	phone := func(name string, unpacks ...string) *holder {
+		h := w.holder(w.dev(name, "worker"), kept)
+		h.unpacks = unpacks
+		return h
+	}
+	both, old, other := phone("both", se.Deflate, se.Columns), phone("old", se.Deflate), phone("other", "unheard of")
+	for _, h := range []*holder{both, old, other, phone("both 2", se.Columns, "unheard of"), phone("old 2", se.Deflate)} {
+		h.takeAll()
+		require.Equal(t, both.rows, h.rows)
+		require.Len(t, h.rows, 40)
+	}
+	require.Equal(t, map[string]int{se.Columns: both.chunks}, both.encodings)
+	require.Equal(t, map[string]int{se.Deflate: old.chunks}, old.encodings)
+	require.Greater(t, both.chunks, 3)
+	require.Greater(t, old.chunks, both.chunks, "more rows in each")
+	require.Zero(t, other.chunks)
+	require.Equal(t, int64(2), kept.Stats().Built)
+	require.Equal(t, 2, kept.Stats().Count)
+
+	renewed, exchanged := phone("renewed", se.Deflate), phone("exchanged", se.Columns)
+	renewed.take(1)
+	exchanged.take(1)
+	require.Equal(t, 1, renewed.encodings[se.Deflate])
+	require.Equal(t, 1, exchanged.encodings[se.Columns])
+	a.ok(del("home", rid(1), 0))
+	a.ok(upd("home", rid(2), set("scope", 0, "g2")))
+	a.ok(upd("home", rid(3), set("head", 0, "later")))
+	a.ok(upd("home", rid(38), set("scope", 0, "g2")))
+	renewed.unpacks, exchanged.unpacks = []string{se.Columns, se.Deflate}, []string{se.Deflate}
+	whole := w.holder(w.dev("whole", "worker"), nil)
+	whole.takeAll()
+	for _, h := range []*holder{renewed, exchanged} {
+		h.takeAll()
+		require.Equal(t, whole.rows, h.rows)
+		require.Len(t, h.rows, 37)
+	}
+	require.Equal(t, map[string]int{se.Deflate: old.chunks}, renewed.encodings)
+	require.Equal(t, map[string]int{se.Columns: 1}, exchanged.encodings)
 }
 
 // What is kept stays within its bytes, and what devices are taking goes last. A scope too large for it is read as ever.

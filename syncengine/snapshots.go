@@ -2,16 +2,17 @@ package syncengine
 
 import (
 	"container/list"
+	"slices"
 	"sync"
 )
 
-// SnapshotOptions bound what is kept of snapshots. Packer is required.
+// SnapshotOptions bound what is kept of snapshots. Packers are required.
 type SnapshotOptions struct {
-	Packer Packer
-	Bytes  int   // packed bytes kept in all; 0 = 64 MiB
-	Least  int   // a scope of fewer packed bytes is sent unpacked: nobody gains by a manifest
-	Lease  int64 // ms for which a snapshot is kept for a device that is taking it; 0 = 20 s since its last chunk
-	Pages  Pages
+	Packers []Packer // the first one whose encoding a device unpacks packs for it
+	Bytes   int      // packed bytes kept in all; 0 = 64 MiB
+	Least   int      // a scope of fewer packed bytes is sent unpacked: nobody gains by a manifest
+	Lease   int64    // ms for which a snapshot is kept for a device that is taking it; 0 = 20 s since its last chunk
+	Pages   Pages
 }
 
 // largest is how large one snapshot may be: a few always fit beside each other. Larger scopes are sent unpacked, part
@@ -26,8 +27,8 @@ type Snapshots struct {
 
 	mu     sync.Mutex // guards what follows
 	byID   map[string]*list.Element
-	newest map[string]*list.Element // by class
-	used   *list.List               // of *kept, the last used first
+	newest map[shelf]*list.Element
+	used   *list.List // of *kept, the last used first
 	bytes  int
 	stats  SnapshotStats
 }
@@ -40,6 +41,11 @@ type SnapshotStats struct {
 	Bytes   int // packed bytes kept now
 	Count   int
 }
+
+// shelf is what the newest snapshot is looked for by: phones that unpack different encodings have one each.
+type shelf struct{ class, encoding string }
+
+func (s *Snapshot) shelf() shelf { return shelf{s.Class, s.Encoding} }
 
 type kept struct {
 	*Snapshot
@@ -54,7 +60,7 @@ func NewSnapshots(o SnapshotOptions) *Snapshots {
 	if o.Lease == 0 {
 		o.Lease = 20_000
 	}
-	return &Snapshots{opts: o, byID: map[string]*list.Element{}, newest: map[string]*list.Element{}, used: list.New()}
+	return &Snapshots{opts: o, byID: map[string]*list.Element{}, newest: map[shelf]*list.Element{}, used: list.New()}
 }
 
 // Stats tells what was made of snapshots so far.
@@ -71,12 +77,22 @@ const entry = 512
 
 func (k *kept) cost() int { return entry + k.Bytes + 160*len(k.Chunks) }
 
-// current gives the newest snapshot of a class, nil if there is none that is worth going on from: one from another
+// packer gives who packs for a device, nil if it unpacks nothing that is packed here.
+func (s *Snapshots) packer(unpacks []string) Packer {
+	for _, p := range s.opts.Packers {
+		if slices.Contains(unpacks, p.Encoding()) {
+			return p
+		}
+	}
+	return nil
+}
+
+// current gives the newest snapshot of a class in an encoding, nil if there is none that is worth going on from: one from another
 // epoch, or so old that what changed since is much beside what it holds.
-func (s *Snapshots) current(class string, at Base, _ int64) *Snapshot {
+func (s *Snapshots) current(of shelf, at Base, _ int64) *Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.newest[class]
+	e := s.newest[of]
 	if e == nil {
 		return nil
 	}
@@ -88,12 +104,15 @@ func (s *Snapshots) current(class string, at Base, _ int64) *Snapshot {
 	return k.Snapshot
 }
 
-// find gives a snapshot that a device has begun to take.
-func (s *Snapshots) find(id, class string, epoch int64) *Snapshot {
+// find gives a snapshot that a device has begun to take, if it still unpacks it.
+func (s *Snapshots) find(id, class string, unpacks []string, epoch int64) *Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.byID[id]
-	if e == nil || e.Value.(*kept).Class != class || e.Value.(*kept).At.Epoch != epoch {
+	if e == nil {
+		return nil
+	}
+	if k := e.Value.(*kept); k.Class != class || k.At.Epoch != epoch || !slices.Contains(unpacks, k.Encoding) {
 		return nil
 	}
 	s.used.MoveToFront(e)
@@ -145,7 +164,7 @@ func (s *Snapshots) put(snap *Snapshot, device string, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Built++
-	if old := s.newest[snap.Class]; old != nil {
+	if old := s.newest[snap.shelf()]; old != nil {
 		s.supersede(old, now)
 	}
 	k := &kept{Snapshot: snap, leases: map[string]int64{device: now + s.opts.Lease}}
@@ -153,7 +172,7 @@ func (s *Snapshots) put(snap *Snapshot, device string, now int64) {
 		s.drop(old)
 	}
 	e := s.used.PushFront(k)
-	s.newest[snap.Class] = e
+	s.newest[snap.shelf()] = e
 	if snap.ID != "" {
 		s.byID[snap.ID] = e
 	}
@@ -183,8 +202,8 @@ func (s *Snapshots) drop(e *list.Element) {
 	if s.byID[k.ID] == e {
 		delete(s.byID, k.ID)
 	}
-	if s.newest[k.Class] == e {
-		delete(s.newest, k.Class)
+	if s.newest[k.shelf()] == e {
+		delete(s.newest, k.shelf())
 	}
 }
 

@@ -83,6 +83,12 @@ func (p *port) PendingUpTo(from, to int64) ([]replica.RowKey, error) {
 	return collect(rows, func() (k replica.RowKey, err error) { err = rows.Scan(&k.Table, &k.Row); return })
 }
 
+// Overlaid tells whether anything lies over the centre's rows.
+func (p *port) Overlaid() (over bool, err error) {
+	err = p.conn.QueryRowContext(p.ctx, `SELECT EXISTS(SELECT 1 FROM ds_pending) OR EXISTS(SELECT 1 FROM ds_under)`).Scan(&over)
+	return over, err
+}
+
 // DropPending ends overlays of a row.
 func (p *port) DropPending(t *schema.Table, id se.RowID, from, to int64) error {
 	return p.exec(`DELETE FROM ds_pending WHERE tbl = ? AND row = ? AND n BETWEEN ? AND ?`, t.Name, string(id), from, to)

@@ -12,6 +12,7 @@ import (
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/hlc"
 	"github.com/doorstep-sync/doorstep/syncengine/replica"
+	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
 
 // The lists of the control row are kept as JSON, so that a person with a sqlite3 shell can read them.
@@ -91,6 +92,20 @@ func readControl(ctx context.Context, q querier) (replica.Control, error) {
 		c.StagedAt = append(c.StagedAt, se.StagedScope{Scope: s.Scope, After: se.Position{Seq: s.Seq, Key: s.Key}, Snapshot: s.Snapshot, Read: s.Read})
 	}
 	return c, nil
+}
+
+// standing is what of the control row is asked for after every message: where the replica stands, and what of it is to go.
+func (r *Replica) standing(ctx context.Context) (at session.Seen, leaving replica.Leaving, err error) {
+	var text string
+	err = r.read.QueryRowContext(ctx, `SELECT c.epoch, c.cursor, s.view, s.inbox, s.acked, s.leaving FROM ds_control c JOIN ds_state s ON s.k = c.k`).
+		Scan(&at.Epoch, &at.Cursor, &at.View, &at.Inbox, &at.Acked, &text)
+	if err != nil {
+		return at, leaving, fmt.Errorf("read control row: %w", storage(err))
+	}
+	if err := json.Unmarshal([]byte(text), &leaving); err != nil {
+		return at, leaving, fmt.Errorf("%w: control row: %w", errDamaged, err)
+	}
+	return at, leaving, nil
 }
 
 // Control gives the replica's one row of state.

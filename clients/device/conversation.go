@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -24,10 +25,12 @@ type conversation struct {
 	target  se.Base           // the cursor has to come here
 	view    string
 	welcome bool
-	drain   bool // the centre takes what is here and gives nothing
-	synced  bool // was in step at least once
-	idle    bool // nothing happened since settle looked
-	fresh   bool // something happened since Synced was told
+	drain   bool  // the centre takes what is here and gives nothing
+	synced  bool  // was in step at least once
+	inStep  int64 // when it was in step last, by the wall clock, and that is not noted yet; 0 = it is
+	noted   int64 // when that was noted last, by the monotonic clock; 0 = not by this conversation
+	idle    bool  // nothing happened since settle looked
+	fresh   bool  // something happened since Synced was told
 	grants  int
 	report  Report
 	rows    map[se.RowKey]struct{} // that came in outside of snapshots
@@ -72,6 +75,9 @@ func (c *conversation) connect(remote Remote) error {
 	c.queue = append(c.queue, hello)
 	err = c.loop(in, out, sent)
 	c.report.Notices = c.dev.Notices()
+	if e := c.note(context.WithoutCancel(c.ctx)); err == nil && !errors.Is(e, errClosed) {
+		err = e
+	}
 	if e := c.r.noted(c.dev.Notices()); err == nil {
 		err = e
 	}

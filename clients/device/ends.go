@@ -76,11 +76,8 @@ func (l *link) Salvage() error {
 
 // Outbox lists what waits for a verdict.
 func (l *link) Outbox(after int64, limit int) (list []*se.Changeset, err error) {
-	err = l.r.transact(l.ctx, func(p *port) error {
-		list, err = p.Outbox(after, limit)
-		return err
-	})
-	return list, err
+	list, err = (&port{conn: l.r.read, schema: l.r.schema, ctx: l.ctx}).Outbox(after, limit)
+	return list, storage(err)
 }
 
 // Stage keeps a frame; with the step's last one it becomes visible.
@@ -134,8 +131,8 @@ func (l *link) Broken() error {
 }
 
 // Unpack reads the items of a chunk of a snapshot.
-func (l *link) Unpack(packed []byte, size int) ([]se.DeltaItem, error) {
-	return wire.Unpack(packed, size)
+func (l *link) Unpack(encoding string, packed []byte, size int) ([]se.DeltaItem, error) {
+	return wire.Unpack(encoding, packed, size)
 }
 
 // Spoiled notes a chunk that was not what its manifest says.
@@ -151,13 +148,13 @@ func (r *Replica) unpacks() []string {
 	if r.spoiled.Load() >= 2 {
 		return nil
 	}
-	return []string{se.Deflate}
+	return wire.Unpackable()
 }
 
 // Seen tells how far the replica has durably come.
 func (l *link) Seen() (session.Seen, error) {
-	c, err := l.r.control(l.ctx)
-	return session.Seen{Epoch: c.Epoch, Cursor: c.Cursor, View: c.View, Inbox: c.Inbox, Acked: c.Acked}, err
+	seen, _, err := l.r.standing(l.ctx)
+	return seen, err
 }
 
 // Scopes mends what the replica can mend by itself, and lists the scopes to compare with the centre.

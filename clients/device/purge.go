@@ -28,6 +28,9 @@ func (l *link) Retire(retire se.Retire) error {
 func (l *link) Purge() (*se.Purged, error) { return l.r.purge(l.ctx) }
 
 func (r *Replica) purge(ctx context.Context) (*se.Purged, error) {
+	if _, leaving, err := r.standing(ctx); err != nil || leaving.State == replica.LeavingNothing {
+		return nil, err
+	}
 	c, err := r.control(ctx)
 	if err != nil || c.Leaving.State != replica.LeavingDrain {
 		return c.Receipt(), storage(err)

@@ -125,6 +125,10 @@ func (m *reference) PendingUpTo(from, to int64) ([]replica.RowKey, error) {
 	slices.SortFunc(out, func(a, b replica.RowKey) int { return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(a.Row, b.Row)) })
 	return out, nil
 }
+func (m *reference) Overlaid() (bool, error) {
+	pending, err := m.PendingUpTo(1, 1<<62)
+	return len(pending) > 0 || len(m.under) > 0, err
+}
 func (m *reference) DropPending(t *schema.Table, id se.RowID, from, to int64) error {
 	k := key(t, id)
 	m.pending[k] = slices.DeleteFunc(m.pending[k], func(p replica.Pending) bool { return from <= p.N && p.N <= to })

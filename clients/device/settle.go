@@ -49,6 +49,12 @@ func (c *conversation) offer() error {
 
 // look seals what other programs wrote, and offers what another program of ours sealed.
 func (c *conversation) look() error {
+	if now := c.r.opts.Clock.Read(); c.inStep != 0 && now.Mono-c.noted >= noteEvery.Milliseconds() {
+		if err := c.note(c.ctx); err != nil {
+			return err
+		}
+		c.noted = now.Mono
+	}
 	var captured bool
 	if err := c.r.read.QueryRowContext(c.ctx, `SELECT EXISTS(SELECT 1 FROM ds_capture)`).Scan(&captured); err != nil {
 		return err
@@ -76,11 +82,12 @@ func (c *conversation) settle() (over bool, err error) {
 		return false, nil
 	}
 	c.idle = true
-	ctl, err := c.r.control(c.ctx)
+	now, _, err := c.r.standing(c.ctx)
 	if err != nil {
 		return false, err
 	}
-	if !c.drain && (ctl.View != c.view || ctl.Base().Less(c.target)) {
+	at := se.Base{Epoch: now.Epoch, Seq: now.Cursor}
+	if !c.drain && (now.View != c.view || at.Less(c.target)) {
 		return false, nil
 	}
 	var waiting, captured bool
@@ -97,7 +104,7 @@ func (c *conversation) settle() (over bool, err error) {
 			return false, err
 		}
 	}
-	if err := c.done(ctl.Base()); err != nil {
+	if err := c.done(at); err != nil {
 		return false, err
 	}
 	busy, err := c.compare()
@@ -108,13 +115,12 @@ func (c *conversation) settle() (over bool, err error) {
 func (c *conversation) done(at se.Base) error {
 	c.synced = true
 	now := c.r.opts.Clock.Read()
-	if err := c.r.update(c.ctx, func(p *port) error {
-		if err := p.exec(`UPDATE ds_state SET last_sync = ?`, now.Wall); err != nil {
+	c.inStep = now.Wall
+	if first := c.noted == 0; first || c.once || now.Mono-c.noted >= noteEvery.Milliseconds() {
+		if err := c.note(c.ctx); err != nil {
 			return err
 		}
-		return p.pruneJournal()
-	}); err != nil {
-		return fmt.Errorf("note the time of syncing: %w", err)
+		c.noted = max(now.Mono, 1)
 	}
 	c.report.Cursor, c.report.Percent = at, 100
 	c.report.Took = time.Duration(now.Mono-c.start.Mono) * time.Millisecond
@@ -127,6 +133,28 @@ func (c *conversation) done(at se.Base) error {
 	c.fresh, c.rows = false, nil
 	c.report, c.start = Report{Progress: Progress{In: report.In, Out: report.Out}}, now
 	c.events.synced(report)
+	return nil
+}
+
+// noteEvery is how often the time of being in step is noted while a conversation runs: each note is a transaction of its
+// own, and a phone in step would flush its disk once more for everything that it hears.
+const noteEvery = 10 * time.Second
+
+// note makes the time at which everything was in last durable, if it is not yet. A phone that is killed knows one that is
+// at most noteEvery and a poll older.
+func (c *conversation) note(ctx context.Context) error {
+	if c.inStep == 0 {
+		return nil
+	}
+	if err := c.r.update(ctx, func(p *port) error {
+		if err := p.exec(`UPDATE ds_state SET last_sync = ?`, c.inStep); err != nil {
+			return err
+		}
+		return p.pruneJournal()
+	}); err != nil {
+		return fmt.Errorf("note the time of syncing: %w", err)
+	}
+	c.inStep = 0
 	return nil
 }
 
@@ -154,11 +182,13 @@ func (c *conversation) staged(d *se.Delta, applied bool) {
 	c.count(d)
 	c.fresh = c.fresh || len(d.Items) > 0
 	c.taken(applied)
-	switch ctl, err := c.r.control(c.ctx); {
-	case err != nil:
-	case applied:
+	if applied {
 		c.report.Steps++
 		c.report.Percent = 100
+		return
+	}
+	switch ctl, err := c.r.control(c.ctx); {
+	case err != nil:
 	case d.Reset:
 		c.report.Percent = percent(0, c.target.Seq, c.grants, ctl.StagedAt)
 	default:

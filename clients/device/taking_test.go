@@ -41,7 +41,7 @@ func (s *script) Receive() (session.Message, error) {
 
 // snapshotOf packs rows into a snapshot, one in each chunk.
 func snapshotOf(t *testing.T, rows ...se.RowID) (*session.Manifest, []*session.Delta) {
-	m := &session.Manifest{Manifest: se.Manifest{ID: "s1", Scope: grid, Seq: 20}}
+	m := &session.Manifest{Manifest: se.Manifest{ID: "s1", Scope: grid, Encoding: se.Deflate, Seq: 20}}
 	var deltas []*session.Delta
 	at := se.Position{}
 	for i, id := range rows {

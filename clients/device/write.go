@@ -37,7 +37,7 @@ func (r *Replica) Write(ctx context.Context, fn func(tx *Tx) error) (*Receipt, e
 		if err := usable(ctx, p.conn, r.opts.Clock.Read()); err != nil {
 			return err
 		}
-		if err := p.exec(`UPDATE ds_control SET now = ?`, p.wall); err != nil {
+		if err := p.exec(`UPDATE ds_control SET now = ?, form_epoch = NULL, form_cursor = NULL`, p.wall); err != nil {
 			return err
 		}
 		tx := &Tx{port: p, replica: r, user: ctx, ctl: ctl}
@@ -105,10 +105,13 @@ func fits(cs *se.Changeset, l se.Limits) error {
 // sealForeign makes a changeset of what other programs wrote since the last seal, and gives the control row. A
 // replica that belongs to nobody yet keeps it captured.
 func (p *port) sealForeign(clock replica.Clock) (ctl replica.Control, err error) {
+	if ctl, err = p.Control(); err != nil || ctl.Device == "" {
+		return ctl, err
+	}
+	if any, err := p.one(`SELECT 1 FROM ds_capture LIMIT 1`, nil, new(int64)); err != nil || !any {
+		return ctl, err
+	}
 	err = p.applying(func() error {
-		if ctl, err = p.Control(); err != nil || ctl.Device == "" {
-			return err
-		}
 		cs, err := replica.Seal(p, p.schema, clock, true)
 		if err != nil {
 			return fmt.Errorf("seal what other programs wrote: %w", err)

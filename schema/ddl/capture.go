@@ -48,19 +48,60 @@ func captured(c *schema.Column) bool {
 }
 
 func triggers(s *schema.Schema, t *schema.Table) []string {
-	out := []string{guardInsert(t), guardID(t), guardSize(t, "insert"), guardSize(t, "update"),
-		guardScope(s, t, "insert", "NEW"), guardScope(s, t, "update", "OLD", "NEW"), guardScope(s, t, "delete", "OLD"), kept(t), inserted(t), deleted(t)}
+	out := []string{guardInsert(s, t), guardUpdate(s, t), guardID(t), guardDelete(s, t), kept(t), inserted(t), deleted(t)}
 	for _, cell := range t.Cells {
 		if captured(cell.Columns[0]) {
 			out = append(out, updated(t, cell))
 		}
 	}
+	return out
+}
+
+// guard refuses what one of its rules finds wrong, in order. The rules of an event are one trigger: SQLite sets up each
+// trigger for each row before it learns that the engine is applying, and a snapshot brings many rows.
+type guard []struct{ wrong, zh, en string }
+
+func (g *guard) add(wrong, zh, en string) {
+	*g = append(*g, struct{ wrong, zh, en string }{wrong, zh, en})
+}
+
+func (g guard) trigger(t *schema.Table, event string) string {
+	var b strings.Builder
+	for _, r := range g {
+		b.WriteString("  SELECT RAISE(ABORT, " + text(r.zh+" / "+r.en) + ") WHERE " + r.wrong + ";\n")
+	}
+	return trigger(t, "guard-"+event, "BEFORE "+strings.ToUpper(event), "", b.String())
+}
+
+func guardInsert(s *schema.Schema, t *schema.Table) string {
+	var g guard
+	g.id()
+	g.size(t)
+	g.scope(s, t, "NEW")
 	for _, c := range t.Columns {
 		if wrong := notSealed(c); wrong != "" {
-			out = append(out, guardSealed(t, c, "insert", wrong), guardSealed(t, c, "update", wrong))
+			g.sealed(c, wrong)
 		}
 	}
-	return out
+	return g.trigger(t, "insert")
+}
+
+func guardUpdate(s *schema.Schema, t *schema.Table) string {
+	var g guard
+	g.size(t)
+	g.scope(s, t, "OLD", "NEW")
+	for _, c := range t.Columns {
+		if wrong := notSealed(c); wrong != "" {
+			g.sealed(c, "NEW."+quote(c.Name)+" IS NOT OLD."+quote(c.Name)+" AND "+wrong)
+		}
+	}
+	return g.trigger(t, "update")
+}
+
+func guardDelete(s *schema.Schema, t *schema.Table) string {
+	var g guard
+	g.scope(s, t, "OLD")
+	return g.trigger(t, "delete")
 }
 
 // notSealed is the condition under which a value may not stand in a column of ciphertext or of keyed hashes, "" for other
@@ -77,24 +118,18 @@ func notSealed(c *schema.Column) string {
 	return ""
 }
 
-// guardSealed refuses plain text to the program that would store it, before it lies anywhere.
-func guardSealed(t *schema.Table, c *schema.Column, event, wrong string) string {
-	when := "BEFORE INSERT"
-	if event == "update" {
-		when = "BEFORE UPDATE OF " + quote(c.Name)
-	}
-	return trigger(t, "sealed-"+event+"."+c.Name, when, wrong, abort(
-		c.Name+` 必须加密保存，不能写入明文；请用敲门应用填写`, c.Name+` is kept sealed and takes no plain text; fill it in with the Doorstep app`))
+// sealed refuses plain text to the program that would store it, before it lies anywhere.
+func (g *guard) sealed(c *schema.Column, wrong string) {
+	g.add(wrong, c.Name+` 必须加密保存，不能写入明文；请用敲门应用填写`, c.Name+` is kept sealed and takes no plain text; fill it in with the Doorstep app`)
 }
 
-// guardInsert refuses an id that is not a UUID in lower case. Bytes are counted, so that no NUL character and no wide
+// id refuses an id that is not a UUID in lower case. Bytes are counted, so that no NUL character and no wide
 // digit slips through.
-func guardInsert(t *schema.Table) string {
+func (g *guard) id() {
 	const uuid = `typeof(NEW."id") = 'text' AND length(CAST(NEW."id" AS BLOB)) = 36` +
 		` AND NEW."id" GLOB '????????-????-????-????-????????????' AND replace(NEW."id", '-', '') NOT GLOB '*[^0-9a-f]*'` +
 		` AND length(replace(NEW."id", '-', '')) = 32`
-	return trigger(t, "id-insert", "BEFORE INSERT", `(`+uuid+`) IS NOT 1`, abort(
-		`id 必须是小写 UUID；请不要填写 id，系统会自动生成`, `the id must be a UUID in lower case; leave it out and it is made for you`))
+	g.add(`(`+uuid+`) IS NOT 1`, `id 必须是小写 UUID；请不要填写 id，系统会自动生成`, `the id must be a UUID in lower case; leave it out and it is made for you`)
 }
 
 // guardID refuses to change an id: references, the centre and other phones know the row by it.
@@ -107,16 +142,16 @@ func guardID(t *schema.Table) string {
 // into a message (syncengine.Limits), or the row would stand in the way of everything written after it.
 const MaxRow = 4 << 20
 
-// guardSize refuses a row that no message could carry, where its writer can still do something about it.
-func guardSize(t *schema.Table, event string) string {
+// size refuses a row that no message could carry, where its writer can still do something about it.
+func (g *guard) size(t *schema.Table) {
 	var sizes []string
 	for _, c := range Captured(t) {
 		if k := c.Type.Kind(); k == schema.KindText || k == schema.KindBlob {
 			sizes = append(sizes, `coalesce(length(CAST(NEW.`+quote(c.Name)+` AS BLOB)), 0)`)
 		}
 	}
-	return trigger(t, "size-"+event, "BEFORE "+strings.ToUpper(event), strings.Join(sizes, " + ")+" > "+strconv.Itoa(MaxRow), abort(
-		`这一行的内容超过 4 MiB，没有保存；请缩短后再试`, `the row holds more than 4 MiB and was not saved; shorten it and try again`))
+	g.add(strings.Join(sizes, " + ")+" > "+strconv.Itoa(MaxRow),
+		`这一行的内容超过 4 MiB，没有保存；请缩短后再试`, `the row holds more than 4 MiB and was not saved; shorten it and try again`)
 }
 
 // ReadOnly gives the value of ds_control.readonly that keeps programs from writing rows of these scopes and doors; nil for
@@ -128,9 +163,9 @@ func ReadOnly(places []string) any {
 	return "\n" + strings.Join(places, "\n") + "\n"
 }
 
-// guardScope refuses to write rows of a scope, or of a door, at which the person's work has ended: they wait to be removed,
+// scope refuses to write rows of a scope, or of a door, at which the person's work has ended: they wait to be removed,
 // and what was written there now would have nobody to take it.
-func guardScope(s *schema.Schema, t *schema.Table, event string, rows ...string) string {
+func (g *guard) scope(s *schema.Schema, t *schema.Table, rows ...string) {
 	const readonly = `(SELECT "readonly" FROM "ds_control" WHERE "k" = 1)`
 	var is []string
 	for _, r := range rows {
@@ -139,8 +174,8 @@ func guardScope(s *schema.Schema, t *schema.Table, event string, rows ...string)
 			is = append(is, `instr(`+readonly+`, char(10) || coalesce(`+door+`, '') || char(10)) > 0`)
 		}
 	}
-	return trigger(t, "scope-"+event, "BEFORE "+strings.ToUpper(event), readonly+" IS NOT NULL AND ("+strings.Join(is, " OR ")+")", abort(
-		`你在这个网格或这一户的工作已经结束，这里的记录正在移除，不能再写；请同步`, `your work in this grid or at this door has ended and its records are being removed; they cannot be written any more: sync`))
+	g.add(readonly+" IS NOT NULL AND ("+strings.Join(is, " OR ")+")",
+		`你在这个网格或这一户的工作已经结束，这里的记录正在移除，不能再写；请同步`, `your work in this grid or at this door has ended and its records are being removed; they cannot be written any more: sync`)
 }
 
 // doorOf is SQL for the door that a row belongs to, as the replica shows what leads there; "" for rows without one.

@@ -158,8 +158,8 @@ func (t talk) Seen() (s session.Seen, err error) {
 }
 
 // Unpack reads the items of a chunk.
-func (t talk) Unpack(packed []byte, size int) ([]se.DeltaItem, error) {
-	return t.d.replica.Session().Unpack(packed, size)
+func (t talk) Unpack(encoding string, packed []byte, size int) ([]se.DeltaItem, error) {
+	return t.d.replica.Session().Unpack(encoding, packed, size)
 }
 
 // Spoiled notes a chunk that was not what its manifest says. It writes nothing.

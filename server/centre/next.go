@@ -43,7 +43,7 @@ func (c *Centre) Prepare(ctx context.Context, gone <-chan struct{}, req syncengi
 		}
 	}
 	err := c.store.View(func(tx syncengine.ReadTx) error {
-		return c.engine.Prepare(tx, c.opts.Snapshots, req.Device, scope, c.Now())
+		return c.engine.Prepare(tx, c.opts.Snapshots, req, scope, c.Now())
 	})
 	if err != nil {
 		return fmt.Errorf("prepare the snapshot of scope %s: %w", scope, err)

@@ -40,8 +40,8 @@ func (c *county) fill(i, rows int) {
 
 // arrive takes the whole of the phone's first step, each chunk checked against its manifest, and counts rows. It says that
 // it has seen the first part when it may go on.
-func (p *phone) arrive(on <-chan struct{}) (rows int, err error) {
-	p.hello.Unpacks = []string{se.Deflate}
+func (p *phone) arrive(unpacks []string, on <-chan struct{}, packings *sync.Map) (rows int, err error) {
+	p.hello.Unpacks = unpacks
 	p.say(&session.Hello{Hello: p.hello})
 	manifests := map[string]*session.Manifest{}
 	for frames := int64(0); ; {
@@ -60,7 +60,12 @@ func (p *phone) arrive(on <-chan struct{}) (rows int, err error) {
 				if se.Hash(sha256.Sum256(m.Packed)) != sum.Hash {
 					return rows, fmt.Errorf("chunk %d has another hash", m.Chunk)
 				}
+				items, err := wire.Unpack(manifests[m.Snapshot].Encoding, m.Packed, sum.Size)
+				if err != nil || len(items) != sum.Rows {
+					return rows, fmt.Errorf("chunk %d has %d rows: %w", m.Chunk, len(items), err)
+				}
 				rows += sum.Rows
+				packings.Store(manifests[m.Snapshot].Encoding, true)
 			}
 			select {
 			case <-on:
@@ -79,7 +84,7 @@ func (p *phone) arrive(on <-chan struct{}) (rows int, err error) {
 // within its bytes, all of them get all of it, and somebody else's changesets are judged meanwhile as if they were alone.
 func TestManyArriveAtOnce(t *testing.T) {
 	const devices, rows, heavy, packed = 30, 2000, 5 << 20, 640 << 10
-	snapshots := se.NewSnapshots(se.SnapshotOptions{Packer: wire.Deflated{}, Bytes: packed})
+	snapshots := se.NewSnapshots(se.SnapshotOptions{Packers: wire.Packers(), Bytes: packed})
 	var c *county
 	bells := feed.New()
 	c = open(t, func(o *gateway.Options) {
@@ -100,11 +105,12 @@ func TestManyArriveAtOnce(t *testing.T) {
 	const meanwhile = 4 // nobody has arrived before the bystander was served so often, however fast or slow the machine
 	on := make(chan struct{})
 	var wg sync.WaitGroup
+	var packings sync.Map // encodings that came
 	got, errs := make([]int, devices), make([]error, devices)
 	for i := range devices {
 		p := c.dial(i, wire.Binary)
-		p.patience = 2 * time.Minute // it waits for its turn
-		wg.Go(func() { got[i], errs[i] = p.arrive(on) })
+		p.patience = 2 * time.Minute                                                         // it waits for its turn
+		wg.Go(func() { got[i], errs[i] = p.arrive(wire.Unpackable()[i%2:], on, &packings) }) // every other one is of an earlier version
 	}
 	done := make(chan struct{})
 	go func() { wg.Wait(); close(done) }()
@@ -123,6 +129,10 @@ func TestManyArriveAtOnce(t *testing.T) {
 	for i := range devices {
 		require.NoError(t, errs[i])
 		require.Equal(t, rows, got[i])
+	}
+	for _, encoding := range wire.Unpackable() {
+		_, out := packings.Load(encoding)
+		require.True(t, out, encoding)
 	}
 	waiting, used, most := c.gate.Heavy()
 	require.Zero(t, waiting)

@@ -97,7 +97,7 @@ type Options struct {
 	// MaxPerDevice is how many of them one device may have, the oldest giving way; 0 = 3.
 	MaxPerDevice int
 	// PushRate is how many changesets a second a connection may offer in the long run, PushBurst how many at once;
-	// what is above waits. 0 = 200 and 1,000.
+	// what is above waits. 0 = 200 and 10,000: what a phone wrote in weeks without a network comes in at once.
 	PushRate  float64
 	PushBurst int
 	// MaxUnjudged is how many bytes of changesets of one connection may wait for their verdicts before no more are
@@ -183,7 +183,7 @@ func New(o Options) (*Gateway, error) {
 	o.MaxStrangers = or(o.MaxStrangers, 500)
 	o.MaxPerDevice = or(o.MaxPerDevice, 3)
 	o.PushRate = or(o.PushRate, 200)
-	o.PushBurst = or(o.PushBurst, 1000)
+	o.PushBurst = or(o.PushBurst, 10_000)
 	o.MaxUnjudged = or(o.MaxUnjudged, 64<<20)
 	o.MaxIncoming = or(o.MaxIncoming, 32<<20)
 	o.MaxHeavy = or(o.MaxHeavy, 64<<20)

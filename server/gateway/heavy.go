@@ -42,7 +42,7 @@ func (c *conn) load(ask *session.Read) {
 			free() // others go on while the snapshot is prepared
 			if err := c.g.opts.Centre.Prepare(c.g.ctx, c.written, ask.Request, part.Prepare); err != nil {
 				c.g.opts.Log.Error().Err(err).Str("device", c.name()).Msg("cannot prepare a snapshot")
-				ask.Request.Unpacks = false
+				ask.Request.Unpacks = nil
 			}
 			continue
 		}

@@ -18,8 +18,7 @@ import (
 // Backup copies the database file at path to to, whole and consistent, while a centre works in it: one reading
 // transaction, which hinders no writer. to must not exist; it appears under its name only when all of it is on the
 // disk. Until then it is to.part; what a backup that was killed left there is taken over, where the file system has
-// locks. Checked copies are CheckCopy's
-// business.
+// locks. Checked copies are CheckCopy's business.
 func Backup(path, to string) (err error) {
 	if _, err := os.Stat(path); err != nil {
 		return err

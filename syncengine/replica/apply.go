@@ -125,6 +125,14 @@ func apply(tx Tx, s *schema.Schema, done *se.Delta) error {
 	if a.keeper, err = newKeeper(tx, ctl.Keeps && !done.Reset); err != nil {
 		return err
 	}
+	over, err := tx.Overlaid()
+	if err != nil {
+		return err
+	}
+	a.bare = !over && !ctl.Reoffer // which lays changes over rows
+	if done.Reset {
+		a.held = map[string]map[se.RowID]bool{}
+	}
 	for i := range items {
 		if err := a.item(&items[i]); err != nil {
 			return err
@@ -186,6 +194,29 @@ type applier struct {
 	order  []*target
 	keeper *keeper
 	cases  caseSet
+
+	bare bool                         // nothing lies over the centre's rows: each is what programs see
+	held map[string]map[se.RowID]bool // of a snapshot, by record type: the rows that programs saw before
+}
+
+// holds tells whether programs saw a row before the step; where that is not known without reading the row, it may.
+func (a *applier) holds(t *schema.Table, id se.RowID) (bool, error) {
+	if a.held == nil || !a.bare {
+		return true, nil
+	}
+	held := a.held[t.Name]
+	if held == nil {
+		ids, err := a.tx.RowIDs(t)
+		if err != nil {
+			return false, fmt.Errorf("list rows of %s: %w", t.Name, err)
+		}
+		held = make(map[se.RowID]bool, len(ids))
+		for _, id := range ids {
+			held[id] = true
+		}
+		a.held[t.Name] = held
+	}
+	return held[id], nil
 }
 
 // target loads the centre's row: what is kept under pending changes, else what programs see.
@@ -194,14 +225,7 @@ func (a *applier) target(t *schema.Table, id se.RowID) (*target, error) {
 	if x := a.rows[key]; x != nil {
 		return x, nil
 	}
-	image, ok, err := a.tx.Under(t, id)
-	if err == nil && (!ok || t.Steps != nil) {
-		var shown Image
-		if shown, err = a.tx.Row(t, id); !ok {
-			image = shown
-		}
-		a.cases.note(t, id, shown) // a step of our own that ends without being accepted
-	}
+	image, err := a.before(t, id)
 	if err != nil {
 		return nil, fmt.Errorf("read row of %s: %w", t.Name, err)
 	}
@@ -210,6 +234,28 @@ func (a *applier) target(t *schema.Table, id se.RowID) (*target, error) {
 	a.rows[key] = x
 	a.order = append(a.order, x)
 	return x, nil
+}
+
+// before reads the centre's row as it was before the step.
+func (a *applier) before(t *schema.Table, id se.RowID) (image Image, err error) {
+	if held, err := a.holds(t, id); err != nil || !held {
+		return nil, err
+	}
+	kept := false
+	if !a.bare {
+		if image, kept, err = a.tx.Under(t, id); err != nil || kept && t.Steps == nil {
+			return image, err
+		}
+	}
+	shown, err := a.tx.Row(t, id)
+	if err != nil {
+		return nil, err
+	}
+	a.cases.note(t, id, shown) // a step of our own that ends without being accepted
+	if !kept {
+		image = shown
+	}
+	return image, nil
 }
 
 func (a *applier) item(it *StagedItem) error {
@@ -311,7 +357,7 @@ func (a *applier) end(k RowKey) error {
 
 func (a *applier) write() error {
 	for _, x := range a.order {
-		if err := show(a.tx, x.table, x.row, x.image); err != nil {
+		if err := a.show(x); err != nil {
 			return err
 		}
 	}
@@ -321,6 +367,20 @@ func (a *applier) write() error {
 		}
 	}
 	return a.cases.derive(a.tx, a.schema)
+}
+
+// show makes the visible row of a target.
+func (a *applier) show(x *target) error {
+	switch {
+	case !a.bare:
+		return show(a.tx, x.table, x.row, x.image)
+	case x.image != nil:
+		return a.tx.PutRow(x.table, x.row, x.image)
+	}
+	if held, err := a.holds(x.table, x.row); err != nil || !held {
+		return err
+	}
+	return a.tx.DeleteRow(x.table, x.row)
 }
 
 // show makes the visible row the centre's row with what is still pending on top, and keeps the centre's row under it

@@ -49,6 +49,9 @@ type Tx interface {
 	PutPending(Pending) error
 	// PendingUpTo lists the rows that have a pending change with n in [from, to].
 	PendingUpTo(from, to int64) ([]RowKey, error)
+	// Overlaid tells whether anything lies over the centre's rows: changes whose overlay has not ended, or rows kept under
+	// such ones.
+	Overlaid() (bool, error)
 	DropPending(t *schema.Table, id se.RowID, from, to int64) error
 
 	// Outbox lists sealed changesets without a verdict with n > after, in order of n, at most limit.

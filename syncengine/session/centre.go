@@ -80,7 +80,7 @@ type Centre struct {
 	view     string
 	cursor   se.Base // what the device holds, or will once it has seen what was sent
 	staged   []se.StagedScope
-	unpacks  bool              // the device takes packed chunks
+	unpacks  []string          // encodings of packed chunks that the device takes
 	offers   map[string]string // snapshots whose manifests were sent on this connection, by scope
 	inbox    int64
 	sent     int64 // Delta frames
@@ -138,7 +138,7 @@ func (c *Centre) hi(m *Hello, now int64) []Effect {
 	h := m.Hello
 	c.hello = &h
 	c.contact = se.Contact{Offset: now - h.Wall, Boot: h.Boot, Mono: h.Mono, At: now, Held: se.Base{Epoch: h.Epoch, Seq: h.Cursor}}
-	c.inbox, c.unpacks, c.reached = h.Inbox, h.TakesPacked(), c.contact.Held
+	c.inbox, c.unpacks, c.reached = h.Inbox, h.Unpacks, c.contact.Held
 	c.reading = true
 	return []Effect{&Open{h}}
 }

@@ -54,7 +54,7 @@ func (d *Device) unpack(m *Delta) (*Delta, error) {
 	if len(m.Packed) != sum.Bytes || se.Hash(sha256.Sum256(m.Packed)) != sum.Hash {
 		return nil, d.spoiled(m)
 	}
-	items, err := d.replica.Unpack(m.Packed, sum.Size)
+	items, err := d.replica.Unpack(offer.Encoding, m.Packed, sum.Size)
 	if err != nil || len(items) != sum.Rows {
 		return nil, d.spoiled(m)
 	}

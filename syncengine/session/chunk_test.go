@@ -36,7 +36,7 @@ func (s *shelf) Stage(d *se.Delta) (applied bool, err error) {
 	}
 	return d.Done, nil
 }
-func (s *shelf) Unpack(packed []byte, size int) ([]se.DeltaItem, error) {
+func (s *shelf) Unpack(_ string, packed []byte, size int) ([]se.DeltaItem, error) {
 	if len(packed) != size {
 		return nil, errors.New("another size")
 	}
@@ -73,7 +73,7 @@ func TestChunkWithWrongHash(t *testing.T) {
 		require.True(t, closed.Code.Retry())
 	}
 	d, h := open()
-	require.True(t, h.TakesPacked())
+	require.NotEmpty(t, h.Unpacks)
 	refused(d, chunk(1, "home"), NoticeProtocol) // no manifest
 	d, _ = open()
 	_, err := d.Receive(offer())
@@ -87,7 +87,7 @@ func TestChunkWithWrongHash(t *testing.T) {
 	require.Equal(t, []string{"home"}, s.staged)
 
 	d, h = open()
-	require.True(t, h.TakesPacked(), "once may be the link")
+	require.NotEmpty(t, h.Unpacks, "once may be the link")
 	refused(d, chunk(2, "door"), NoticeProtocol) // the manifest comes anew on each connection
 	d, _ = open()
 	_, err = d.Receive(offer())
@@ -103,5 +103,5 @@ func TestChunkWithWrongHash(t *testing.T) {
 	refused(d, chunk(2, "home"), NoticeChunk) // the bytes of another chunk
 	require.Equal(t, []string{"home"}, s.staged)
 	_, h = open()
-	require.False(t, h.TakesPacked(), "twice is no accident")
+	require.Empty(t, h.Unpacks, "twice is no accident")
 }

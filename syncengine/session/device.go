@@ -28,8 +28,8 @@ type Replica interface {
 	Receive([]se.Message) error
 	// Broken forgets staged frames and the view of the cursor, so that the next Hello asks for a snapshot.
 	Broken() error
-	// Unpack reads the items of a chunk that unpacks to size bytes. It writes nothing.
-	Unpack(packed []byte, size int) ([]se.DeltaItem, error)
+	// Unpack reads the items of a chunk in an encoding, which unpacks to size bytes. It writes nothing.
+	Unpack(encoding string, packed []byte, size int) ([]se.DeltaItem, error)
 	// Spoiled notes that a chunk of a scope's snapshot was not what the manifest says. What is staged stays: it was
 	// checked. From the second time on, until a step is applied, Hello takes no packed chunks.
 	Spoiled(scope string) error

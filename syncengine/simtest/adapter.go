@@ -39,7 +39,7 @@ func (e *end) Hello() (se.Hello, error) {
 	c, err := e.control()
 	var unpacks []string
 	if e.spoiled < 2 {
-		unpacks = []string{se.Deflate}
+		unpacks = wire.Unpackable()
 	}
 	h := se.Hello{
 		Unpacks: unpacks,
@@ -138,8 +138,8 @@ func (e *end) Seen() (session.Seen, error) {
 	return session.Seen{Epoch: c.Epoch, Cursor: c.Cursor, View: c.View, Inbox: c.Inbox, Acked: c.Acked}, err
 }
 
-func (e *end) Unpack(packed []byte, size int) ([]se.DeltaItem, error) {
-	return wire.Unpack(packed, size)
+func (e *end) Unpack(encoding string, packed []byte, size int) ([]se.DeltaItem, error) {
+	return wire.Unpack(encoding, packed, size)
 }
 
 func (e *end) Spoiled(string) error {

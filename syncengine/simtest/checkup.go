@@ -10,6 +10,7 @@ func (e *watchedEnd) Hello() (se.Hello, error) {
 		return h, err
 	}
 	n := e.n
+	n.says(&h)
 	switch {
 	case h.Repaired > n.putRight:
 		n.w.oracle.bad("P12", "%s says that its checks put %d rows right, the world saw %d", n.id, h.Repaired, n.putRight)

@@ -99,13 +99,17 @@ func recorded(f *testing.F, s *schema.Schema) (out []session.Message) {
 	store.SetPrincipal(fuzzVictim, &se.Principal{Account: "a", Device: fuzzVictim, Grants: grants[:1]})
 	hear(se.Hello{Device: fuzzVictim})
 	items := out[1].(*session.Delta).Items
-	packed, size, err := wire.Deflated{}.Pack(items)
-	require.NoError(f, err)
-	d := *out[1].(*session.Delta)
-	d.Items, d.Packed, d.Snapshot, d.Chunk = nil, packed, "s1", 1
-	out = append(out, &session.Manifest{Manifest: se.Manifest{ID: "s1", Scope: d.Scope, Rows: len(items), Bytes: len(packed), Chunks: []se.ChunkSum{
-		{Hash: sha256.Sum256(packed), Bytes: len(packed), Size: size, Rows: len(items)},
-	}}}, &d)
+	for i, packer := range wire.Packers() {
+		packed, size, err := packer.Pack(items)
+		require.NoError(f, err)
+		d := *out[1].(*session.Delta)
+		d.Items, d.Packed, d.Snapshot, d.Chunk = nil, packed, fmt.Sprint("s", i+1), 1
+		out = append(out, &session.Manifest{Manifest: se.Manifest{
+			ID: d.Snapshot, Scope: d.Scope, Encoding: packer.Encoding(), Rows: len(items), Bytes: len(packed), Chunks: []se.ChunkSum{
+				{Hash: sha256.Sum256(packed), Bytes: len(packed), Size: size, Rows: len(items)},
+			},
+		}}, &d)
+	}
 	out = append(out, &session.Retire{}, &session.Inbox{Messages: []se.Message{{Number: 1, Kind: se.MessageEnded, Conflict: se.ConflictRef{ID: "1-1", Key: se.ConflictKey{Kind: se.ConflictCell, Table: "place", Row: fuzzRow(0), Cell: "address"}}}}},
 		&session.Notice{Code: session.NoticeBusy, Text: "t"})
 	return out

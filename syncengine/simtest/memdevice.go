@@ -290,6 +290,11 @@ func (m *MemDevice) PendingUpTo(from, to int64) ([]replica.RowKey, error) {
 	return out, nil
 }
 
+func (m *MemDevice) Overlaid() (bool, error) {
+	pending, err := m.PendingUpTo(1, 1<<62)
+	return len(pending) > 0 || len(m.under) > 0, err
+}
+
 func compareKeys(a, b replica.RowKey) int {
 	return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(string(a.Row), string(b.Row)))
 }

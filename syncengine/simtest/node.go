@@ -20,6 +20,17 @@ type arm struct {
 	kind  string
 }
 
+// due tells whether the fault happens at this commit: it is called before each, and after.
+func (a *arm) due(after bool) bool {
+	if a == nil {
+		return false
+	}
+	if !after {
+		a.after--
+	}
+	return a.after <= 0 && after == (a.kind == crashAfter)
+}
+
 // The kinds.
 const (
 	failCommit   = "fail"   // the commit fails, the process goes on
@@ -36,7 +47,8 @@ type node struct {
 	account string
 	dev     Device
 	end     session.Replica
-	ended   func() // its process did
+	ended   func()   // its process did
+	takes   []string // encodings that its program unpacks
 	clock   clock
 	arm     *arm
 
@@ -85,7 +97,7 @@ func newNode(w *World, i int, id, account string) *node {
 	if s, ok := n.dev.(Speaker); ok {
 		n.end = s.Session(reading)
 	}
-	n.end = &watchedEnd{n.end, n}
+	n.end, n.takes = &watchedEnd{n.end, n}, w.program()
 	n.dev.SetHook(n.committing)
 	if m, ok := n.dev.(*MemDevice); ok && w.aged.IntN(4) == 0 {
 		m.unguarded, n.old = true, true
@@ -181,6 +193,7 @@ func (n *node) connect() {
 
 // dial opens a connection, whatever others there are.
 func (n *node) dial() {
+	n.reinstalled()
 	c := newConn(n)
 	dead, err := n.run(func() error {
 		hello, err := c.dev.Start("", "simtest")

@@ -24,10 +24,13 @@ type snapshots struct {
 	rng  *rand.Rand
 	kept *se.Snapshots
 	bad  int // a chunk in so many is damaged on its way; 0 = none
+
+	encodings map[string]string          // of snapshots, by id
+	scopes    map[string]map[string]bool // encodings in which they went out
 }
 
 func newSnapshots(w *World) *snapshots {
-	s := &snapshots{w: w, rng: w.stream("snapshots")}
+	s := &snapshots{w: w, rng: w.stream("snapshots"), encodings: map[string]string{}, scopes: map[string]map[string]bool{}}
 	if s.rng.IntN(3) == 0 {
 		s.bad = 2 + s.rng.IntN(20)
 	}
@@ -37,7 +40,7 @@ func newSnapshots(w *World) *snapshots {
 
 // renew begins with an empty cache, as a process does; some are so small that what is in use must go.
 func (s *snapshots) renew() {
-	o := se.SnapshotOptions{Packer: wire.Deflated{}, Bytes: 1 << 20, Lease: 1 + s.rng.Int64N(20_000)}
+	o := se.SnapshotOptions{Packers: wire.Packers(), Bytes: 1 << 20, Lease: 1 + s.rng.Int64N(20_000)}
 	if s.rng.IntN(2) == 0 {
 		o.Bytes = 8000 + s.rng.IntN(20_000)
 	}
@@ -66,7 +69,7 @@ func (s *snapshots) next(req se.NextRequest) (*se.Part, error) {
 		}
 		before := s.kept.Stats().Built
 		if err := s.w.store.View(func(tx se.ReadTx) error {
-			return s.w.engine.Prepare(tx, s.kept, req.Device, part.Prepare, req.Now)
+			return s.w.engine.Prepare(tx, s.kept, req, part.Prepare, req.Now)
 		}); err != nil {
 			return nil, err
 		}
@@ -80,6 +83,7 @@ func (s *snapshots) tally(req *se.NextRequest, part *se.Part) {
 	if part == nil {
 		return
 	}
+	s.packed(req, part)
 	for _, m := range part.Manifests {
 		if m.Seq < part.Head.Seq {
 			s.w.count("snapshot older than the head")
@@ -106,10 +110,7 @@ func (s *snapshots) damage(m session.Message) session.Message {
 	if !ok || d.Packed == nil || s.bad == 0 || s.w.calm || s.rng.IntN(s.bad) != 0 {
 		return m
 	}
-	items, err := wire.Unpack(d.Packed, unpacked(s.w, d))
-	if err != nil {
-		panic("bug: a chunk that was sent does not unpack: " + err.Error())
-	}
+	items, packer := s.unpack(d)
 	for i := range items {
 		for j := range items[i].Cells {
 			for k, v := range items[i].Cells[j].Values {
@@ -119,7 +120,7 @@ func (s *snapshots) damage(m session.Message) session.Message {
 			}
 		}
 	}
-	packed, _, err := wire.Deflated{}.Pack(items)
+	packed, _, err := packer.Pack(items)
 	if err != nil {
 		panic("bug: a damaged chunk cannot be packed: " + err.Error())
 	}
@@ -128,13 +129,4 @@ func (s *snapshots) damage(m session.Message) session.Message {
 	out := *d
 	out.Packed = packed
 	return &out
-}
-
-// unpacked finds the size that a chunk unpacks to by trying: the manifest is the receiver's.
-func unpacked(w *World, d *session.Delta) int {
-	size, err := wire.UnpackedSize(d.Packed)
-	if err != nil {
-		w.oracle.bad("centre", "a chunk that was sent does not unpack: %v", err)
-	}
-	return size
 }

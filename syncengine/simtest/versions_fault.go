@@ -88,13 +88,7 @@ func (m *mixed) strike() {
 // committing is a phone's hook.
 func (m *mixed) committing(p *phoneOf, after bool) error {
 	a := m.trouble.arms[p]
-	if a == nil {
-		return nil
-	}
-	if !after {
-		a.after--
-	}
-	if a.after > 0 || after != (a.kind == crashAfter) {
+	if !a.due(after) {
 		return nil
 	}
 	delete(m.trouble.arms, p)

@@ -67,6 +67,7 @@ type World struct {
 	counts  map[string]int
 	past    []*node    // devices that were replaced
 	aged    *rand.Rand // whose program is old
+	packing *rand.Rand // what programs unpack
 	skipped int64      // ms in which nothing ran
 	ids     int64
 	words   int64

@@ -109,13 +109,7 @@ func (p *handset) run(fn func() error) (dead bool, err error) {
 func (p *handset) committing(after bool) error {
 	p.committed = p.committed || after
 	a := p.arm
-	if a == nil {
-		return nil
-	}
-	if !after {
-		a.after--
-	}
-	if a.after > 0 || after != (a.kind == crashAfter) {
+	if !a.due(after) {
 		return nil
 	}
 	p.arm = nil

@@ -551,7 +551,8 @@ type Hello struct {
 	History []byte `protobuf:"bytes,19,opt,name=history,proto3" json:"history,omitempty"`
 	// Delta.mac that came with the cursor, 32 bytes; empty for none. Sent together with history.
 	Mac []byte `protobuf:"bytes,20,opt,name=mac,proto3" json:"mac,omitempty"`
-	// Words: encodings of packed chunks that the device takes ("deflate"). None: snapshots come unpacked.
+	// Words: encodings of packed chunks that the device takes ("columns+zstd", "deflate"), in any order. None that the
+	// centre has: snapshots come unpacked.
 	Unpacks []string `protobuf:"bytes,26,rep,name=unpacks,proto3" json:"unpacks,omitempty"`
 	// For the device list at the centre; nothing is decided by them.
 	// Changesets without a verdict.
@@ -2735,7 +2736,8 @@ type Delta struct {
 	History []byte `protobuf:"bytes,13,opt,name=history,proto3" json:"history,omitempty"`
 	// Done: proves to and history to the centre itself, 32 bytes; opaque to the device.
 	Mac []byte `protobuf:"bytes,14,opt,name=mac,proto3" json:"mac,omitempty"`
-	// Instead of items: a chunk of a snapshot, packed as its manifest says. It unpacks to a message DeltaItems.
+	// Instead of items: a chunk of a snapshot, packed as its manifest says. It unpacks to a message DeltaItems or
+	// DeltaColumns.
 	Packed []byte `protobuf:"bytes,15,opt,name=packed,proto3" json:"packed,omitempty"`
 	// Id of that snapshot.
 	Snapshot string `protobuf:"bytes,16,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
@@ -2903,7 +2905,7 @@ func (x *Delta) GetRead() int64 {
 	return 0
 }
 
-// DeltaItems is what a packed chunk unpacks to.
+// DeltaItems is what a chunk packed as "deflate" unpacks to.
 type DeltaItems struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As in Delta.
@@ -2949,6 +2951,455 @@ func (x *DeltaItems) GetItems() []*DeltaItem {
 	return nil
 }
 
+// DeltaColumns is what a chunk packed as "columns+zstd" unpacks to: items as in Delta, with what is alike in them beside
+// each other. protocol.md says how numbers, texts and reals are written into bytes.
+type DeltaColumns struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUIDs that groups name by their number, from 0.
+	Ids *ColumnIds `protobuf:"bytes,1,opt,name=ids,proto3" json:"ids,omitempty"`
+	// Items of one kind and record type.
+	Groups []*ColumnGroup `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Numbers, two for each run of items that follow each other and are of one group: which group, from 0, and how many
+	// of its items come next.
+	Order         []byte `protobuf:"bytes,3,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeltaColumns) Reset() {
+	*x = DeltaColumns{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeltaColumns) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeltaColumns) ProtoMessage() {}
+
+func (x *DeltaColumns) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeltaColumns.ProtoReflect.Descriptor instead.
+func (*DeltaColumns) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *DeltaColumns) GetIds() *ColumnIds {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *DeltaColumns) GetGroups() []*ColumnGroup {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *DeltaColumns) GetOrder() []byte {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+// ColumnIds are UUIDs.
+type ColumnIds struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The last 10 bytes of each where there are heads, else the 16 bytes of each.
+	Tails []byte `protobuf:"bytes,1,opt,name=tails,proto3" json:"tails,omitempty"`
+	// Numbers: the first 6 bytes of each, the highest first.
+	Heads         []byte `protobuf:"bytes,2,opt,name=heads,proto3" json:"heads,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ColumnIds) Reset() {
+	*x = ColumnIds{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ColumnIds) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ColumnIds) ProtoMessage() {}
+
+func (x *ColumnIds) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ColumnIds.ProtoReflect.Descriptor instead.
+func (*ColumnIds) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ColumnIds) GetTails() []byte {
+	if x != nil {
+		return x.Tails
+	}
+	return nil
+}
+
+func (x *ColumnIds) GetHeads() []byte {
+	if x != nil {
+		return x.Heads
+	}
+	return nil
+}
+
+// ColumnGroup holds items of one kind and record type whose cells come in one order.
+type ColumnGroup struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Record type.
+	Table string `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	// What is said of the rows.
+	Kind DeltaKind `protobuf:"varint,2,opt,name=kind,proto3,enum=doorstep.v1.DeltaKind" json:"kind,omitempty"`
+	// Cells are the whole row as the view shows it.
+	Whole bool `protobuf:"varint,3,opt,name=whole,proto3" json:"whole,omitempty"`
+	// Numbers: seq of each item. They tell how many items there are.
+	Seqs []byte `protobuf:"bytes,4,opt,name=seqs,proto3" json:"seqs,omitempty"`
+	// Id of each row.
+	Rows *ColumnTexts `protobuf:"bytes,5,opt,name=rows,proto3" json:"rows,omitempty"`
+	// The cells of all its items, in their order within an item; an item may lack some.
+	Cells         []*ColumnCell `protobuf:"bytes,6,rep,name=cells,proto3" json:"cells,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ColumnGroup) Reset() {
+	*x = ColumnGroup{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ColumnGroup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ColumnGroup) ProtoMessage() {}
+
+func (x *ColumnGroup) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ColumnGroup.ProtoReflect.Descriptor instead.
+func (*ColumnGroup) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ColumnGroup) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *ColumnGroup) GetKind() DeltaKind {
+	if x != nil {
+		return x.Kind
+	}
+	return DeltaKind_DELTA_KIND_UNSPECIFIED
+}
+
+func (x *ColumnGroup) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
+}
+
+func (x *ColumnGroup) GetSeqs() []byte {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
+func (x *ColumnGroup) GetRows() *ColumnTexts {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *ColumnGroup) GetCells() []*ColumnCell {
+	if x != nil {
+		return x.Cells
+	}
+	return nil
+}
+
+// ColumnCell is a cell of the items of a group.
+type ColumnCell struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The cell.
+	Cell string `protobuf:"bytes,1,opt,name=cell,proto3" json:"cell,omitempty"`
+	// A byte for each item: 1 if it has the cell, else 0. Empty: all have it.
+	Present []byte `protobuf:"bytes,2,opt,name=present,proto3" json:"present,omitempty"`
+	// The columns of the cell, in the schema's order.
+	Columns       []*Column `protobuf:"bytes,3,rep,name=columns,proto3" json:"columns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ColumnCell) Reset() {
+	*x = ColumnCell{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ColumnCell) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ColumnCell) ProtoMessage() {}
+
+func (x *ColumnCell) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ColumnCell.ProtoReflect.Descriptor instead.
+func (*ColumnCell) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ColumnCell) GetCell() string {
+	if x != nil {
+		return x.Cell
+	}
+	return ""
+}
+
+func (x *ColumnCell) GetPresent() []byte {
+	if x != nil {
+		return x.Present
+	}
+	return nil
+}
+
+func (x *ColumnCell) GetColumns() []*Column {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+// Column holds the values of a column for the items that have its cell.
+type Column struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The kind of all values: 1 whole number, 2 floating-point number, 3 text, 4 bytes. 0: they differ.
+	Kind uint32 `protobuf:"varint,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// If they differ, a byte for each value with its kind; 0 is NULL.
+	Kinds []byte `protobuf:"bytes,2,opt,name=kinds,proto3" json:"kinds,omitempty"`
+	// Numbers: the whole numbers.
+	Ints []byte `protobuf:"bytes,3,opt,name=ints,proto3" json:"ints,omitempty"`
+	// The floating-point numbers: the first byte of each, then the second of each, up to the eighth.
+	Reals []byte `protobuf:"bytes,4,opt,name=reals,proto3" json:"reals,omitempty"`
+	// The texts; with picks, the different ones.
+	Texts *ColumnTexts `protobuf:"bytes,5,opt,name=texts,proto3" json:"texts,omitempty"`
+	// Numbers: which of texts each text is, from 0. Empty: texts are all of them, in order.
+	Picks []byte `protobuf:"bytes,6,opt,name=picks,proto3" json:"picks,omitempty"`
+	// Numbers: how long each value of bytes is.
+	Sizes []byte `protobuf:"bytes,7,opt,name=sizes,proto3" json:"sizes,omitempty"`
+	// The values of bytes, one after another.
+	Blobs         []byte `protobuf:"bytes,8,opt,name=blobs,proto3" json:"blobs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Column) Reset() {
+	*x = Column{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Column) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Column) ProtoMessage() {}
+
+func (x *Column) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Column.ProtoReflect.Descriptor instead.
+func (*Column) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Column) GetKind() uint32 {
+	if x != nil {
+		return x.Kind
+	}
+	return 0
+}
+
+func (x *Column) GetKinds() []byte {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *Column) GetInts() []byte {
+	if x != nil {
+		return x.Ints
+	}
+	return nil
+}
+
+func (x *Column) GetReals() []byte {
+	if x != nil {
+		return x.Reals
+	}
+	return nil
+}
+
+func (x *Column) GetTexts() *ColumnTexts {
+	if x != nil {
+		return x.Texts
+	}
+	return nil
+}
+
+func (x *Column) GetPicks() []byte {
+	if x != nil {
+		return x.Picks
+	}
+	return nil
+}
+
+func (x *Column) GetSizes() []byte {
+	if x != nil {
+		return x.Sizes
+	}
+	return nil
+}
+
+func (x *Column) GetBlobs() []byte {
+	if x != nil {
+		return x.Blobs
+	}
+	return nil
+}
+
+// ColumnTexts are texts, either by refs, or by sizes and run.
+type ColumnTexts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Numbers: which of the ids each is, written as a UUID.
+	Refs []byte `protobuf:"bytes,1,opt,name=refs,proto3" json:"refs,omitempty"`
+	// Numbers: how many bytes each has.
+	Sizes []byte `protobuf:"bytes,2,opt,name=sizes,proto3" json:"sizes,omitempty"`
+	// Their bytes, one after another.
+	Run           []byte `protobuf:"bytes,3,opt,name=run,proto3" json:"run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ColumnTexts) Reset() {
+	*x = ColumnTexts{}
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ColumnTexts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ColumnTexts) ProtoMessage() {}
+
+func (x *ColumnTexts) ProtoReflect() protoreflect.Message {
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ColumnTexts.ProtoReflect.Descriptor instead.
+func (*ColumnTexts) Descriptor() ([]byte, []int) {
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ColumnTexts) GetRefs() []byte {
+	if x != nil {
+		return x.Refs
+	}
+	return nil
+}
+
+func (x *ColumnTexts) GetSizes() []byte {
+	if x != nil {
+		return x.Sizes
+	}
+	return nil
+}
+
+func (x *ColumnTexts) GetRun() []byte {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
 // Manifest announces a snapshot of a scope: what its chunks must be. A device takes a chunk only if its hash is the one
 // named here.
 type Manifest struct {
@@ -2963,7 +3414,8 @@ type Manifest struct {
 	Rows int64 `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
 	// Packed bytes in all.
 	Bytes int64 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	// Word: how the chunks are packed ("deflate": RFC 1951, without header).
+	// Word: how the chunks are packed ("deflate": DeltaItems, RFC 1951 without header; "columns+zstd": DeltaColumns,
+	// RFC 8878).
 	Encoding string `protobuf:"bytes,6,opt,name=encoding,proto3" json:"encoding,omitempty"`
 	// In order: chunk 1 first.
 	Chunks        []*ChunkSum `protobuf:"bytes,7,rep,name=chunks,proto3" json:"chunks,omitempty"`
@@ -2973,7 +3425,7 @@ type Manifest struct {
 
 func (x *Manifest) Reset() {
 	*x = Manifest{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2985,7 +3437,7 @@ func (x *Manifest) String() string {
 func (*Manifest) ProtoMessage() {}
 
 func (x *Manifest) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[26]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2998,7 +3450,7 @@ func (x *Manifest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Manifest.ProtoReflect.Descriptor instead.
 func (*Manifest) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{26}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Manifest) GetId() string {
@@ -3067,7 +3519,7 @@ type ChunkSum struct {
 
 func (x *ChunkSum) Reset() {
 	*x = ChunkSum{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3079,7 +3531,7 @@ func (x *ChunkSum) String() string {
 func (*ChunkSum) ProtoMessage() {}
 
 func (x *ChunkSum) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[27]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3092,7 +3544,7 @@ func (x *ChunkSum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChunkSum.ProtoReflect.Descriptor instead.
 func (*ChunkSum) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{27}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ChunkSum) GetHash() []byte {
@@ -3144,7 +3596,7 @@ type DeltaItem struct {
 
 func (x *DeltaItem) Reset() {
 	*x = DeltaItem{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3156,7 +3608,7 @@ func (x *DeltaItem) String() string {
 func (*DeltaItem) ProtoMessage() {}
 
 func (x *DeltaItem) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[28]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3169,7 +3621,7 @@ func (x *DeltaItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeltaItem.ProtoReflect.Descriptor instead.
 func (*DeltaItem) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{28}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DeltaItem) GetSeq() int64 {
@@ -3227,7 +3679,7 @@ type CellValue struct {
 
 func (x *CellValue) Reset() {
 	*x = CellValue{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3239,7 +3691,7 @@ func (x *CellValue) String() string {
 func (*CellValue) ProtoMessage() {}
 
 func (x *CellValue) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[29]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3252,7 +3704,7 @@ func (x *CellValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CellValue.ProtoReflect.Descriptor instead.
 func (*CellValue) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{29}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CellValue) GetCell() string {
@@ -3280,7 +3732,7 @@ type Inbox struct {
 
 func (x *Inbox) Reset() {
 	*x = Inbox{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3292,7 +3744,7 @@ func (x *Inbox) String() string {
 func (*Inbox) ProtoMessage() {}
 
 func (x *Inbox) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[30]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3305,7 +3757,7 @@ func (x *Inbox) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inbox.ProtoReflect.Descriptor instead.
 func (*Inbox) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{30}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Inbox) GetMessages() []*InboxMessage {
@@ -3342,7 +3794,7 @@ type InboxMessage struct {
 
 func (x *InboxMessage) Reset() {
 	*x = InboxMessage{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[31]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3354,7 +3806,7 @@ func (x *InboxMessage) String() string {
 func (*InboxMessage) ProtoMessage() {}
 
 func (x *InboxMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[31]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3367,7 +3819,7 @@ func (x *InboxMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMessage.ProtoReflect.Descriptor instead.
 func (*InboxMessage) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{31}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *InboxMessage) GetDevice() string {
@@ -3446,7 +3898,7 @@ type Settled struct {
 
 func (x *Settled) Reset() {
 	*x = Settled{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[32]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3458,7 +3910,7 @@ func (x *Settled) String() string {
 func (*Settled) ProtoMessage() {}
 
 func (x *Settled) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[32]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3471,7 +3923,7 @@ func (x *Settled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settled.ProtoReflect.Descriptor instead.
 func (*Settled) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{32}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Settled) GetN() int64 {
@@ -3509,7 +3961,7 @@ type Seen struct {
 
 func (x *Seen) Reset() {
 	*x = Seen{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[33]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3521,7 +3973,7 @@ func (x *Seen) String() string {
 func (*Seen) ProtoMessage() {}
 
 func (x *Seen) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[33]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3534,7 +3986,7 @@ func (x *Seen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seen.ProtoReflect.Descriptor instead.
 func (*Seen) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{33}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Seen) GetFrames() int64 {
@@ -3594,7 +4046,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[34]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3606,7 +4058,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[34]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3619,7 +4071,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{34}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Notice) GetCode() string {
@@ -3656,7 +4108,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[35]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3668,7 +4120,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[35]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3681,7 +4133,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{35}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Drain) GetView() string {
@@ -3712,7 +4164,7 @@ type Purged struct {
 
 func (x *Purged) Reset() {
 	*x = Purged{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[36]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3724,7 +4176,7 @@ func (x *Purged) String() string {
 func (*Purged) ProtoMessage() {}
 
 func (x *Purged) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[36]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3737,7 +4189,7 @@ func (x *Purged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Purged.ProtoReflect.Descriptor instead.
 func (*Purged) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{36}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Purged) GetView() string {
@@ -3766,7 +4218,7 @@ type Retire struct {
 
 func (x *Retire) Reset() {
 	*x = Retire{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[37]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3778,7 +4230,7 @@ func (x *Retire) String() string {
 func (*Retire) ProtoMessage() {}
 
 func (x *Retire) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[37]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3791,7 +4243,7 @@ func (x *Retire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retire.ProtoReflect.Descriptor instead.
 func (*Retire) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{37}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Retire) GetWipe() bool {
@@ -3822,7 +4274,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[38]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3834,7 +4286,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[38]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3847,7 +4299,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{38}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Check) GetNumber() int64 {
@@ -3909,7 +4361,7 @@ type TableDigest struct {
 
 func (x *TableDigest) Reset() {
 	*x = TableDigest{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[39]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3921,7 +4373,7 @@ func (x *TableDigest) String() string {
 func (*TableDigest) ProtoMessage() {}
 
 func (x *TableDigest) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[39]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3934,7 +4386,7 @@ func (x *TableDigest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableDigest.ProtoReflect.Descriptor instead.
 func (*TableDigest) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{39}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *TableDigest) GetTable() string {
@@ -3982,7 +4434,7 @@ type Bucket struct {
 
 func (x *Bucket) Reset() {
 	*x = Bucket{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[40]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3994,7 +4446,7 @@ func (x *Bucket) String() string {
 func (*Bucket) ProtoMessage() {}
 
 func (x *Bucket) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[40]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4007,7 +4459,7 @@ func (x *Bucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bucket.ProtoReflect.Descriptor instead.
 func (*Bucket) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{40}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Bucket) GetIndex() int32 {
@@ -4057,7 +4509,7 @@ type CheckReport struct {
 
 func (x *CheckReport) Reset() {
 	*x = CheckReport{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[41]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4069,7 +4521,7 @@ func (x *CheckReport) String() string {
 func (*CheckReport) ProtoMessage() {}
 
 func (x *CheckReport) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[41]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4082,7 +4534,7 @@ func (x *CheckReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckReport.ProtoReflect.Descriptor instead.
 func (*CheckReport) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{41}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *CheckReport) GetScopes() int64 {
@@ -4145,7 +4597,7 @@ type Repair struct {
 
 func (x *Repair) Reset() {
 	*x = Repair{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[42]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4157,7 +4609,7 @@ func (x *Repair) String() string {
 func (*Repair) ProtoMessage() {}
 
 func (x *Repair) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[42]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4170,7 +4622,7 @@ func (x *Repair) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Repair.ProtoReflect.Descriptor instead.
 func (*Repair) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{42}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Repair) GetNumber() int64 {
@@ -4244,7 +4696,7 @@ type Covered struct {
 
 func (x *Covered) Reset() {
 	*x = Covered{}
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[43]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4256,7 +4708,7 @@ func (x *Covered) String() string {
 func (*Covered) ProtoMessage() {}
 
 func (x *Covered) ProtoReflect() protoreflect.Message {
-	mi := &file_syncengine_wire_doorstep_proto_msgTypes[43]
+	mi := &file_syncengine_wire_doorstep_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4269,7 +4721,7 @@ func (x *Covered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Covered.ProtoReflect.Descriptor instead.
 func (*Covered) Descriptor() ([]byte, []int) {
-	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{43}
+	return file_syncengine_wire_doorstep_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Covered) GetTable() string {
@@ -4513,7 +4965,39 @@ const file_syncengine_wire_doorstep_proto_rawDesc = "" +
 	"\x04read\x18\x12 \x01(\x03R\x04readJ\x04\b\x13\x10\x1f\":\n" +
 	"\n" +
 	"DeltaItems\x12,\n" +
-	"\x05items\x18\x01 \x03(\v2\x16.doorstep.v1.DeltaItemR\x05items\"\xb7\x01\n" +
+	"\x05items\x18\x01 \x03(\v2\x16.doorstep.v1.DeltaItemR\x05items\"\x86\x01\n" +
+	"\fDeltaColumns\x12(\n" +
+	"\x03ids\x18\x01 \x01(\v2\x16.doorstep.v1.ColumnIdsR\x03ids\x120\n" +
+	"\x06groups\x18\x02 \x03(\v2\x18.doorstep.v1.ColumnGroupR\x06groups\x12\x14\n" +
+	"\x05order\x18\x03 \x01(\fR\x05orderJ\x04\b\x04\x10\x10\"=\n" +
+	"\tColumnIds\x12\x14\n" +
+	"\x05tails\x18\x01 \x01(\fR\x05tails\x12\x14\n" +
+	"\x05heads\x18\x02 \x01(\fR\x05headsJ\x04\b\x03\x10\v\"\xdc\x01\n" +
+	"\vColumnGroup\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12*\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x16.doorstep.v1.DeltaKindR\x04kind\x12\x14\n" +
+	"\x05whole\x18\x03 \x01(\bR\x05whole\x12\x12\n" +
+	"\x04seqs\x18\x04 \x01(\fR\x04seqs\x12,\n" +
+	"\x04rows\x18\x05 \x01(\v2\x18.doorstep.v1.ColumnTextsR\x04rows\x12-\n" +
+	"\x05cells\x18\x06 \x03(\v2\x17.doorstep.v1.ColumnCellR\x05cellsJ\x04\b\a\x10\x10\"o\n" +
+	"\n" +
+	"ColumnCell\x12\x12\n" +
+	"\x04cell\x18\x01 \x01(\tR\x04cell\x12\x18\n" +
+	"\apresent\x18\x02 \x01(\fR\apresent\x12-\n" +
+	"\acolumns\x18\x03 \x03(\v2\x13.doorstep.v1.ColumnR\acolumnsJ\x04\b\x04\x10\v\"\xd4\x01\n" +
+	"\x06Column\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x14\n" +
+	"\x05kinds\x18\x02 \x01(\fR\x05kinds\x12\x12\n" +
+	"\x04ints\x18\x03 \x01(\fR\x04ints\x12\x14\n" +
+	"\x05reals\x18\x04 \x01(\fR\x05reals\x12.\n" +
+	"\x05texts\x18\x05 \x01(\v2\x18.doorstep.v1.ColumnTextsR\x05texts\x12\x14\n" +
+	"\x05picks\x18\x06 \x01(\fR\x05picks\x12\x14\n" +
+	"\x05sizes\x18\a \x01(\fR\x05sizes\x12\x14\n" +
+	"\x05blobs\x18\b \x01(\fR\x05blobsJ\x04\b\t\x10\x10\"O\n" +
+	"\vColumnTexts\x12\x12\n" +
+	"\x04refs\x18\x01 \x01(\fR\x04refs\x12\x14\n" +
+	"\x05sizes\x18\x02 \x01(\fR\x05sizes\x12\x10\n" +
+	"\x03run\x18\x03 \x01(\fR\x03runJ\x04\b\x04\x10\v\"\xb7\x01\n" +
 	"\bManifest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05scope\x18\x02 \x01(\tR\x05scope\x12\x10\n" +
@@ -4639,7 +5123,7 @@ func file_syncengine_wire_doorstep_proto_rawDescGZIP() []byte {
 }
 
 var file_syncengine_wire_doorstep_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_syncengine_wire_doorstep_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_syncengine_wire_doorstep_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_syncengine_wire_doorstep_proto_goTypes = []any{
 	(Op)(0),              // 0: doorstep.v1.Op
 	(VerdictKind)(0),     // 1: doorstep.v1.VerdictKind
@@ -4670,24 +5154,30 @@ var file_syncengine_wire_doorstep_proto_goTypes = []any{
 	(*ConflictKey)(nil),  // 26: doorstep.v1.ConflictKey
 	(*Delta)(nil),        // 27: doorstep.v1.Delta
 	(*DeltaItems)(nil),   // 28: doorstep.v1.DeltaItems
-	(*Manifest)(nil),     // 29: doorstep.v1.Manifest
-	(*ChunkSum)(nil),     // 30: doorstep.v1.ChunkSum
-	(*DeltaItem)(nil),    // 31: doorstep.v1.DeltaItem
-	(*CellValue)(nil),    // 32: doorstep.v1.CellValue
-	(*Inbox)(nil),        // 33: doorstep.v1.Inbox
-	(*InboxMessage)(nil), // 34: doorstep.v1.InboxMessage
-	(*Settled)(nil),      // 35: doorstep.v1.Settled
-	(*Seen)(nil),         // 36: doorstep.v1.Seen
-	(*Notice)(nil),       // 37: doorstep.v1.Notice
-	(*Drain)(nil),        // 38: doorstep.v1.Drain
-	(*Purged)(nil),       // 39: doorstep.v1.Purged
-	(*Retire)(nil),       // 40: doorstep.v1.Retire
-	(*Check)(nil),        // 41: doorstep.v1.Check
-	(*TableDigest)(nil),  // 42: doorstep.v1.TableDigest
-	(*Bucket)(nil),       // 43: doorstep.v1.Bucket
-	(*CheckReport)(nil),  // 44: doorstep.v1.CheckReport
-	(*Repair)(nil),       // 45: doorstep.v1.Repair
-	(*Covered)(nil),      // 46: doorstep.v1.Covered
+	(*DeltaColumns)(nil), // 29: doorstep.v1.DeltaColumns
+	(*ColumnIds)(nil),    // 30: doorstep.v1.ColumnIds
+	(*ColumnGroup)(nil),  // 31: doorstep.v1.ColumnGroup
+	(*ColumnCell)(nil),   // 32: doorstep.v1.ColumnCell
+	(*Column)(nil),       // 33: doorstep.v1.Column
+	(*ColumnTexts)(nil),  // 34: doorstep.v1.ColumnTexts
+	(*Manifest)(nil),     // 35: doorstep.v1.Manifest
+	(*ChunkSum)(nil),     // 36: doorstep.v1.ChunkSum
+	(*DeltaItem)(nil),    // 37: doorstep.v1.DeltaItem
+	(*CellValue)(nil),    // 38: doorstep.v1.CellValue
+	(*Inbox)(nil),        // 39: doorstep.v1.Inbox
+	(*InboxMessage)(nil), // 40: doorstep.v1.InboxMessage
+	(*Settled)(nil),      // 41: doorstep.v1.Settled
+	(*Seen)(nil),         // 42: doorstep.v1.Seen
+	(*Notice)(nil),       // 43: doorstep.v1.Notice
+	(*Drain)(nil),        // 44: doorstep.v1.Drain
+	(*Purged)(nil),       // 45: doorstep.v1.Purged
+	(*Retire)(nil),       // 46: doorstep.v1.Retire
+	(*Check)(nil),        // 47: doorstep.v1.Check
+	(*TableDigest)(nil),  // 48: doorstep.v1.TableDigest
+	(*Bucket)(nil),       // 49: doorstep.v1.Bucket
+	(*CheckReport)(nil),  // 50: doorstep.v1.CheckReport
+	(*Repair)(nil),       // 51: doorstep.v1.Repair
+	(*Covered)(nil),      // 52: doorstep.v1.Covered
 }
 var file_syncengine_wire_doorstep_proto_depIdxs = []int32{
 	4,  // 0: doorstep.v1.Envelope.hello:type_name -> doorstep.v1.Hello
@@ -4695,15 +5185,15 @@ var file_syncengine_wire_doorstep_proto_depIdxs = []int32{
 	13, // 2: doorstep.v1.Envelope.push:type_name -> doorstep.v1.Push
 	22, // 3: doorstep.v1.Envelope.verdicts:type_name -> doorstep.v1.Verdicts
 	27, // 4: doorstep.v1.Envelope.delta:type_name -> doorstep.v1.Delta
-	33, // 5: doorstep.v1.Envelope.inbox:type_name -> doorstep.v1.Inbox
-	36, // 6: doorstep.v1.Envelope.seen:type_name -> doorstep.v1.Seen
-	37, // 7: doorstep.v1.Envelope.notice:type_name -> doorstep.v1.Notice
-	29, // 8: doorstep.v1.Envelope.manifest:type_name -> doorstep.v1.Manifest
-	38, // 9: doorstep.v1.Envelope.drain:type_name -> doorstep.v1.Drain
-	39, // 10: doorstep.v1.Envelope.purged:type_name -> doorstep.v1.Purged
-	40, // 11: doorstep.v1.Envelope.retire:type_name -> doorstep.v1.Retire
-	41, // 12: doorstep.v1.Envelope.check:type_name -> doorstep.v1.Check
-	45, // 13: doorstep.v1.Envelope.repair:type_name -> doorstep.v1.Repair
+	39, // 5: doorstep.v1.Envelope.inbox:type_name -> doorstep.v1.Inbox
+	42, // 6: doorstep.v1.Envelope.seen:type_name -> doorstep.v1.Seen
+	43, // 7: doorstep.v1.Envelope.notice:type_name -> doorstep.v1.Notice
+	35, // 8: doorstep.v1.Envelope.manifest:type_name -> doorstep.v1.Manifest
+	44, // 9: doorstep.v1.Envelope.drain:type_name -> doorstep.v1.Drain
+	45, // 10: doorstep.v1.Envelope.purged:type_name -> doorstep.v1.Purged
+	46, // 11: doorstep.v1.Envelope.retire:type_name -> doorstep.v1.Retire
+	47, // 12: doorstep.v1.Envelope.check:type_name -> doorstep.v1.Check
+	51, // 13: doorstep.v1.Envelope.repair:type_name -> doorstep.v1.Repair
 	5,  // 14: doorstep.v1.Hello.staged:type_name -> doorstep.v1.StagedScope
 	6,  // 15: doorstep.v1.StagedScope.after:type_name -> doorstep.v1.Position
 	11, // 16: doorstep.v1.Welcome.grants:type_name -> doorstep.v1.Grant
@@ -4733,30 +5223,37 @@ var file_syncengine_wire_doorstep_proto_depIdxs = []int32{
 	18, // 40: doorstep.v1.Reason.current:type_name -> doorstep.v1.Value
 	26, // 41: doorstep.v1.ConflictRef.key:type_name -> doorstep.v1.ConflictKey
 	7,  // 42: doorstep.v1.Delta.from:type_name -> doorstep.v1.Base
-	31, // 43: doorstep.v1.Delta.items:type_name -> doorstep.v1.DeltaItem
+	37, // 43: doorstep.v1.Delta.items:type_name -> doorstep.v1.DeltaItem
 	6,  // 44: doorstep.v1.Delta.start:type_name -> doorstep.v1.Position
 	6,  // 45: doorstep.v1.Delta.after:type_name -> doorstep.v1.Position
 	5,  // 46: doorstep.v1.Delta.scopes:type_name -> doorstep.v1.StagedScope
 	7,  // 47: doorstep.v1.Delta.to:type_name -> doorstep.v1.Base
-	31, // 48: doorstep.v1.DeltaItems.items:type_name -> doorstep.v1.DeltaItem
-	30, // 49: doorstep.v1.Manifest.chunks:type_name -> doorstep.v1.ChunkSum
-	2,  // 50: doorstep.v1.DeltaItem.kind:type_name -> doorstep.v1.DeltaKind
-	32, // 51: doorstep.v1.DeltaItem.cells:type_name -> doorstep.v1.CellValue
-	18, // 52: doorstep.v1.CellValue.values:type_name -> doorstep.v1.Value
-	34, // 53: doorstep.v1.Inbox.messages:type_name -> doorstep.v1.InboxMessage
-	25, // 54: doorstep.v1.InboxMessage.conflict:type_name -> doorstep.v1.ConflictRef
-	35, // 55: doorstep.v1.InboxMessage.settled:type_name -> doorstep.v1.Settled
-	7,  // 56: doorstep.v1.Check.at:type_name -> doorstep.v1.Base
-	42, // 57: doorstep.v1.Check.tables:type_name -> doorstep.v1.TableDigest
-	44, // 58: doorstep.v1.Check.report:type_name -> doorstep.v1.CheckReport
-	43, // 59: doorstep.v1.TableDigest.filled:type_name -> doorstep.v1.Bucket
-	31, // 60: doorstep.v1.Repair.items:type_name -> doorstep.v1.DeltaItem
-	46, // 61: doorstep.v1.Repair.covered:type_name -> doorstep.v1.Covered
-	62, // [62:62] is the sub-list for method output_type
-	62, // [62:62] is the sub-list for method input_type
-	62, // [62:62] is the sub-list for extension type_name
-	62, // [62:62] is the sub-list for extension extendee
-	0,  // [0:62] is the sub-list for field type_name
+	37, // 48: doorstep.v1.DeltaItems.items:type_name -> doorstep.v1.DeltaItem
+	30, // 49: doorstep.v1.DeltaColumns.ids:type_name -> doorstep.v1.ColumnIds
+	31, // 50: doorstep.v1.DeltaColumns.groups:type_name -> doorstep.v1.ColumnGroup
+	2,  // 51: doorstep.v1.ColumnGroup.kind:type_name -> doorstep.v1.DeltaKind
+	34, // 52: doorstep.v1.ColumnGroup.rows:type_name -> doorstep.v1.ColumnTexts
+	32, // 53: doorstep.v1.ColumnGroup.cells:type_name -> doorstep.v1.ColumnCell
+	33, // 54: doorstep.v1.ColumnCell.columns:type_name -> doorstep.v1.Column
+	34, // 55: doorstep.v1.Column.texts:type_name -> doorstep.v1.ColumnTexts
+	36, // 56: doorstep.v1.Manifest.chunks:type_name -> doorstep.v1.ChunkSum
+	2,  // 57: doorstep.v1.DeltaItem.kind:type_name -> doorstep.v1.DeltaKind
+	38, // 58: doorstep.v1.DeltaItem.cells:type_name -> doorstep.v1.CellValue
+	18, // 59: doorstep.v1.CellValue.values:type_name -> doorstep.v1.Value
+	40, // 60: doorstep.v1.Inbox.messages:type_name -> doorstep.v1.InboxMessage
+	25, // 61: doorstep.v1.InboxMessage.conflict:type_name -> doorstep.v1.ConflictRef
+	41, // 62: doorstep.v1.InboxMessage.settled:type_name -> doorstep.v1.Settled
+	7,  // 63: doorstep.v1.Check.at:type_name -> doorstep.v1.Base
+	48, // 64: doorstep.v1.Check.tables:type_name -> doorstep.v1.TableDigest
+	50, // 65: doorstep.v1.Check.report:type_name -> doorstep.v1.CheckReport
+	49, // 66: doorstep.v1.TableDigest.filled:type_name -> doorstep.v1.Bucket
+	37, // 67: doorstep.v1.Repair.items:type_name -> doorstep.v1.DeltaItem
+	52, // 68: doorstep.v1.Repair.covered:type_name -> doorstep.v1.Covered
+	69, // [69:69] is the sub-list for method output_type
+	69, // [69:69] is the sub-list for method input_type
+	69, // [69:69] is the sub-list for extension type_name
+	69, // [69:69] is the sub-list for extension extendee
+	0,  // [0:69] is the sub-list for field type_name
 }
 
 func init() { file_syncengine_wire_doorstep_proto_init() }
@@ -4794,7 +5291,7 @@ func file_syncengine_wire_doorstep_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_syncengine_wire_doorstep_proto_rawDesc), len(file_syncengine_wire_doorstep_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   44,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

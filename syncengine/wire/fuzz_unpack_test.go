@@ -24,8 +24,8 @@ func FuzzUnpack(f *testing.F) {
 		if size > 1<<20 {
 			return // the session bounds it; at this size one input would take all the time
 		}
-		items, err := Unpack(packed, size)
-		told, err2 := UnpackedSize(packed)
+		items, err := Unpack(se.Deflate, packed, size)
+		told, err2 := UnpackedSize(se.Deflate, packed)
 		if err != nil {
 			require.ErrorIs(t, err, errUnpack)
 			return
@@ -35,7 +35,7 @@ func FuzzUnpack(f *testing.F) {
 		}
 		again, n, err := Deflated{}.Pack(items)
 		require.NoError(t, err)
-		back, err := Unpack(again, n)
+		back, err := Unpack(se.Deflate, again, n)
 		require.NoError(t, err)
 		require.Equal(t, items, back)
 	})

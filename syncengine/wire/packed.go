@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
+	"github.com/klauspost/compress/zstd"
 	"google.golang.org/protobuf/proto"
 
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -26,6 +28,9 @@ var deflaters = sync.Pool{New: func() any {
 	}
 	return w
 }}
+
+// Encoding implements syncengine.Packer.
+func (Deflated) Encoding() string { return se.Deflate }
 
 // Pack implements syncengine.Packer. The bytes are the caller's.
 func (Deflated) Pack(items []se.DeltaItem) (packed []byte, size int, err error) {
@@ -52,8 +57,19 @@ func (Deflated) Pack(items []se.DeltaItem) (packed []byte, size int, err error) 
 
 var errUnpack = errors.New("wire: a chunk does not unpack to what its manifest says")
 
-// Unpack reads what Pack made. It never takes more memory than size, which the caller has bounded, tells.
-func Unpack(packed []byte, size int) ([]se.DeltaItem, error) {
+// Unpack reads what the Pack of an encoding made. What it takes of memory is bounded by size, which the caller has
+// bounded.
+func Unpack(encoding string, packed []byte, size int) ([]se.DeltaItem, error) {
+	switch encoding {
+	case se.Columns:
+		return unpackColumns(packed, size)
+	case se.Deflate:
+		return inflate(packed, size)
+	}
+	return nil, errUnpack
+}
+
+func inflate(packed []byte, size int) ([]se.DeltaItem, error) {
 	if size < 0 || size/1100 > len(packed) { // deflate makes nothing smaller than 1:1032
 		return nil, errUnpack
 	}
@@ -83,7 +99,14 @@ func Unpack(packed []byte, size int) ([]se.DeltaItem, error) {
 }
 
 // UnpackedSize tells what a chunk unpacks to, for tools that have no manifest.
-func UnpackedSize(packed []byte) (int, error) {
+func UnpackedSize(encoding string, packed []byte) (int, error) {
+	if encoding == se.Columns {
+		var h zstd.Header
+		if err := h.Decode(packed); err != nil || !h.HasFCS || h.FrameContentSize > 1<<30 {
+			return 0, errUnpack
+		}
+		return int(h.FrameContentSize), nil
+	}
 	r := flate.NewReader(bytes.NewReader(packed))
 	defer r.Close()
 	n, err := io.Copy(io.Discard, r)
@@ -96,7 +119,7 @@ func UnpackedSize(packed []byte) (int, error) {
 var packedShape = sync.OnceValue(func() *shape { return shapeOf((&DeltaItems{}).ProtoReflect().Descriptor()) })
 
 func manifestToWire(m *se.Manifest) *Manifest {
-	p := &Manifest{Id: m.ID, Scope: m.Scope, Seq: m.Seq, Rows: int64(m.Rows), Bytes: int64(m.Bytes), Encoding: se.Deflate}
+	p := &Manifest{Id: m.ID, Scope: m.Scope, Seq: m.Seq, Rows: int64(m.Rows), Bytes: int64(m.Bytes), Encoding: m.Encoding}
 	for i := range m.Chunks {
 		c := &m.Chunks[i]
 		p.Chunks = append(p.Chunks, &ChunkSum{Hash: hashToWire(c.Hash), Bytes: int64(c.Bytes), Size: int64(c.Size), Rows: int64(c.Rows)})
@@ -108,10 +131,10 @@ func manifestFromWire(p *Manifest) (session.Message, error) {
 	var c checks
 	m := se.Manifest{
 		ID: c.name("id", p.GetId()), Scope: c.name("scope", p.GetScope()), Seq: c.count("seq", p.GetSeq()),
-		Rows: c.size("rows", p.GetRows()), Bytes: c.size("bytes", p.GetBytes()),
+		Rows: c.size("rows", p.GetRows()), Bytes: c.size("bytes", p.GetBytes()), Encoding: p.GetEncoding(),
 	}
-	if p.GetEncoding() != se.Deflate {
-		c.fail("encoding", "must be %q", se.Deflate)
+	if !slices.Contains(Unpackable(), m.Encoding) {
+		c.fail("encoding", "must be one of those that Hello named")
 	}
 	for i, x := range p.GetChunks() {
 		var of checks

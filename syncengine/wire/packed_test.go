@@ -18,15 +18,15 @@ func TestPackedRoundTrip(t *testing.T) {
 		items := list(deltaItem, 1, 9).Draw(t, "items")
 		packed, size, err := wire.Deflated{}.Pack(items)
 		require.NoError(t, err)
-		back, err := wire.Unpack(packed, size)
+		back, err := wire.Unpack(se.Deflate, packed, size)
 		require.NoError(t, err)
 		require.Equal(t, items, back)
 		for _, wrong := range []int{size - 1, size + 1, -1} {
-			_, err = wire.Unpack(packed, wrong)
+			_, err = wire.Unpack(se.Deflate, packed, wrong)
 			require.Error(t, err, wrong)
 		}
 		for _, cut := range []int{0, len(packed) / 2} {
-			_, err = wire.Unpack(packed[:cut], size)
+			_, err = wire.Unpack(se.Deflate, packed[:cut], size)
 			require.Error(t, err, cut)
 		}
 	})
@@ -43,14 +43,14 @@ func TestPackedBombs(t *testing.T) {
 	require.NoError(t, w.Close())
 	heap := testing.Benchmark(func(t *testing.B) {
 		for range t.N {
-			_, err = wire.Unpack(b.Bytes(), 1<<10)
+			_, err = wire.Unpack(se.Deflate, b.Bytes(), 1<<10)
 			require.Error(t, err)
-			_, err = wire.Unpack(b.Bytes()[:100], 1<<30)
+			_, err = wire.Unpack(se.Deflate, b.Bytes()[:100], 1<<30)
 			require.Error(t, err)
 		}
 	})
 	require.Less(t, heap.AllocedBytesPerOp(), int64(256<<10))
-	_, err = wire.Unpack([]byte("no deflate stream at all"), 30)
+	_, err = wire.Unpack(se.Deflate, []byte("no deflate stream at all"), 30)
 	require.Error(t, err)
 	var _ se.Packer = wire.Deflated{}
 }

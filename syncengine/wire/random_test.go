@@ -223,7 +223,7 @@ var (
 			}), 0, 3).Draw(t, "messages")}
 		case 7:
 			return &session.Manifest{Manifest: se.Manifest{
-				ID: name.Draw(t, "id"), Scope: name.Draw(t, "scope"), Seq: number.Draw(t, "seq"), Rows: rapid.IntRange(0, 1<<40).Draw(t, "rows"),
+				ID: name.Draw(t, "id"), Scope: name.Draw(t, "scope"), Encoding: pick(se.Deflate, se.Columns).Draw(t, "encoding"), Seq: number.Draw(t, "seq"), Rows: rapid.IntRange(0, 1<<40).Draw(t, "rows"),
 				Bytes: rapid.IntRange(0, 1<<40).Draw(t, "bytes"), Chunks: list(rapid.Custom(func(t *rapid.T) se.ChunkSum {
 					c := se.ChunkSum{Bytes: rapid.IntRange(0, 1<<40).Draw(t, "bytes"), Size: rapid.IntRange(0, 1<<40).Draw(t, "size"), Rows: rapid.IntRange(0, 1<<40).Draw(t, "rows")}
 					copy(c.Hash[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "hash"))

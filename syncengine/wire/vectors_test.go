@@ -220,8 +220,12 @@ func TestMessageVectors(t *testing.T) {
 			{Table: "resident", Column: "id_no", ID: 1, Secret: [32]byte(hash)}, {Table: "resident", Column: "id_no", ID: 4_294_967_295, Secret: [32]byte{31: 1}},
 			{Table: "resident", Column: "id_no_hash", ID: 1, Match: true, Secret: [32]byte{1}},
 		}}}},
-		{"manifest", &session.Manifest{Manifest: se.Manifest{ID: "5f1d", Scope: "g", Seq: 88, Rows: 3, Bytes: 90, Chunks: []se.ChunkSum{
+		{"manifest", &session.Manifest{Manifest: se.Manifest{ID: "5f1d", Scope: "g", Encoding: se.Deflate, Seq: 88, Rows: 3, Bytes: 90, Chunks: []se.ChunkSum{
 			{Hash: hash, Bytes: 50, Size: 400, Rows: 2}, {Hash: sets[2].Hash(), Bytes: 40, Size: 300, Rows: 1},
+		}}}},
+		{"hello of a device that takes snapshots in columns", &session.Hello{Hello: se.Hello{Device: devA, Unpacks: []string{se.Columns, se.Deflate}}}},
+		{"manifest of a snapshot in columns", &session.Manifest{Manifest: se.Manifest{ID: "5f1e", Scope: "g", Encoding: se.Columns, Seq: 88, Rows: 2, Bytes: 30, Chunks: []se.ChunkSum{
+			{Hash: hash, Bytes: 30, Size: 300, Rows: 2},
 		}}}},
 		{"delta with a chunk", &session.Delta{Delta: se.Delta{
 			View: "v2", Reset: true, Scope: "g", Start: se.Position{Seq: 40, Key: "2/visit/" + rowX}, After: se.Position{Seq: 88}, Read: 88,

@@ -99,7 +99,7 @@ func (a *app) wire(now func() time.Time) (err error) {
 	if err := epochs.recognise(engine, a.store, now().UnixMilli()); err != nil {
 		return err
 	}
-	snapshots := syncengine.NewSnapshots(syncengine.SnapshotOptions{Packer: wire.Deflated{}, Least: leastSnapshot, Bytes: c.SnapshotBytes})
+	snapshots := syncengine.NewSnapshots(syncengine.SnapshotOptions{Packers: wire.Packers(), Least: leastSnapshot, Bytes: c.SnapshotBytes})
 	a.metrics.watch(snapshots)
 	a.centre = centre.New(engine, a.store, centre.Options{Now: now, Bell: bell, Observer: anchored{commitMetrics{a.metrics}, a}, Epochs: epochs, Snapshots: snapshots})
 	a.directory = directory.New(directory.Config{DB: a.store, County: c.County, Roles: a.schema.Roles, Now: now, Random: rand.Reader})

@@ -65,8 +65,8 @@ var knownBugs = []Bug{
 	{
 		Name: "the next process sends nothing of what the one before had queued", Case: "O9 O21", Package: "clients/device", Test: "TestCaseO09O21TheNextProcessSends",
 		File: "clients/device/ends.go",
-		Old:  `		list, err = p.Outbox(after, limit)`,
-		New:  `		list, err = p.Outbox(max(after, 1), limit)`,
+		Old:  `ctx: l.ctx}).Outbox(after, limit)`,
+		New:  `ctx: l.ctx}).Outbox(max(after, 1), limit)`,
 	},
 	{
 		Name: "a connection that is left inside a transaction is used", Case: "O39", Package: "server/store", Test: "TestLeftoverTransaction",
