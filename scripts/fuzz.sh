@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzing: each target in turn, so many executions in all: ./scripts/task fuzz -- 5000000
+# Fuzzing: each target, so many executions in all: ./scripts/task fuzz -- 5000000
 # Fails with the path of the input for each target that found one. Such an input stands under testdata/fuzz and is
 # committed with the mending: from then on it is part of every test.
 # Executions are counted rather than seconds: what is shown does not depend on the machine, and Go up to 1.26 may fail at
@@ -14,6 +14,7 @@ targets='
 syncengine/wire FuzzBinary 500
 syncengine/wire FuzzJSON 400
 syncengine/wire FuzzUnpack 300
+syncengine/wire FuzzColumns 200
 syncengine/wire FuzzChangeset 400
 syncengine FuzzCommit 300
 syncengine/session FuzzCentre 500
@@ -36,27 +37,37 @@ clients/device FuzzDecodeChangeset 50
 clients/device FuzzDecodeOthers 50
 '
 shares=$(awk '{ n += $3 } END { print n }' <<<"$targets")
-total=0 crashes=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+found=$(mktemp -d)
+trap 'rm -rf "$found"' EXIT
 
-# one PACKAGE TARGET EXECUTIONS
+# one PACKAGE TARGET EXECUTIONS: leaves how many there were in a file TARGET.n, and a file TARGET.crash if one found something
 one() {
-	local status=0 n began=$SECONDS
-	go test -tags "$TAGS" -run '^$' -fuzz "^$2\$" -fuzztime "$3x" -fuzzminimizetime 20x -timeout 20m "./$1" >"$log" 2>&1 || status=$?
+	local status=0 n log=$found/$2 began=$SECONDS
+	go test -tags "$TAGS" -run '^$' -fuzz "^$2\$" -fuzztime "$3x" -fuzzminimizetime 20x -parallel 1 -timeout 40m "./$1" >"$log" 2>&1 || status=$?
 	n=$(sed -n 's/^fuzz: elapsed: .* execs: \([0-9]*\) .*/\1/p' "$log" | tail -1)
-	total=$((total + ${n:-0}))
+	echo "${n:-0}" >"$log.n"
 	printf '%-22s %-20s %9d executions %5d s\n' "$1" "$2" "${n:-0}" "$((SECONDS - began))"
 	[ "$status" != 0 ] || return 0
-	crashes=$((crashes + 1))
+	touch "$log.crash"
 	cat "$log"
 	sed -n "s|.*Failing input written to |$2 fails with the input $1/|p" "$log" >&2
 }
 
+# As many targets at a time as there are processors, each with one worker: while one is compiled, others run.
+at=$(nproc) running=0
 while read -r package target share; do
-	[ -z "$package" ] || one "$package" "$target" "$(((all * share + shares - 1) / shares))"
+	[ -n "$package" ] || continue
+	if [ "$running" -ge "$at" ]; then
+		wait -n
+		running=$((running - 1))
+	fi
+	one "$package" "$target" "$(((all * share + shares - 1) / shares))" &
+	running=$((running + 1))
 done <<<"$targets"
+wait
 
+total=$(cat "$found"/*.n | awk '{ n += $1 } END { print n + 0 }')
+crashes=$(find "$found" -name '*.crash' | wc -l)
 printf '%d executions, %d targets with a crash or a broken property\n' "$total" "$crashes"
 if [ -n "${DOORSTEP_FIGURES:-}" ]; then
 	printf '%d\tfuzz executions\n%d\tcrashes found by fuzzing\n' "$total" "$crashes" >>"$DOORSTEP_FIGURES"

@@ -92,6 +92,9 @@ func (c *Child) Tell(line string) { _, _ = io.WriteString(c.in, line+"\n") }
 // Signal reaches the program unless it is gone.
 func (c *Child) Signal(s syscall.Signal) error { return c.cmd.Process.Signal(s) }
 
+// Pid names it.
+func (c *Child) Pid() int { return c.cmd.Process.Pid }
+
 // Kill ends the program at once and waits until it is gone.
 func (c *Child) Kill() {
 	_ = c.Signal(syscall.SIGKILL)

@@ -1,6 +1,7 @@
 package crowd
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -97,6 +98,10 @@ func (l *Link) hear() (session.Message, error) {
 		return nil, err
 	}
 	l.Got.Bytes += len(b)
+	return l.read(b)
+}
+
+func (l *Link) read(b []byte) (session.Message, error) {
 	m, err := wire.Unmarshal(b, wire.Binary, se.DefaultLimits)
 	if n, ok := m.(*session.Notice); ok && n.Close {
 		return nil, fmt.Errorf("closed: %s: %s", n.Code, n.Text)
@@ -142,6 +147,48 @@ func (l *Link) Step(m Member) error {
 			}
 		}
 	}
+}
+
+// Listen takes what comes after Step until the link is cut, and says of each frame that it was seen; rows is told how many it
+// brought. The error is never nil.
+func (l *Link) Listen(rows func(int)) error {
+	if err := l.ws.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	var m bytes.Buffer
+	for {
+		_, r, err := l.ws.NextReader()
+		if err != nil {
+			return err
+		}
+		m.Reset()
+		if _, err := m.ReadFrom(r); err != nil {
+			return err
+		}
+		g, ok := glance(m.Bytes())
+		if !ok {
+			if g, ok, err = l.look(m.Bytes()); err != nil {
+				return err
+			} else if !ok {
+				continue
+			}
+		}
+		rows(g.rows)
+		l.frames++
+		if err := l.ws.WriteMessage(websocket.BinaryMessage, seenBytes(l.frames, g)); err != nil {
+			return err
+		}
+	}
+}
+
+// look reads what a glance does not understand; ok is false for what is no frame.
+func (l *Link) look(b []byte) (g glanced, ok bool, err error) {
+	m, err := l.read(b)
+	d, ok := m.(*session.Delta)
+	if !ok || err != nil {
+		return g, false, err
+	}
+	return glanced{len(d.Items), d.To, d.View}, true, nil
 }
 
 // seen says that a frame was taken.

@@ -38,10 +38,11 @@ type Member struct {
 	token string // of this run: Sign
 }
 
-// Of seeding: records of one changeset, and changesets of one transaction.
+// Of seeding: records of one changeset; changesets of one transaction, large ones and any.
 const (
-	large = 4000
-	group = 5
+	large   = 4000
+	group   = 5
+	largest = 500
 )
 
 // Grid is the code of grid i.
@@ -102,13 +103,18 @@ func (x *Seeding) Units(ctx context.Context, grids int) error {
 	return err
 }
 
-// Member makes a person with a device in a grid.
-func (x *Seeding) Member(ctx context.Context, login, scope string) (m Member, err error) {
+// Member makes a grid worker with a device in a grid.
+func (x *Seeding) Member(ctx context.Context, login, scope string) (Member, error) {
+	return x.As(ctx, "grid_worker", login, scope)
+}
+
+// As makes a person of a role with a device in a unit.
+func (x *Seeding) As(ctx context.Context, role, login, scope string) (m Member, err error) {
 	a, err := x.dir.CreateAccount(ctx, login, login, "")
 	if err != nil {
 		return m, err
 	}
-	if _, err := x.dir.Assign(ctx, directory.Assignment{Account: a.ID, Role: "grid_worker", Scope: scope}); err != nil {
+	if _, err := x.dir.Assign(ctx, directory.Assignment{Account: a.ID, Role: role, Scope: scope}); err != nil {
 		return m, err
 	}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
@@ -125,23 +131,41 @@ func (x *Seeding) Member(ctx context.Context, login, scope string) (m Member, er
 
 // Fill enters the records of grid g as its clerk, whose first changesets they are: large ones, several in a transaction.
 func (x *Seeding) Fill(ctx context.Context, m Member, g, records int) error {
+	return x.Enter(ctx, m, records, large, func(i int) se.Change { return hazard(m.Grid, g, i) })
+}
+
+// Contest edits the first records of grid g as somebody who has not seen what they say: about each there is a conflict then.
+func (x *Seeding) Contest(ctx context.Context, m Member, g, records int) error {
+	return x.commit(ctx, m, records, large, se.Conflicts, func(i int) se.Change {
+		c := hazard(m.Grid, g, i)
+		c.Op, c.Cells = se.OpUpdate, []se.CellWrite{{Cell: "description", Values: []schema.Value{schema.Text("另一个人的说法")}}}
+		return c
+	})
+}
+
+// Enter enters records as a member, whose first changesets they are: so many of them in each, several in a transaction.
+func (x *Seeding) Enter(ctx context.Context, m Member, records, each int, record func(i int) se.Change) error {
+	return x.commit(ctx, m, records, each, se.Accepted, record)
+}
+
+func (x *Seeding) commit(ctx context.Context, m Member, records, each int, want se.VerdictKind, record func(i int) se.Change) error {
 	var prev se.Hash
 	for n, done := int64(1), 0; done < records; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		var subs []se.Submission
-		for ; done < records && len(subs) < group; n++ {
+		for ; done < records && len(subs)*each < group*large && len(subs) < largest; n++ {
 			cs := &se.Changeset{Device: m.Device, N: n, Prev: prev, Author: m.Account, Schema: x.engine.Schema().Version, Wall: x.Now().UnixMilli()}
-			for ; done < records && len(cs.Changes) < large; done++ {
-				cs.Changes = append(cs.Changes, hazard(m.Grid, g, done))
+			for ; done < records && len(cs.Changes) < each; done++ {
+				cs.Changes = append(cs.Changes, record(done))
 			}
 			prev = cs.Hash()
 			subs = append(subs, se.Submission{Changeset: cs, Now: x.Now().UnixMilli()})
 		}
 		for _, r := range x.engine.Commit(x.store, subs) {
-			if r.Err != nil || r.Verdict.Kind != se.Accepted {
-				return fmt.Errorf("fill grid %d: %w %v %+v", g, r.Err, r.Verdict.Kind, r.Verdict.Reason)
+			if r.Err != nil || r.Verdict.Kind != want {
+				return fmt.Errorf("enter records in %s: %w %v %+v", m.Grid, r.Err, r.Verdict.Kind, r.Verdict.Reason)
 			}
 		}
 	}

@@ -49,7 +49,7 @@ func (w *Writer) Again(ctx context.Context, url string) error {
 }
 
 // Offer hands in one changeset and waits for its verdict, which has to be good.
-func (w *Writer) Offer() error { return w.offer([]se.Change{hazard(w.Grid, w.mark, int(w.N+1))}) }
+func (w *Writer) Offer() error { return w.HandIn([]se.Change{hazard(w.Grid, w.mark, int(w.N+1))}) }
 
 // OfferLong is Offer of a changeset of about so many times 6 KB.
 func (w *Writer) OfferLong(rows int) error {
@@ -59,10 +59,11 @@ func (w *Writer) OfferLong(rows int) error {
 		x.Cells[2].Values = []schema.Value{schema.Text(strings.Repeat("字", 2000))}
 		list = append(list, x)
 	}
-	return w.offer(list)
+	return w.HandIn(list)
 }
 
-func (w *Writer) offer(list []se.Change) error {
+// HandIn hands in one changeset and waits for its verdict, which has to be good.
+func (w *Writer) HandIn(list []se.Change) error {
 	cs := &se.Changeset{Device: w.Device, N: w.N + 1, Prev: w.prev, Author: w.Account, Schema: 1, Wall: w.now().UnixMilli(), Changes: list}
 	if err := w.say(&session.Push{Changesets: []*se.Changeset{cs}}); err != nil {
 		return err

@@ -3,6 +3,7 @@ package figures_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -50,4 +51,21 @@ func TestGoals(t *testing.T) {
 	require.True(t, most.Kept(map[string]int{"d": 3}))
 	require.False(t, most.Kept(map[string]int{"d": 4}))
 	require.False(t, least.Above(map[string]int{"a": 11}))
+}
+
+func TestGoalsOfALongRun(t *testing.T) {
+	long, names := figures.OfLong(), map[string]bool{}
+	for i := range long {
+		require.False(t, names[long[i].Name], long[i].Name)
+		names[long[i].Name] = true
+	}
+	for _, g := range figures.Goals {
+		require.True(t, names[g.Name], g.Name)
+	}
+	for _, g := range figures.Long {
+		require.Contains(t, names, g.Name)
+	}
+	kills := long[slices.IndexFunc(long, func(g figures.Goal) bool { return g.Name == figures.Kills })]
+	require.Equal(t, 50_000, kills.Least)
+	require.NotEmpty(t, kills.Anchor)
 }

@@ -79,12 +79,12 @@ func (c *county) endure(list []bomb, base int) (e endured) {
 	c.t.Helper()
 	for _, b := range list {
 		c.forgetPeak()
-		began := time.Now()
+		began := c.out.Now()
 		c.asked, c.answered = 0, 0
 		took := c.beside(func() { b.throw(c) })
 		require.True(c.t, c.asked == 0 || c.answered > 0, "%s: every request was cut off", b.name)
 		growth := max(c.process.Peak()-base, 0)
-		c.t.Logf("%-46s %6v, %3d MiB more, verdicts %v", b.name, time.Since(began).Round(10*time.Millisecond), growth, took)
+		c.t.Logf("%-46s %6v, %3d MiB more, verdicts %v", b.name, c.out.Now().Sub(began).Round(10*time.Millisecond), growth, took)
 		e = endured{e.bombs + 1, max(e.growth, growth), max(e.longest, took.longest())}
 	}
 	return e

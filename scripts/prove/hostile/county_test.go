@@ -95,9 +95,9 @@ func (c *county) beside(fn func()) (took verdicts) {
 		defer tick.Stop()
 		for {
 			late := time.AfterFunc(heldUp, func() { _ = syscall.Kill(c.process.Pid(), syscall.SIGQUIT) })
-			began := time.Now()
+			began := c.out.Now()
 			failed = c.worker.Offer()
-			took = append(took, time.Since(began))
+			took = append(took, c.out.Now().Sub(began))
 			late.Stop()
 			if failed != nil {
 				return
@@ -160,13 +160,13 @@ func (c *county) closed(reason string) int {
 func (c *county) givesBack(before taking) {
 	c.t.Helper()
 	const few, fewFiles = 5, 20
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := c.out.Now().Add(20 * time.Second)
 	now := c.taking()
 	for ; now.sockets != before.sockets || now.files > before.files+fewFiles || now.goroutines > before.goroutines+few; now = c.taking() {
-		if time.Now().After(deadline) { // its goroutines tell why
+		if c.out.Now().After(deadline) { // its goroutines tell why
 			_ = syscall.Kill(c.process.Pid(), syscall.SIGQUIT)
 		}
-		require.True(c.t, time.Now().Before(deadline), "before: %+v, now: %+v", before, now)
+		require.True(c.t, c.out.Now().Before(deadline), "before: %+v, now: %+v", before, now)
 		c.pause(100 * time.Millisecond)
 	}
 	c.t.Logf("before: %+v, after: %+v", before, now)

@@ -66,14 +66,14 @@ func TestSlowConnections(t *testing.T) {
 	c.forgetPeak() // of the start
 	before, peak := c.taking(), c.process.Peak()
 
-	began := time.Now()
+	began := c.out.Now()
 	s := c.crowd(kinds)
-	t.Logf("%d slow connections are there after %v: %+v", kinds.all(), time.Since(began).Round(time.Millisecond), c.taking())
+	t.Logf("%d slow connections are there after %v: %+v", kinds.all(), c.out.Now().Sub(began).Round(time.Millisecond), c.taking())
 	beside := c.beside(func() {
-		arriving := time.Now()
+		arriving := c.out.Now()
 		arrived, err := c.out.Writer(c.t.Context(), c.process.URL, c.others[len(c.others)-1], 2)
 		require.NoError(t, err, "who arrives meanwhile")
-		took := time.Since(arriving)
+		took := c.out.Now().Sub(arriving)
 		arrived.Close()
 		t.Logf("somebody who arrived meanwhile has everything after %v", took.Round(time.Millisecond))
 		require.Less(t, took, heldUp)
@@ -114,7 +114,7 @@ type slow struct {
 
 // crowd opens connections that are slow.
 func (c *county) crowd(n crowds) *slow {
-	s := &slow{c: c, began: time.Now(), took: map[string][]time.Duration{}}
+	s := &slow{c: c, began: c.out.Now(), took: map[string][]time.Duration{}}
 	for range n.silent {
 		s.drip(nil, s.tcp(), nothing, "silent", headersWithin)
 	}
@@ -152,7 +152,7 @@ func (s *slow) tcp() net.Conn {
 
 // drip says bytes of b, each after a pause, while it waits for the centre to close the connection.
 func (s *slow) drip(b []byte, n net.Conn, pause time.Duration, kind string, within time.Duration) {
-	began := time.Now()
+	began := s.c.out.Now()
 	ctx, over := context.WithCancel(s.c.t.Context())
 	if len(b) > 0 {
 		s.running.Go(func() {
@@ -168,7 +168,7 @@ func (s *slow) drip(b []byte, n net.Conn, pause time.Duration, kind string, with
 		defer n.Close()
 		_ = n.SetReadDeadline(began.Add(within + late))
 		_, err := io.Copy(io.Discard, n)
-		s.over(kind, time.Since(began), !errors.Is(err, os.ErrDeadlineExceeded))
+		s.over(kind, s.c.out.Now().Sub(began), !errors.Is(err, os.ErrDeadlineExceeded))
 	})
 }
 
@@ -177,7 +177,7 @@ func (s *slow) drip(b []byte, n net.Conn, pause time.Duration, kind string, with
 func (s *slow) deafEnd(stay int) {
 	const within = readWithin + writeWithin + lingers
 	for {
-		left, took := s.c.taking().sockets-stay, time.Since(s.began)
+		left, took := s.c.taking().sockets-stay, s.c.out.Now().Sub(s.began)
 		if left <= 0 {
 			s.ended += s.deaf
 			s.took["reads nothing, the last of them"] = []time.Duration{took}

@@ -131,7 +131,7 @@ var phonePlaces = []*place{
 	phoneAt(running, "delta", "", ""),
 	phoneAt(running, "a frame is staged, not noted", "syncengine/replica/apply.go", "	if err := tx.PutControl(ctl); err != nil {\n		return false, err\n	}\n	if !d.Done {"),
 	phoneAt(running, "a step is staged, nothing of it shows", "syncengine/replica/apply.go", "	return true, apply(tx, s, d)"),
-	phoneAt(running, "some rows of a step show", "syncengine/replica/apply.go", "		if err := show(a.tx, x.table, x.row, x.image); err != nil {").when("len(a.order) > 10 && x.row == a.order[len(a.order)-1].row"),
+	phoneAt(running, "some rows of a step show", "syncengine/replica/apply.go", "		if err := a.show(x); err != nil {").when("len(a.order) > 10 && x.row == a.order[len(a.order)-1].row"),
 	phoneAt(running, "all rows of a step show, overlays not ended", "syncengine/replica/apply.go", "	if a.keeper != nil {\n		if err := a.keeper.write(); err != nil {"),
 	phoneAt(running, "rows without the cursor", "syncengine/replica/apply.go", "	h := hlc.Clock{Last: ctl.HLC}\n	h.Hear(done.HLC)"),
 	phoneAt(running, "the cursor without the rest of the control row", "clients/device/control.go", "	at := make([]storedScope, 0, len(c.StagedAt))"),

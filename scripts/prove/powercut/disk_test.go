@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -120,7 +121,17 @@ func mount(image, at string) error {
 	return nil
 }
 
-func unmount(at string) error { return run("umount", at) }
+// unmount waits for those who still hold a file there: a process that another goroutine is about to start has all of ours
+// until it is the other program.
+func unmount(at string) (err error) {
+	for range 100 {
+		if err = run("umount", at); err == nil || !strings.Contains(err.Error(), "busy") {
+			return err
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	return err
+}
 
 func run(name string, args ...string) error {
 	out, err := exec.Command(name, args...).CombinedOutput()
