@@ -3,6 +3,7 @@ package floor
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,6 +98,12 @@ func flushed(t testing.TB, path string, fill func(*os.File)) {
 	require.NoError(t, err)
 	defer dir.Close()
 	require.NoError(t, dir.Sync())
+}
+
+// files gives the name of another new file each time.
+func files(t testing.TB) func() (path string) {
+	dir, i := t.TempDir(), 0
+	return func() string { i++; return filepath.Join(dir, fmt.Sprint(i, ".db")) }
 }
 
 // rate adds how many of something there were a second.

@@ -1,10 +1,8 @@
 package floor
 
 import (
-	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/gorilla/websocket"
@@ -29,14 +27,12 @@ func BenchmarkFirstSyncFile(b *testing.B) {
 			}
 		}
 	})
-	ws, dir := dial(b, url), b.TempDir()
+	ws, file := dial(b, url), files(b)
 	reader, err := zstd.NewReader(nil)
 	require.NoError(b, err)
 	defer reader.Close()
-	i := 0
 	for b.Loop() {
-		i++
-		path := filepath.Join(dir, fmt.Sprint(i, ".db"))
+		path := file()
 		require.NoError(b, ws.WriteMessage(websocket.BinaryMessage, nil))
 		_, m, err := ws.NextReader()
 		require.NoError(b, err)
@@ -80,14 +76,12 @@ func BenchmarkFirstSyncRows(b *testing.B) {
 			}
 		}
 	})
-	ws, dir := dial(b, url), b.TempDir()
+	ws, file := dial(b, url), files(b)
 	reader, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
 	require.NoError(b, err)
 	defer reader.Close()
-	i := 0
 	for b.Loop() {
-		i++
-		path := filepath.Join(dir, fmt.Sprint(i, ".db"))
+		path := file()
 		db := open(b, path, record.Table)
 		require.NoError(b, ws.WriteMessage(websocket.BinaryMessage, nil))
 		writing(b, db, func(write func(*record.Record) error) {

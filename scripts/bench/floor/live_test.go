@@ -4,12 +4,14 @@ import (
 	"database/sql"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/scripts/bench/own"
 	"github.com/doorstep-sync/doorstep/scripts/bench/record"
 )
 
@@ -20,7 +22,36 @@ const everySo = 50 * time.Millisecond
 // disk. Its time for each is that from before the first commit until after the last, at twenty a second.
 func BenchmarkLive(b *testing.B) {
 	dir := b.TempDir()
-	c := newCentre(b, filepath.Join(dir, "centre.db"))
+	phone := func(name string) *sql.DB { return open(b, filepath.Join(dir, name), record.Table) }
+	live(b, newCentre(b, filepath.Join(dir, "centre.db")), phone("a.db"), phone("b.db"), func(tx *sql.Tx, r *record.Record) error {
+		_, err := tx.Exec(record.Upsert, r.Values()...)
+		return err
+	})
+}
+
+// BenchmarkLiveOwn is W3 in the tables of replica and centre, without the replicas' triggers.
+func BenchmarkLiveOwn(b *testing.B) {
+	dir, enrolled := b.TempDir(), replica(b, nil)
+	phone := func(name string) *sql.DB {
+		path := filepath.Join(dir, name)
+		copied(b, enrolled, path)
+		db := open(b, path)
+		for _, t := range triggersOf(b, db) {
+			_, err := db.Exec(`DROP TRIGGER "` + t.name + `"`)
+			require.NoError(b, err)
+		}
+		return db
+	}
+	write := strings.Replace(insertOwn, "INSERT", "INSERT OR REPLACE", 1)
+	live(b, ownCentres(b, 1)(b, filepath.Join(dir, "centre.db")), phone("a.db"), phone("b.db"), func(tx *sql.Tx, r *record.Record) error {
+		s := own.Stored{Record: *r, Scope: ownUnit, Author: ownAccount, Received: r.Updated}
+		_, err := tx.Exec(write, s.All()...)
+		return err
+	})
+}
+
+// live is W3 at a centre, from one device to another.
+func live(b *testing.B, c merging, writes, reads *sql.DB, write func(*sql.Tx, *record.Record) error) {
 	out := make(chan []byte, 1)
 	url := serve(b, func(ws *websocket.Conn) {
 		_, hello, err := ws.ReadMessage()
@@ -45,15 +76,11 @@ func BenchmarkLive(b *testing.B) {
 		}
 	})
 	defer close(out)
-	writes, reads := open(b, filepath.Join(dir, "a.db"), record.Table), open(b, filepath.Join(dir, "b.db"), record.Table)
 	a, z := dial(b, url), dial(b, url)
 	require.NoError(b, a.WriteMessage(websocket.BinaryMessage, []byte("writes")))
 	require.NoError(b, z.WriteMessage(websocket.BinaryMessage, []byte("listens")))
 	put := func(db *sql.DB, r *record.Record) {
-		within(b, db, func(tx *sql.Tx) {
-			_, err := tx.Exec(record.Upsert, r.Values()...)
-			require.NoError(b, err)
-		})
+		within(b, db, func(tx *sql.Tx) { require.NoError(b, write(tx, r)) })
 	}
 	list := record.Generate(3, 1000)
 	tick := time.NewTicker(everySo)
@@ -61,14 +88,14 @@ func BenchmarkLive(b *testing.B) {
 	var took []time.Duration
 	for b.Loop() {
 		<-tick.C
-		began := time.Now()
+		began := b.Elapsed()
 		r := &list[len(took)%len(list)]
 		put(writes, r)
 		require.NoError(b, a.WriteMessage(websocket.BinaryMessage, record.Append(nil, r)))
 		_, m, err := z.ReadMessage()
 		require.NoError(b, err)
 		require.NoError(b, record.Each(m, func(r *record.Record) error { put(reads, r); return nil }))
-		took = append(took, time.Since(began))
+		took = append(took, b.Elapsed()-began)
 	}
 	slices.Sort(took)
 	at := func(percent int) float64 { return float64(took[(len(took)-1)*percent/100].Microseconds()) / 1000 }

@@ -29,7 +29,10 @@ func newCentre(t testing.TB, path string) *centre {
 	return &centre{t: t, db: open(t, path, centreTables...)}
 }
 
-// merge takes batches of devices in one transaction. What it returns from is on the disk.
+func (c *centre) records() int { return count(c.t, c.db) }
+func (c *centre) end()         { require.NoError(c.t, c.db.Close()) }
+
+// merge takes batches of devices in one transaction.
 func (c *centre) merge(batches ...[]byte) {
 	within(c.t, c.db, func(tx *sql.Tx) {
 		var statements [4]*sql.Stmt
