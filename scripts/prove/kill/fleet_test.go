@@ -53,7 +53,7 @@ func assemble(t testing.TB, random *rand.Rand, built programs, phones int, moves
 		require.NoError(t, os.Mkdir(path, 0o700))
 		return path
 	}
-	f := &fleet{t: t, random: random, patience: 30 * time.Second, schema: s, dir: dir}
+	f := &fleet{t: t, random: random, patience: 90 * time.Second, schema: s, dir: dir}
 	t.Cleanup(f.dismiss)
 	f.centre = &centre{t: t, program: built.doorstepd, dir: filepath.Join(dir, "centre"), points: folder("centre-points")}
 	f.centre.start()
