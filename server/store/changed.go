@@ -10,6 +10,15 @@ import (
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
+// Each listener runs these after each commit of its county: see conn.go for the CASTs.
+const (
+	movedQuery = `SELECT seq, tbl, id, door, author FROM move WHERE county = CAST($1 AS INTEGER) AND scope = CAST($2 AS TEXT)
+	AND (seq, tbl, id, door) > (CAST($3 AS INTEGER), CAST($4 AS TEXT), CAST($5 AS TEXT), CAST($6 AS TEXT)) ORDER BY seq, tbl, id, door LIMIT CAST($7 AS INTEGER)`
+	deadQuery = `SELECT seq, tbl, id FROM dead WHERE county = CAST($1 AS INTEGER) AND scope = CAST($2 AS TEXT)
+	AND (seq, tbl, id) > (CAST($3 AS INTEGER), CAST($4 AS TEXT), CAST($5 AS TEXT)) ORDER BY seq, tbl, id LIMIT CAST($6 AS INTEGER)`
+	movesQuery = `SELECT seq, scope, door, author FROM move WHERE county = CAST($1 AS INTEGER) AND tbl = CAST($2 AS TEXT) AND id = CAST($3 AS TEXT) AND seq > CAST($4 AS INTEGER) ORDER BY seq, scope, door`
+)
+
 // Changed implements syncengine.ReadTx. Keys are read first, from indexes alone, of every record type up to the
 // limit; then the bodies of those that made it. No feed table is written beside the rows: most commits are read by
 // few replicas, and a table of its own would cost every merge a second write.
@@ -81,8 +90,7 @@ func (t *readTx) movedItems(scope string, after syncengine.Position, limit int) 
 			Seq: r.int(0), Table: r.str(1), ID: syncengine.RowID(r.str(2)), Scope: scope, Door: r.str(3), Author: r.str(4),
 		}))
 		return nil
-	}, `SELECT seq, tbl, id, door, author FROM move WHERE county = $1 AND scope = $2 AND (seq, tbl, id, door) > ($3, $4, $5, $6)
-		ORDER BY seq, tbl, id, door LIMIT $7`, t.s.county, scope, seq, tbl, id, door, int64(limit))
+	}, movedQuery, t.s.county, scope, seq, tbl, id, door, int64(limit))
 	return out, err
 }
 
@@ -92,8 +100,7 @@ func (t *readTx) deadItems(scope string, after syncengine.Position, limit int) (
 	err = t.query(func(r row) error {
 		out = append(out, syncengine.DeadItem(&syncengine.Dead{Seq: r.int(0), Table: r.str(1), ID: syncengine.RowID(r.str(2))}))
 		return nil
-	}, `SELECT seq, tbl, id FROM dead WHERE county = $1 AND scope = $2 AND (seq, tbl, id) > ($3, $4, $5)
-		ORDER BY seq, tbl, id LIMIT $6`, t.s.county, scope, seq, tbl, id, int64(limit))
+	}, deadQuery, t.s.county, scope, seq, tbl, id, int64(limit))
 	return out, err
 }
 
@@ -143,7 +150,7 @@ func (t *readTx) Moves(table string, id syncengine.RowID, after int64) (out []sy
 	err = t.query(func(r row) error {
 		out = append(out, syncengine.Move{Table: table, ID: id, Seq: r.int(0), Scope: r.str(1), Door: r.str(2), Author: r.str(3)})
 		return nil
-	}, `SELECT seq, scope, door, author FROM move WHERE county = $1 AND tbl = $2 AND id = $3 AND seq > $4 ORDER BY seq, scope, door`,
+	}, movesQuery,
 		t.s.county, table, string(id), after)
 	return out, err
 }

@@ -18,7 +18,8 @@ import (
 //
 // SQLite compiles such a statement anew at each use all the same if its plan might depend on what is bound: a bare
 // parameter that is a LIMIT, or that a column equals in a query of several rows some index of which lacks that column.
-// CAST($1 AS TEXT) is no bare parameter. The statements that every changeset runs are written so.
+// CAST($1 AS TEXT) is no bare parameter. The statements that every changeset runs, and those that
+// every listener runs after a commit, are written so.
 
 // conn is one connection of the driver, in the hands of one transaction.
 type conn struct {

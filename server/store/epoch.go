@@ -23,7 +23,7 @@ func (t *readTx) Restores() (out []syncengine.Restore, err error) {
 				Confirmed: r.int(6), By: r.str(7),
 			})
 			return nil
-		}, `SELECT epoch, ended, last, head, at, cause, confirmed, confirmed_by FROM epoch_begun WHERE county = $1 ORDER BY epoch`, t.s.county)
+		}, `SELECT epoch, ended, last, head, at, cause, confirmed, confirmed_by FROM epoch_begun WHERE county = CAST($1 AS INTEGER) ORDER BY epoch`, t.s.county)
 		if err != nil {
 			t.restores = nil
 			return nil, fmt.Errorf("read epochs: %w", err)

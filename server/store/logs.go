@@ -67,6 +67,9 @@ func (t *tx) PutConflict(c *syncengine.Conflict) error {
 	return nil
 }
 
+const inboxQuery = `SELECT number, kind, seq, conflict, ckind, tbl, row_id, cell, author, choice, n, reason FROM inbox
+	WHERE county = CAST($1 AS INTEGER) AND device = CAST($2 AS TEXT) AND number > CAST($3 AS INTEGER) ORDER BY number LIMIT CAST($4 AS INTEGER)`
+
 // Inbox implements syncengine.ReadTx.
 func (t *readTx) Inbox(device string, after int64, limit int) (out []syncengine.Message, err error) {
 	err = t.query(func(r row) error {
@@ -78,8 +81,7 @@ func (t *readTx) Inbox(device string, after int64, limit int) (out []syncengine.
 			Author: r.str(8), Choice: syncengine.Choice(r.str(9)), N: r.int(10), Reason: r.str(11),
 		})
 		return nil
-	}, `SELECT number, kind, seq, conflict, ckind, tbl, row_id, cell, author, choice, n, reason FROM inbox
-		WHERE county = $1 AND device = $2 AND number > $3 ORDER BY number LIMIT $4`, t.s.county, device, after, int64(max(limit, 0)))
+	}, inboxQuery, t.s.county, device, after, int64(max(limit, 0)))
 	return out, err
 }
 

@@ -73,7 +73,7 @@ func newTable(def *schema.Table) *table {
 	const body = "id, scope, row_seq, door, author, versions"
 	t.get = "SELECT " + body + " FROM " + name + " WHERE county = $1 AND id = $2"
 	t.remove = "DELETE FROM " + name + " WHERE county = $1 AND id = $2"
-	const from = " WHERE county = $1 AND scope = $2 AND (row_seq, id) > ($3, $4) ORDER BY row_seq, id LIMIT $5"
+	const from = " WHERE county = CAST($1 AS INTEGER) AND scope = CAST($2 AS TEXT) AND (row_seq, id) > (CAST($3 AS INTEGER), CAST($4 AS TEXT)) ORDER BY row_seq, id LIMIT CAST($5 AS INTEGER)"
 	t.feedKeys = "SELECT row_seq, id FROM " + name + from
 	t.feedRows = "SELECT " + body + " FROM " + name + from
 	t.naturalLen, t.idempoLen = len(def.NaturalKey), len(def.Idempotent)

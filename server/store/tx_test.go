@@ -159,12 +159,16 @@ func TestChangedUsesIndexes(t *testing.T) {
 	for q, args := range map[string][]any{
 		tb.feedKeys: {int64(1), "g", int64(1), "", int64(9)}, tb.feedRows: {int64(1), "g", int64(1), "", int64(9)},
 		tb.natural: {int64(1), "g", "n"}, tb.referrers["place_id"]: {int64(1), "p"}, s.tables["event"].idempotent: {int64(1), "s", int64(1)},
+		movedQuery: {int64(1), "g", int64(1), "", "", "", int64(9)}, deadQuery: {int64(1), "g", int64(1), "", "", int64(9)},
+		movesQuery: {int64(1), "person", "p", int64(1)}, inboxQuery: {int64(1), "d", int64(1), int64(9)},
 	} {
 		require.NoError(t, withRaw(s.reader, func(c *conn) error {
 			return c.query(func(r row) error {
 				require.NotContains(t, r.str(3), "SCAN", q)
-				if q == tb.feedKeys || q == tb.feedRows {
+				switch q {
+				case tb.feedKeys, tb.feedRows, movedQuery, deadQuery, movesQuery, inboxQuery:
 					require.NotContains(t, r.str(3), "TEMP B-TREE", q)
+					require.Contains(t, r.str(3), ">", "it begins at the position") // in an index
 				}
 				return nil
 			}, "EXPLAIN QUERY PLAN "+q, args...)
