@@ -1,5 +1,10 @@
 package schema
 
+import (
+	"strings"
+	"sync"
+)
+
 // Access is what a principal with one or more roles in one scope sees and may write of a record type: the union of
 // the roles' views (the least masked wins) and rights. It is computed once per set of roles and shared.
 type Access struct {
@@ -12,6 +17,37 @@ type Access struct {
 
 // Access combines the views and rights of the named roles on t. It is nil if none of them sees t at all.
 func (t *Table) Access(roles ...string) *Access {
+	k := t.accesses
+	if k == nil || k.of != t { // it is a copy, and may be another one by now
+		return t.access(roles)
+	}
+	names := strings.Join(roles, "\x00")
+	k.mu.RLock()
+	a, ok := k.by[names]
+	k.mu.RUnlock()
+	if ok {
+		return a
+	}
+	a = t.access(roles)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.by) < mostAccesses {
+		k.by[names] = a
+	}
+	return a
+}
+
+// accesses keeps what was computed for a record type.
+type accesses struct {
+	of *Table
+	mu sync.RWMutex       // guards what follows
+	by map[string]*Access // by roles; nil for those that do not see it
+}
+
+// mostAccesses is how many sets of roles are remembered: as many as a county has, and to spare.
+const mostAccesses = 256
+
+func (t *Table) access(roles []string) *Access {
 	var a *Access
 	for _, role := range roles {
 		v := t.Views[role]

@@ -91,6 +91,7 @@ type Table struct {
 	cols     map[string]*Column
 	cells    map[string]*Cell
 	cellByCo map[string]*Cell
+	accesses *accesses
 }
 
 // Source is where something was declared, for messages that a person can act on.
@@ -347,6 +348,7 @@ type Right struct {
 const AllCells = "*"
 
 func (t *Table) index() {
+	t.accesses = &accesses{of: t, by: map[string]*Access{}}
 	t.cols = map[string]*Column{}
 	t.cells = map[string]*Cell{}
 	t.cellByCo = map[string]*Cell{}

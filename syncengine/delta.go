@@ -12,14 +12,15 @@ import (
 // frames as it needs; the replica stages them durably and applies all of them in ONE transaction when the frame with
 // Done has come. Nothing of a step is visible before that (P3, P10).
 type Delta struct {
-	View  string // id of the grants and views it was made for; a replica staging for another one starts again
-	From  Base   // the cursor it goes on from; zero in a reset
-	Reset bool   // the step is a whole snapshot: rows that it does not hold are dropped, pending edits stay
-	Scope string // the scope Items belong to; "" in a frame that only says Done
-	Items []DeltaItem
-	Start Position // how far Scope had been read before this frame; {From.Seq, ""} in its first one
-	After Position // how far Scope has been read with this frame
-	Read  int64    // reset: seq of the head at which the reading of Scope was begun; what left since comes as it left
+	View  string      // id of the grants and views it was made for; a replica staging for another one starts again
+	From  Base        // the cursor it goes on from; zero in a reset
+	Reset bool        // the step is a whole snapshot: rows that it does not hold are dropped, pending edits stay
+	Scope string      // the scope Items belong to; "" in a frame that only says Done
+	Items []DeltaItem // with Kept, shared by all who are sent them: never to be written to
+	Kept  *Kept       // where an encoder keeps them for all; nil = they are this frame's alone
+	Start Position    // how far Scope had been read before this frame; {From.Seq, ""} in its first one
+	After Position    // how far Scope has been read with this frame
+	Read  int64       // reset: seq of the head at which the reading of Scope was begun; what left since comes as it left
 
 	Snapshot string // the frame is a chunk of this snapshot: Packed stands for Items until its hash is checked
 	Chunk    int    // 1, 2, 3 …

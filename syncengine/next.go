@@ -73,7 +73,9 @@ func (p Pages) orUsual() Pages {
 //
 // A request for another view than the principal's present one, from another epoch, or with a cursor beyond the head
 // gets a reset: the whole of what the view shows, from nothing.
-func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) {
+func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) { return e.next(tx, req, nil) }
+
+func (e *Engine) next(tx ReadTx, req NextRequest, s *sharing) (*Part, error) {
 	head, err := tx.Head()
 	if err != nil {
 		return nil, fmt.Errorf("read head: %w", err)
@@ -104,7 +106,7 @@ func (e *Engine) Next(tx ReadTx, req NextRequest) (*Part, error) {
 	}
 	r := reader{
 		tx: tx, v: v, from: from, step: step, budget: req.Budget, pages: req.Pages.orUsual(), at: map[string]StagedScope{},
-		head: head.Seq, device: req.Device, now: req.Now,
+		head: head.Seq, device: req.Device, now: req.Now, sharing: s,
 	}
 	if req.Snapshots != nil {
 		if packer := req.Snapshots.packer(req.Unpacks); packer != nil {
@@ -181,6 +183,8 @@ type reader struct {
 	snapshots *Snapshots // nil = the device takes none
 	unpacks   []string   // encodings that the device takes
 	encoding  string     // of what it begins
+
+	sharing *sharing // with other requests; nil = it is alone
 }
 
 func (r *reader) positions() []StagedScope {
@@ -207,6 +211,9 @@ func (r *reader) scope(scope string) error {
 		if err != nil || !more {
 			return err
 		}
+	}
+	if r.sharing != nil && r.fresh && !r.step.Reset {
+		return r.shared(scope, at)
 	}
 	return r.stream(scope, at)
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/doorstep-sync/doorstep/server/batch"
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
@@ -60,6 +61,8 @@ type Centre struct {
 	mu    sync.Mutex
 	heard map[string]syncengine.Heard // not yet written; guarded by mu
 
+	readings [readingGroups]*batch.Group[*syncengine.Reading]
+
 	building chan struct{} // capacity: snapshots that are read and packed at once
 	memo     *syncengine.DigestMemo
 	checking chan struct{} // holds the one check that reads
@@ -91,6 +94,9 @@ func New(engine *syncengine.Engine, store syncengine.Store, opts Options) *Centr
 		queue: make(chan *request), look: make(chan struct{}, 1), more: make(chan struct{}, 1), stop: make(chan struct{}),
 		heard: map[string]syncengine.Heard{}, building: make(chan struct{}, 1),
 		memo: syncengine.NewDigestMemo(rememberedScopes), checking: make(chan struct{}, 1),
+	}
+	for i := range c.readings {
+		c.readings[i] = batch.New(maxTogether, c.together)
 	}
 	c.done.Go(c.commit)
 	c.done.Go(c.leftOver)

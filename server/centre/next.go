@@ -2,7 +2,9 @@ package centre
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	"github.com/doorstep-sync/doorstep/syncengine"
@@ -10,7 +12,53 @@ import (
 
 // Next reads a part of what a replica lacks from one consistent state. If it says Prepare and has no frames, the caller
 // asks for that first.
-func (c *Centre) Next(req syncengine.NextRequest) (part *syncengine.Part, err error) {
+//
+// Many ask at once, after each commit: what is light is read for all who wait in one transaction.
+func (c *Centre) Next(req syncengine.NextRequest) (*syncengine.Part, error) {
+	if req.Cursor == (syncengine.Base{}) || len(req.Staged) > 0 {
+		return c.alone(req)
+	}
+	r := &syncengine.Reading{Request: req}
+	if err := c.readings[place(req.Device)].Do(r); err != nil { // somebody else's request may be what cannot be answered
+		return c.alone(req)
+	}
+	return r.Part, r.Err
+}
+
+// Requests that are read together: some groups beside each other, so that a processor more is of use and nobody waits for
+// all; at most so many in each, so that what they are given fits into memory.
+const (
+	readingGroups = 4
+	maxTogether   = 128
+)
+
+var errTogether = errors.New("bug: reading for many panicked")
+
+// place is the group of a device.
+func place(device string) int {
+	h := fnv.New32a()
+	h.Write([]byte(device))
+	return int(h.Sum32() % readingGroups)
+}
+
+// together reads for all of them. A panic is an error here: whose it is shows when each asks alone.
+func (c *Centre) together(list []*syncengine.Reading) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errTogether
+		}
+	}()
+	now := c.Now() // they have waited for their turn, and a grant may have ended meanwhile
+	for _, r := range list {
+		r.Request.Snapshots, r.Request.Now = c.opts.Snapshots, now
+	}
+	return c.store.View(func(tx syncengine.ReadTx) error {
+		c.engine.NextTogether(tx, list)
+		return nil
+	})
+}
+
+func (c *Centre) alone(req syncengine.NextRequest) (part *syncengine.Part, err error) {
 	req.Snapshots, req.Now = c.opts.Snapshots, c.Now() // it may have waited for its turn, and a grant may have ended meanwhile
 	err = c.store.View(func(tx syncengine.ReadTx) error {
 		part, err = c.engine.Next(tx, req)

@@ -45,3 +45,35 @@ func TestAGrantThatEndedWhileAPartWaited(t *testing.T) {
 	now.Store(6000)
 	require.Zero(t, rows(1000))
 }
+
+// Who cannot be answered does not keep the answer from those who are read for together with him.
+func TestNextTogetherWithOneThatPanics(t *testing.T) {
+	s, err := load.Default()
+	require.NoError(t, err)
+	store := memstore.New(s)
+	store.SetPrincipal("d", &syncengine.Principal{Account: "a", Device: "d", Grants: []syncengine.Grant{{Scope: "g", Role: "grid_worker"}}})
+	c := New(syncengine.New(s, syncengine.DefaultLimits), panicking{store}, Options{Now: func() time.Time { return time.UnixMilli(1) }})
+	defer c.Close()
+	good := &syncengine.Reading{Request: syncengine.NextRequest{Device: "d", Cursor: syncengine.Base{Epoch: 1}, Budget: 1}}
+	bad := &syncengine.Reading{Request: syncengine.NextRequest{Device: "bad", Cursor: syncengine.Base{Epoch: 1}, Budget: 1}}
+	require.ErrorIs(t, c.together([]*syncengine.Reading{good, bad}), errTogether)
+	part, err := c.Next(good.Request)
+	require.NoError(t, err)
+	require.Len(t, part.Frames, 1)
+	require.PanicsWithValue(t, "bad", func() { _, _ = c.Next(bad.Request) })
+}
+
+type panicking struct{ syncengine.Store }
+
+func (p panicking) View(fn func(syncengine.ReadTx) error) error {
+	return p.Store.View(func(tx syncengine.ReadTx) error { return fn(panickingTx{tx}) })
+}
+
+type panickingTx struct{ syncengine.ReadTx }
+
+func (p panickingTx) Principal(device string) (*syncengine.Principal, error) {
+	if device == "bad" {
+		panic("bad")
+	}
+	return p.ReadTx.Principal(device)
+}

@@ -72,6 +72,11 @@ const inboxQuery = `SELECT number, kind, seq, conflict, ckind, tbl, row_id, cell
 
 // Inbox implements syncengine.ReadTx.
 func (t *readTx) Inbox(device string, after int64, limit int) (out []syncengine.Message, err error) {
+	if t.known != nil {
+		if none := t.known.of(device, t.began).noneAfter; none >= 0 && after >= none {
+			return nil, nil
+		}
+	}
 	err = t.query(func(r row) error {
 		out = append(out, syncengine.Message{
 			Device: device, Number: r.int(0), Kind: syncengine.MessageKind(r.str(1)), Seq: r.int(2),
@@ -82,11 +87,15 @@ func (t *readTx) Inbox(device string, after int64, limit int) (out []syncengine.
 		})
 		return nil
 	}, inboxQuery, t.s.county, device, after, int64(max(limit, 0)))
+	if err == nil && len(out) == 0 && limit > 0 && after >= 0 && t.known != nil {
+		t.known.keep(device, t.began, func(a *acquaintance) { a.noneAfter = after })
+	}
 	return out, err
 }
 
 // PutMessage implements syncengine.Tx.
 func (t *tx) PutMessage(m syncengine.Message) error {
+	t.about[m.Device] = true
 	k := m.Conflict.Key
 	return t.exec(`INSERT INTO inbox (county, device, number, kind, seq, conflict, ckind, tbl, row_id, cell, author, choice, n, reason)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)

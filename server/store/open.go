@@ -59,7 +59,7 @@ func Open(path string, s *schema.Schema, opts ...Option) (*Store, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	st := &Store{county: o.county, schema: s, tables: map[string]*table{}}
+	st := &Store{county: o.county, schema: s, tables: map[string]*table{}, known: newKnown()}
 	if err := st.open(path, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), st.Close())
 	}
@@ -279,6 +279,7 @@ func (s *Store) WithTx(ctx context.Context, fn func(*sql.Tx) error) (err error) 
 	if err := fn(tx); err != nil {
 		return err
 	}
+	defer s.known.changing(nil, true)()
 	done = true
 	return tx.Commit()
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -16,9 +17,17 @@ import (
 func (t *readTx) Principal(device string) (*syncengine.Principal, error) {
 	p, known := t.principals[device]
 	if !known {
-		var err error
-		if p, err = t.readPrincipal(device); err != nil {
-			return nil, fmt.Errorf("read rights of device: %w", err)
+		if t.known != nil {
+			p = t.known.of(device, t.began).principal
+		}
+		if p == nil {
+			var err error
+			if p, err = t.readPrincipal(device); err != nil {
+				return nil, fmt.Errorf("read rights of device: %w", err)
+			}
+			if p != nil && t.known != nil {
+				t.known.keep(device, t.began, func(a *acquaintance) { a.principal = p })
+			}
 		}
 		t.principals[device] = p
 	}
@@ -26,7 +35,7 @@ func (t *readTx) Principal(device string) (*syncengine.Principal, error) {
 		return nil, nil
 	}
 	out := *p
-	out.Grants = slices.Clone(p.Grants)
+	out.Grants, out.Successors = slices.Clone(p.Grants), maps.Clone(p.Successors)
 	for i := range out.Grants {
 		out.Grants[i].Doors = slices.Clone(out.Grants[i].Doors)
 	}

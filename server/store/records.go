@@ -11,16 +11,27 @@ func (t *readTx) Head() (syncengine.Head, error) { return t.head, t.lost }
 
 // Device implements syncengine.ReadTx.
 func (t *readTx) Device(id string) (out *syncengine.Device, err error) {
+	if t.known != nil {
+		if d := t.known.of(id, t.began).device; d != nil {
+			own := *d
+			return &own, nil
+		}
+	}
 	_, err = t.one(func(r row) error {
 		out = &syncengine.Device{ID: id, LastN: r.int(0), Hash: toHash(r.blob(1)), At: r.int(2), Inbox: r.int(3), Console: r.bool(4), Acked: r.int(5),
 			Parent: r.str(6), Fork: r.int(7), Cursor: r.int(8), Heard: r.int(9), Taken: r.int(10), Copied: r.bool(11)}
 		return nil
 	}, `SELECT last_n, hash, at, inbox, console, acked, parent, fork, cursor, heard, taken, copied FROM sync_device WHERE county = $1 AND id = $2`, t.s.county, id)
+	if err == nil && out != nil && t.known != nil {
+		own := *out
+		t.known.keep(id, t.began, func(a *acquaintance) { a.device = &own })
+	}
 	return out, err
 }
 
 // PutDevice implements syncengine.Tx.
 func (t *tx) PutDevice(d *syncengine.Device) error {
+	t.about[d.ID] = true
 	return t.exec(`INSERT INTO sync_device (county, id, last_n, hash, at, inbox, console, acked, parent, fork, cursor, heard, taken, copied)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (county, id) DO UPDATE SET last_n = excluded.last_n, hash = excluded.hash, at = excluded.at,

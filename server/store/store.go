@@ -29,6 +29,7 @@ type Store struct {
 	writer *sql.DB // one connection, which makes writers wait for each other
 	reader *sql.DB
 	line   line          // before the writer
+	known  *known        // of devices, for readers
 	views  chan struct{} // capacity: views that run at once. Channels serve in order of coming, pools do not
 
 	verified *sqlite3.SQLiteConn // the writer's connection that verify has seen; used only by who holds it
@@ -69,6 +70,7 @@ func (s *Store) Update(fn func(syncengine.Tx) error) error {
 		if err := fn(t); err != nil {
 			return err // withRaw rolls back what is open
 		}
+		defer s.known.changing(t.about, false)()
 		return unavailable(t.commit())
 	})
 }
@@ -86,10 +88,12 @@ func (s *Store) View(fn func(syncengine.ReadTx) error) error {
 	s.views <- struct{}{}
 	defer func() { <-s.views }()
 	return withRaw(s.reader, func(c *conn) error {
+		began := s.known.began()
 		if err := c.exec("BEGIN"); err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
 		t := newReadTx(s, c)
+		t.known, t.began = s.known, began
 		if err := t.readHead(); err != nil { // the first read takes the snapshot
 			return err
 		}
@@ -106,6 +110,8 @@ type readTx struct {
 	principals map[string]*syncengine.Principal
 	restores   []syncengine.Restore // nil = not read yet
 	told       map[string]*toldText
+	known      *known // nil = all is read here: who writes sees what he wrote
+	began      int64  // by known
 }
 
 func newReadTx(s *Store, c *conn) *readTx {

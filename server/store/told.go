@@ -30,6 +30,11 @@ type (
 
 // Told implements syncengine.ReadTx. It is read once in a transaction.
 func (t *readTx) Told(device string) (*syncengine.Told, error) {
+	if t.known != nil {
+		if told := t.known.of(device, t.began).told; told != nil {
+			return copyTold(told), nil
+		}
+	}
 	text, known := t.told[device]
 	if !known {
 		_, err := t.one(func(r row) error {
@@ -44,7 +49,12 @@ func (t *readTx) Told(device string) (*syncengine.Told, error) {
 	if text == nil {
 		return nil, nil
 	}
-	return text.decode(device)
+	out, err := text.decode(device)
+	if err == nil && t.known != nil {
+		own := copyTold(out)
+		t.known.keep(device, t.began, func(a *acquaintance) { a.told = own })
+	}
+	return out, err
 }
 
 // toldText is the record as it is kept.
@@ -74,6 +84,7 @@ func (x *toldText) decode(device string) (*syncengine.Told, error) {
 
 // PutTold implements syncengine.Tx.
 func (t *tx) PutTold(x *syncengine.Told) error {
+	t.about[x.Device] = true
 	shown, lost := make([]toldGrant, 0, len(x.Shown)), make([]toldLost, 0, len(x.Lost))
 	for _, g := range x.Shown {
 		shown = append(shown, toldGrant(g))

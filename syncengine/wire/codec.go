@@ -58,6 +58,9 @@ const nesting = 32
 // Marshal writes a message. It fails only for what no reader would take: an enum out of range, a name that is not
 // UTF-8, a cell write without values and operation.
 func Marshal(m session.Message, f Format) ([]byte, error) {
+	if d, ok := m.(*session.Delta); ok && d.Kept != nil && f != JSON {
+		return marshalKept(&d.Delta)
+	}
 	e, err := toWire(m)
 	if err != nil {
 		return nil, fmt.Errorf("wire: encode %T: %w", m, err)

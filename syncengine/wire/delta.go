@@ -1,7 +1,12 @@
 package wire
 
 import (
+	"encoding/binary"
 	"fmt"
+	"sync"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/hlc"
@@ -47,6 +52,41 @@ func deltaToWire(d *se.Delta) (*Delta, error) {
 	var err error
 	p.Items, err = itemsToWire(d.Items)
 	return p, err
+}
+
+// deltaField is where an Envelope has a Delta.
+var deltaField = sync.OnceValue(func() protowire.Number {
+	return (&Envelope{}).ProtoReflect().Descriptor().Fields().ByName("delta").Number()
+})
+
+// marshalKept encodes the items once for all who are sent them; what is before them in the message is each one's own. A
+// message in two pieces is their bytes one after the other.
+func marshalKept(d *se.Delta) ([]byte, error) {
+	options := proto.MarshalOptions{Deterministic: true}
+	items, err := d.Kept.Do(func() ([]byte, error) {
+		list, err := itemsToWire(d.Items)
+		if err != nil {
+			return nil, err
+		}
+		return options.Marshal(&Delta{Items: list})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("wire: encode items: %w", err)
+	}
+	own := *d
+	own.Items = nil
+	p, err := deltaToWire(&own)
+	if err != nil {
+		return nil, fmt.Errorf("wire: encode %T: %w", d, err)
+	}
+	size := options.Size(p)
+	out := make([]byte, 0, 2*binary.MaxVarintLen64+size+len(items))
+	out = protowire.AppendTag(out, deltaField(), protowire.BytesType)
+	out = protowire.AppendVarint(out, uint64(size+len(items)))
+	if out, err = options.MarshalAppend(out, p); err != nil {
+		return nil, fmt.Errorf("wire: encode %T: %w", d, err)
+	}
+	return append(out, items...), nil
 }
 
 func itemsToWire(items []se.DeltaItem) ([]*DeltaItem, error) {
