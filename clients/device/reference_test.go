@@ -224,11 +224,6 @@ func (m *reference) replace(t *schema.Table, id se.RowID, row replica.Image) {
 		})
 	}
 	m.note(t, id, replica.CaptureInsert, "", schema.Null(), schema.Null())
-	each(t, func(c *schema.Column, i, j int) {
-		if !row[i][j].IsNull() {
-			m.note(t, id, replica.CaptureInsert, c.Name, schema.Null(), row[i][j])
-		}
-	})
 	m.rows[key(t, id)] = clone(row)
 }
 

@@ -23,7 +23,7 @@ var captureCases = []struct {
 	errs string // must be part of the errors, if not empty
 }{
 	{name: "insert", do: []string{`INSERT INTO residency(id, scope, kind) VALUES('` + id(9) + `', 'g1', 'floating')`},
-		want: "i - NULL NULL\ni scope NULL 'g1'\ni kind NULL 'floating'"},
+		want: "i - NULL NULL"},
 	{name: "update of one column", do: []string{`UPDATE household SET phone='139'`}, want: "u phone '138' '139'"},
 	{name: "update that repeats the value", do: []string{`UPDATE household SET phone='138', notes=notes`}},
 	{name: "update to NULL", do: []string{`UPDATE household SET phone=NULL`}, want: "u phone '138' NULL"},
@@ -32,11 +32,11 @@ var captureCases = []struct {
 	{name: "update of the envelope", do: []string{`UPDATE household SET created_by='me', updated_at=5`}},
 	{name: "delete", do: []string{`DELETE FROM household`}, want: "d - NULL NULL\nd scope 'g1' NULL\nd phone '138' NULL\nd notes 'old' NULL"},
 	{name: "delete and insert again", do: []string{`DELETE FROM household`, `INSERT INTO household(id, phone) VALUES(` + row1 + `, '1')`},
-		want: "d - NULL NULL\nd scope 'g1' NULL\nd phone '138' NULL\nd notes 'old' NULL\ni - NULL NULL\ni phone NULL '1'"},
+		want: "d - NULL NULL\nd scope 'g1' NULL\nd phone '138' NULL\nd notes 'old' NULL\ni - NULL NULL"},
 	{name: "insert or replace", do: []string{`INSERT OR REPLACE INTO household(id, scope, phone) VALUES(` + row1 + `, 'g1', '1')`},
-		want: kHousehold + "\ni - NULL NULL\ni scope NULL 'g1'\ni phone NULL '1'"},
+		want: kHousehold + "\ni - NULL NULL"},
 	{name: "replace into, recursive triggers on", do: []string{`PRAGMA recursive_triggers=ON`, `REPLACE INTO household(id, scope, phone) VALUES(` + row1 + `, 'g1', '1')`, `PRAGMA recursive_triggers=OFF`},
-		want: kHousehold + "\nd - NULL NULL\nd scope 'g1' NULL\nd phone '138' NULL\nd notes 'old' NULL\ni - NULL NULL\ni scope NULL 'g1'\ni phone NULL '1'"},
+		want: kHousehold + "\nd - NULL NULL\nd scope 'g1' NULL\nd phone '138' NULL\nd notes 'old' NULL\ni - NULL NULL"},
 	{name: "insert or ignore that is ignored", do: []string{`INSERT OR IGNORE INTO household(id, phone) VALUES(` + row1 + `, '1')`}, want: kHousehold},
 	{name: "insert that fails", do: []string{`INSERT INTO household(id, phone) VALUES(` + row1 + `, '1')`}, errs: "UNIQUE"},
 	{name: "insert or fail that fails", do: []string{`INSERT OR FAIL INTO household(id, phone) VALUES(` + row1 + `, '1')`}, want: kHousehold, errs: "UNIQUE"},
@@ -44,7 +44,7 @@ var captureCases = []struct {
 		want: kHousehold + "\nu phone '138' '1'"},
 	{name: "upsert that does nothing", do: []string{`INSERT INTO household(id, phone) VALUES(` + row1 + `, '1') ON CONFLICT DO NOTHING`}, want: kHousehold},
 	{name: "upsert that inserts", do: []string{`INSERT INTO household(id, phone) VALUES('` + id(2) + `', '1') ON CONFLICT(id) DO UPDATE SET phone=excluded.phone`},
-		want: "i - NULL NULL\ni phone NULL '1'"},
+		want: "i - NULL NULL"},
 	{name: "applying", do: []string{`UPDATE ds_control SET applying=1`, `UPDATE household SET phone='1'`, `DELETE FROM household`,
 		`INSERT OR REPLACE INTO household(id) VALUES(` + row1 + `)`, `UPDATE household SET id='x'`, `UPDATE ds_control SET applying=0`}},
 	{name: "rolled back", do: []string{`BEGIN`, `UPDATE household SET phone='1'`, `ROLLBACK`}},
@@ -134,7 +134,7 @@ func TestCaptureOfManyRows(t *testing.T) {
 		require.Empty(t, e.run(t, `BEGIN`,
 			`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 10000) INSERT INTO household(scope, phone) SELECT 'g1', i FROM n`,
 			`UPDATE household SET phone = phone + 1`, `COMMIT`))
-		require.Equal(t, []string{"i 30000", "u 10000"}, e.lines(t, `SELECT op || ' ' || count(*) FROM ds_capture GROUP BY op ORDER BY op`))
+		require.Equal(t, []string{"i 10000", "u 10000"}, e.lines(t, `SELECT op || ' ' || count(*) FROM ds_capture GROUP BY op ORDER BY op`))
 		require.Equal(t, []string{"10000"}, e.lines(t, `SELECT count(DISTINCT id) FROM household`))
 		require.Equal(t, []string{"0"}, e.lines(t, `SELECT count(*) FROM household WHERE id NOT GLOB '????????-????-7???-[89ab]???-????????????' OR id <> lower(id) OR length(id) <> 36`))
 		require.Equal(t, []string{"1"}, e.lines(t, `SELECT count(DISTINCT substr(id, 1, 13)) FROM household`))

@@ -3,6 +3,7 @@ package ddl_test
 import (
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,50 +17,81 @@ import (
 // image is a row's captured columns as quoted SQL literals; NULL columns are absent.
 type image map[string]string
 
-// replay applies captures to the rows they started from, as DESIGN.md says they are to be read, and checks every old
-// value on the way. It shows that the log is complete: it leads from the rows before to the rows after.
+// replay takes captures back, the last one first, from the rows they led to, as DESIGN.md says they are to be read, and checks
+// every value on the way. It shows that the log is complete: it leads from the rows after to the rows before.
 type replay struct {
 	columns int // captured columns of the table
 	rows    map[string]image
-	kept    map[string]image // void unless an insert of the row comes next
-	gone    image            // the row whose delete is being read
+	undone  map[string]bool            // ids whose insert was just taken back: what was kept before it was there
+	gone    map[string]image           // rows whose delete is being read
+	kept    map[string]map[string]bool // columns that were kept before the insert that was taken back
 }
 
 func (r *replay) read(op, id, col, old, now string) error {
 	row := r.rows[id]
-	switch {
-	case op == ddl.OpKept:
-		if r.kept[id] == nil {
-			r.kept[id] = image{}
+	if op == ddl.OpKept {
+		if !r.undone[id] || r.kept[id][col] || r.kept[id] == nil && row != nil { // void, or a delete between says it too
+			if row == nil || value(row, col) != old {
+				return fmt.Errorf("kept %s=%s, but the row held %s", col, old, value(row, col))
+			}
+			return nil
 		}
-		r.kept[id][col] = old
-		if row == nil || value(row, col) != old {
-			return fmt.Errorf("kept %s=%s, but the row held %s", col, old, value(row, col))
+		if row == nil {
+			row = image{}
+			r.rows[id], r.kept[id] = row, map[string]bool{}
 		}
+		row.set(col, old)
+		r.kept[id][col] = true
 		return nil
-	case op == ddl.OpInsert && col == "":
-		if row != nil && len(r.kept[id]) != r.columns {
-			return fmt.Errorf("a row is replaced, but %d of %d columns were kept", len(r.kept[id]), r.columns)
-		}
-		r.rows[id] = image{}
-	case op == ddl.OpInsert:
-		row[col] = now
-	case op == ddl.OpUpdate:
-		if row == nil || value(row, col) != old {
-			return fmt.Errorf("update of %s from %s, but the row held %s", col, old, value(row, col))
-		}
-		row[col] = now
-		if now == "NULL" {
-			delete(row, col)
-		}
-	case col == "":
-		r.gone = row
-		delete(r.rows, id)
-	case value(r.gone, col) != old:
-		return fmt.Errorf("delete with %s=%s, but the row held %s", col, old, value(r.gone, col))
 	}
-	delete(r.kept, id)
+	if err := r.whole(id); err != nil {
+		return err
+	}
+	switch {
+	case op == ddl.OpInsert && (col != "" || row == nil):
+		return fmt.Errorf("inserted, with %q, but the row held %v", col, row)
+	case op == ddl.OpInsert:
+		delete(r.rows, id)
+		r.undone[id] = true
+		return nil
+	case op == ddl.OpUpdate:
+		if row == nil || value(row, col) != now {
+			return fmt.Errorf("update of %s to %s, but the row held %s", col, now, value(row, col))
+		}
+		row.set(col, old)
+	case row != nil:
+		return fmt.Errorf("deleted, but the row held %v", row)
+	case col != "":
+		if r.gone[id] == nil {
+			r.gone[id] = image{}
+		}
+		r.gone[id].set(col, old)
+		return nil
+	default:
+		if r.rows[id] = r.gone[id]; r.rows[id] == nil {
+			r.rows[id] = image{}
+		}
+		delete(r.gone, id)
+		return nil // what was kept before stands before this
+	}
 	return nil
+}
+
+// whole wants all columns of a replaced row to have been kept. What was kept for it ends here.
+func (r *replay) whole(id string) error {
+	n := len(r.kept[id])
+	delete(r.kept, id)
+	delete(r.undone, id)
+	if n != 0 && n != r.columns {
+		return fmt.Errorf("a row is replaced, but %d of %d columns were kept", n, r.columns)
+	}
+	return nil
+}
+
+func (row image) set(col, v string) {
+	if row[col] = v; v == "NULL" {
+		delete(row, col)
+	}
 }
 
 func value(row image, col string) string {
@@ -69,7 +101,7 @@ func value(row image, col string) string {
 	return "NULL"
 }
 
-// Whatever a program writes, the log leads from the rows before to the rows after.
+// Whatever a program writes, the log leads from the rows after to the rows before.
 func TestReplayOfRandomPrograms(t *testing.T) {
 	table := defaultSchema(t).Table("hazard")
 	d := openDriver(t, freshReplica(t))
@@ -79,13 +111,14 @@ func TestReplayOfRandomPrograms(t *testing.T) {
 			mustRun(rt, d, "INSERT OR IGNORE INTO hazard"+drawRow(rt))
 		}
 		mustRun(rt, d, `UPDATE ds_control SET applying=0`, `DELETE FROM ds_capture`)
-		r := replay{columns: len(ddl.Captured(table)), rows: rowsOf(rt, d, table), kept: map[string]image{}}
+		before := rowsOf(rt, d, table)
 		for range rapid.IntRange(1, 8).Draw(rt, "statements") {
 			s := drawStatement(rt)
 			rt.Log(s)
 			_, _ = d.db.Exec(s) // statements may fail: then they must leave nothing, or only void 'k's, behind
 		}
-		for _, c := range logOf(rt, d) {
+		r := replay{len(ddl.Captured(table)), rowsOf(rt, d, table), map[string]bool{}, map[string]image{}, map[string]map[string]bool{}}
+		for _, c := range slices.Backward(logOf(rt, d)) {
 			if col := table.Column(c[2]); col != nil && (col.Derived || col.Group == schema.CellEnvelop) {
 				if c[0] != ddl.OpKept && c[0] != ddl.OpDelete {
 					rt.Fatalf("%v: a column of the centre's is captured", c)
@@ -96,7 +129,10 @@ func TestReplayOfRandomPrograms(t *testing.T) {
 				rt.Fatalf("%v: %v", c, err)
 			}
 		}
-		require.Equal(rt, rowsOf(rt, d, table), r.rows)
+		for id := range r.undone {
+			require.NoError(rt, r.whole(id))
+		}
+		require.Equal(rt, before, r.rows)
 	})
 }
 

@@ -53,7 +53,7 @@ func TestReplicaUpgrade(t *testing.T) {
 		s := grown(t)
 		require.Empty(t, e.run(t, append(append([]string{"BEGIN"}, ddl.ReplicaUpgrade(s, catalogue(t, e))...), "COMMIT")...))
 		require.Empty(t, e.run(t, `UPDATE household SET wifi=1`, `INSERT INTO pet(name) VALUES('旺财')`))
-		require.Equal(t, "u wifi NULL 1\ni - NULL NULL\ni name NULL '旺财'", captures(t, e))
+		require.Equal(t, "u wifi NULL 1\ni - NULL NULL", captures(t, e))
 		require.Empty(t, e.run(t, forget, `INSERT OR REPLACE INTO household(id) VALUES(`+row1+`)`))
 		require.Contains(t, captures(t, e), "k wifi 1 NULL")
 

@@ -31,7 +31,7 @@ func (f *fold) add(c *Capture) {
 	switch c.Op {
 	case CaptureInsert:
 		if c.Col != "" {
-			break // values are read from the row itself
+			break // of a replica of before: values are read from the row itself
 		}
 		f.start(f.kept != nil)
 		if f.existed {

@@ -178,7 +178,7 @@ type CaptureOp string
 // The operations.
 const (
 	CaptureKept   CaptureOp = "k" // old value before an insert that may replace the row
-	CaptureInsert CaptureOp = "i" // the row was inserted (marker with Col "", and lines for its columns)
+	CaptureInsert CaptureOp = "i" // the row was inserted: a marker with Col ""; replicas of before have lines for its columns, which say nothing more
 	CaptureUpdate CaptureOp = "u" // column changed from Old to New
 	CaptureDelete CaptureOp = "d" // the row was deleted (marker, and lines with the old values)
 )

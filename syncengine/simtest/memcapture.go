@@ -77,11 +77,6 @@ func (m *MemDevice) statement(st *Statement, form *replica.Form, wall int64) err
 		assign(t, row, st.Set)
 		m.setRow(k, row)
 		note(replica.CaptureInsert, "", schema.Null(), schema.Null())
-		eachCaptured(t, func(c *schema.Column, i, j int) {
-			if !row[i][j].IsNull() {
-				note(replica.CaptureInsert, c.Name, schema.Null(), row[i][j])
-			}
-		})
 	case verb == Insert:
 		return fmt.Errorf("UNIQUE constraint failed: %s.id", st.Table)
 	case verb == Ignore:

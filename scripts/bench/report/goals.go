@@ -24,6 +24,7 @@ var workloads = []workload{
 	{"Idle", "1x", nil},
 	{"Restart", "5x", nil},
 	{"Growth", "300x", nil},
+	{"Capture", "3x", nil},
 }
 
 // often is the -benchtime of floors that take another one than the usual.
@@ -37,7 +38,7 @@ type goal struct {
 	name   string  // of the benchmark
 	unit   string  //
 	floor  string  // the ratio is to that one of the floor's
-	small  string  // the ratio is to that one of the product's, at a smaller size
+	small  string  // the ratio is to that one of the product's: at a smaller size, or without what it does
 	most   float64 // 0 = no upper bound
 	least  float64 // 0 = no lower bound
 	reason string  // "" = the issue says so
@@ -76,6 +77,8 @@ var goals = []goal{
 	{what: "idle: the centre with 10,000 connected", name: "Idle", unit: "MiB", most: 150},
 	{what: "idle: devices connected", name: "Idle", unit: "devices"},
 	{what: "restart to first verdict, a million changes", name: "Restart", unit: "ns/op", most: 1000e6},
+	{what: "capture: 20,000 rows inserted by any program, beside plain tables", name: "Capture/Insert/captured", unit: "ns/op", small: "Capture/Insert/plain", most: 2},
+	{what: "capture: two columns of each updated", name: "Capture/Update/captured", unit: "ns/op", small: "Capture/Update/plain", most: 2},
 	grows("one change", "Change"),
 	grows("catching up with one row", "CatchUp"),
 	grows("a page of a feed", "Feed"),
