@@ -117,7 +117,6 @@ func TestKnownKeepsNothingOld(t *testing.T) {
 	require.False(t, keep("d", later))
 	require.True(t, keep("d", k.began()))
 	for i := range mostTouched + 1 { // more than are remembered: then it counts for all
-		began = k.began()
 		k.changing(map[string]bool{string(rune('一' + i)): true}, false)()
 	}
 	require.False(t, keep("f", later))
