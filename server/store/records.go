@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
@@ -32,6 +33,65 @@ func (t *readTx) Device(id string) (out *syncengine.Device, err error) {
 // PutDevice implements syncengine.Tx.
 func (t *tx) PutDevice(d *syncengine.Device) error {
 	t.about[d.ID] = true
+	old, had := t.devices[d.ID]
+	t.devices[d.ID] = *d
+	t.undo = append(t.undo, func() {
+		if had {
+			t.devices[d.ID] = old
+		} else {
+			delete(t.devices, d.ID)
+		}
+	})
+	if !slices.Contains(t.put, d.ID) {
+		t.put = append(t.put, d.ID)
+	}
+	return t.lost
+}
+
+// Device implements syncengine.ReadTx: with what this transaction has not written yet.
+func (t *tx) Device(id string) (*syncengine.Device, error) {
+	if d, known := t.devices[id]; known {
+		return &d, t.lost
+	}
+	d, err := t.readTx.Device(id)
+	if err == nil && d != nil {
+		t.devices[id] = *d
+	}
+	return d, err
+}
+
+// Devices implements syncengine.ReadTx.
+func (t *tx) Devices(after string, limit int) ([]syncengine.Device, error) {
+	if err := t.writeDevices(); err != nil {
+		return nil, err
+	}
+	return t.readTx.Devices(after, limit)
+}
+
+// Copies implements syncengine.ReadTx.
+func (t *tx) Copies(device string) ([]syncengine.Device, error) {
+	if err := t.writeDevices(); err != nil {
+		return nil, err
+	}
+	return t.readTx.Copies(device)
+}
+
+// writeDevices writes the devices that were put: many changesets of one device make one statement. They stay noted as
+// put, for a savepoint may take back what is written now.
+func (t *tx) writeDevices() error {
+	for _, id := range t.put {
+		d, ok := t.devices[id]
+		if !ok {
+			continue // put in a savepoint that was undone
+		}
+		if err := t.writeDevice(&d); err != nil {
+			return fmt.Errorf("put device: %w", err)
+		}
+	}
+	return nil
+}
+
+func (t *tx) writeDevice(d *syncengine.Device) error {
 	return t.exec(`INSERT INTO sync_device (county, id, last_n, hash, at, inbox, console, acked, parent, fork, cursor, heard, taken, copied)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (county, id) DO UPDATE SET last_n = excluded.last_n, hash = excluded.hash, at = excluded.at,

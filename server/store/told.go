@@ -38,7 +38,7 @@ func (t *readTx) Told(device string) (*syncengine.Told, error) {
 	text, known := t.told[device]
 	if !known {
 		_, err := t.one(func(r row) error {
-			text = &toldText{r.str(0), r.str(1), r.str(2), r.int(3)}
+			text = &toldText{view: r.str(0), shown: r.str(1), lost: r.str(2), retired: r.int(3)}
 			return nil
 		}, `SELECT view, shown, lost, retired FROM device_told WHERE county = $1 AND device = $2`, t.s.county, device)
 		if err != nil {
@@ -49,18 +49,24 @@ func (t *readTx) Told(device string) (*syncengine.Told, error) {
 	if text == nil {
 		return nil, nil
 	}
-	out, err := text.decode(device)
-	if err == nil && t.known != nil {
-		own := copyTold(out)
-		t.known.keep(device, t.began, func(a *acquaintance) { a.told = own })
+	if text.decoded == nil {
+		var err error
+		if text.decoded, err = text.decode(device); err != nil {
+			return nil, err
+		}
+		if t.known != nil {
+			own := copyTold(text.decoded)
+			t.known.keep(device, t.began, func(a *acquaintance) { a.told = own })
+		}
 	}
-	return out, err
+	return copyTold(text.decoded), nil
 }
 
 // toldText is the record as it is kept.
 type toldText struct {
 	view, shown, lost string
 	retired           int64
+	decoded           *syncengine.Told // nil = not yet; never given out
 }
 
 func (x *toldText) decode(device string) (*syncengine.Told, error) {

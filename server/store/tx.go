@@ -11,12 +11,14 @@ import (
 // what is kept is undone with the savepoint that changed it.
 type tx struct {
 	*readTx
-	rows      map[rowKey]*syncengine.Row  // nil: known not to be there
-	dead      map[rowKey]*syncengine.Dead // nil: known not to be dead
-	history   int64                       // seq of the last entry, -1 while unknown
-	changed   bool                        // head differs from the table's
-	scopeRows map[string]int64            // rows more than scope_rows says
-	about     map[string]bool             // devices of which something was written that known keeps
+	rows      map[rowKey]*syncengine.Row   // nil: known not to be there
+	dead      map[rowKey]*syncengine.Dead  // nil: known not to be dead
+	devices   map[string]syncengine.Device // as read or put; what was put is written once, with the commit
+	put       []string                     // devices that were put, each once
+	history   int64                        // seq of the last entry, -1 while unknown
+	changed   bool                         // head differs from the table's
+	scopeRows map[string]int64             // rows more than scope_rows says
+	about     map[string]bool              // devices of which something was written that known keeps
 	depth     int
 	undo      []func()
 }
@@ -29,7 +31,7 @@ type rowKey struct {
 func newTx(s *Store, c *conn) *tx {
 	return &tx{
 		readTx: newReadTx(s, c), rows: map[rowKey]*syncengine.Row{}, dead: map[rowKey]*syncengine.Dead{}, history: -1,
-		about: map[string]bool{},
+		about: map[string]bool{}, devices: map[string]syncengine.Device{},
 	}
 }
 
@@ -51,6 +53,9 @@ func (t *tx) commit() error {
 	if err := t.writeScopeRows(); err != nil {
 		return err
 	}
+	if err := t.writeDevices(); err != nil {
+		return err
+	}
 	if err := t.c.exec("COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", errors.Join(err, t.c.rollback()))
 	}
@@ -69,7 +74,8 @@ func (t *tx) Savepoint(fn func() error) (err error) {
 		return fmt.Errorf("bug: more than %d savepoints inside each other", len(savepoints))
 	}
 	name := savepoints[t.depth]
-	if err := t.exec("SAVEPOINT " + name); err != nil {
+	// The driver keeps prepared only what is given some argument, and ignores one too many.
+	if err := t.exec("SAVEPOINT "+name, nil); err != nil {
 		return fmt.Errorf("savepoint: %w", err)
 	}
 	t.depth++
@@ -83,7 +89,7 @@ func (t *tx) Savepoint(fn func() error) (err error) {
 	if err := fn(); err != nil {
 		return err
 	}
-	if err := t.exec("RELEASE " + name); err != nil {
+	if err := t.exec("RELEASE "+name, nil); err != nil {
 		return fmt.Errorf("release savepoint: %w", err)
 	}
 	done = true
