@@ -165,7 +165,7 @@ type Limits struct {
 }
 
 // DefaultLimits allow a transaction of 10,000 rows.
-var DefaultLimits = Limits{MaxChangeset: 32 << 20, MaxChanges: 50_000, MaxFrame: 48 << 20, Window: 64}
+var DefaultLimits = Limits{MaxChangeset: 32 << 20, MaxChanges: 50_000, MaxFrame: 48 << 20, Window: 512}
 
 // StagedFor tells whether what the device has staged belongs to the step that a Welcome announces.
 func (h *Hello) StagedFor(w *Welcome) bool {

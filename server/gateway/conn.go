@@ -168,8 +168,27 @@ func (c *conn) commit() {
 		if len(batch) == 0 {
 			return
 		}
-		c.submit(batch)
+		for len(batch) > 0 {
+			n := portion(batch)
+			c.submit(batch[:n])
+			batch = batch[n:]
+		}
 	}
+}
+
+// most is how many changesets of one connection are committed at once: while a device stores the verdicts on some, the
+// centre judges the next, and other devices wait for no more than these.
+const most = 256
+
+// portion tells how many submits, at least one, are committed together.
+func portion(batch []*session.Submit) int {
+	sets := 0
+	for i, s := range batch {
+		if sets += len(s.Changesets); sets > most && i > 0 {
+			return i
+		}
+	}
+	return len(batch)
 }
 
 // batch takes what waits to be committed. Nothing means that this goroutine is done.

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,12 +41,13 @@ func Stage(tx Tx, s *schema.Schema, clock Clock, d *se.Delta) (applied bool, err
 		}
 		ctl.StagedView, ctl.StagedReset = d.View, d.Reset
 	}
-	if d.Scope != "" {
-		if !ctl.advance(d) {
-			// Another connection staged something else meanwhile, perhaps read at a later head. Positions alone would
-			// not tell the two apart at the end, so nothing of both is ever mixed.
-			return false, ErrGap
-		}
+	if d.Scope != "" && !ctl.advance(d) {
+		// Another connection staged something else meanwhile, perhaps read at a later head. Positions alone would
+		// not tell the two apart at the end, so nothing of both is ever mixed.
+		return false, ErrGap
+	}
+	last := d.Done && d.To.Epoch >= ctl.Met
+	if d.Scope != "" && !last { // the last one is applied from memory: it would be written and deleted in one transaction
 		if err := tx.Stage(d); err != nil {
 			return false, fmt.Errorf("stage delta: %w", err)
 		}
@@ -59,7 +61,7 @@ func Stage(tx Tx, s *schema.Schema, clock Clock, d *se.Delta) (applied bool, err
 	if !se.SamePlaces(d.Scopes, ctl.StagedAt) {
 		return false, ErrGap
 	}
-	if d.To.Epoch < ctl.Met {
+	if !last {
 		return false, nil // of a centre that has lost some of it since
 	}
 	if d.To.Less(ctl.Base()) && !d.Reset { // a snapshot also cures a cursor that somebody set by hand
@@ -111,15 +113,34 @@ func (c *Control) advance(d *se.Delta) bool {
 // Base is the cursor as a base.
 func (c *Control) Base() se.Base { return se.Base{Epoch: c.Epoch, Seq: c.Cursor} }
 
-// apply makes everything staged visible and moves the cursor: the one place where either happens.
+// arrived lists what is staged and the items of the step's last frame, in the order in which they are applied.
+func arrived(tx Tx, last *se.Delta) ([]StagedItem, error) {
+	items, err := tx.Staged()
+	if err != nil {
+		return nil, fmt.Errorf("read staged rows: %w", err)
+	}
+	if last.Scope == "" {
+		return items, nil
+	}
+	for i := range last.Items {
+		items = append(items, StagedItem{last.Scope, last.Items[i]})
+	}
+	slices.SortStableFunc(items, func(a, b StagedItem) int { // a later frame after an earlier one
+		return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Table, b.Table), strings.Compare(string(a.Row), string(b.Row)))
+	})
+	return items, nil
+}
+
+// apply makes everything staged and the step's last frame visible, and moves the cursor: the one place where either
+// happens.
 func apply(tx Tx, s *schema.Schema, done *se.Delta) error {
 	ctl, err := tx.Control()
 	if err != nil {
 		return err
 	}
-	items, err := tx.Staged()
+	items, err := arrived(tx, done)
 	if err != nil {
-		return fmt.Errorf("read staged rows: %w", err)
+		return err
 	}
 	a := applier{tx: tx, schema: s, lastN: done.LastN, lost: ctl.Epoch > 0 && ctl.Epoch < done.To.Epoch, rows: map[RowKey]*target{}}
 	if a.keeper, err = newKeeper(tx, ctl.Keeps && !done.Reset); err != nil {

@@ -177,6 +177,7 @@ func (d *Device) retire(m *Retire) ([]Message, error) {
 		d.pushed = d.hello.Acked
 	}
 	d.limits, d.welcomed = se.DefaultLimits, true
+	d.limits.Window = 64 // Retire names no limits, and this is what every centre takes
 	out, err := d.Sealed()
 	return d.purged(out, err)
 }

@@ -24,6 +24,9 @@ import (
 var update = flag.Bool("update", false, "write the test vectors anew; review the diff")
 
 // vectors compares a list with its committed file, one element a line, or writes it.
+// recordedLimits are what the recorded Welcomes say, whatever the defaults are today.
+var recordedLimits = se.Limits{MaxChangeset: 32 << 20, MaxChanges: 50_000, MaxFrame: 48 << 20, Window: 64}
+
 func vectors[T any](t *testing.T, file string, list []T) {
 	t.Helper()
 	var b bytes.Buffer
@@ -187,7 +190,7 @@ func TestMessageVectors(t *testing.T) {
 			LastN:  12, LastHash: hash, Acked: 10, Inbox: 4, Wall: -5, Boot: "boot", Mono: 7, HLC: math.MaxUint64,
 		}}},
 		{"welcome", &session.Welcome{Welcome: se.Welcome{
-			Epoch: 3, Head: 120, Time: 1_735_689_600_000, View: "v2", Reset: true, LastN: 12, Hash: hash, Schema: 2, Limits: se.DefaultLimits, HLC: 1,
+			Epoch: 3, Head: 120, Time: 1_735_689_600_000, View: "v2", Reset: true, LastN: 12, Hash: hash, Schema: 2, Limits: recordedLimits, HLC: 1,
 			Grants: []se.Grant{{Scope: "370115003239001", Name: "王河一网格", Role: "steward", Level: schema.LevelGrid, Doors: []string{rowX, rowY}, From: 1, To: 2}, {Scope: "370115003239", Role: "supervisor"}},
 		}}},
 		{"push of everything", &session.Push{Changesets: sets}},
@@ -211,12 +214,12 @@ func TestMessageVectors(t *testing.T) {
 			Device: devA, Epoch: 3, View: "v1", StagedView: "v2", StagedReset: true, Unpacks: []string{se.Deflate},
 			Staged: []se.StagedScope{{Scope: "g", After: se.Position{Seq: 40, Key: "2/visit/" + rowX}, Snapshot: "5f1d", Read: 88}},
 		}}},
-		{"welcome below the minimum", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Schema: 5, Limits: se.DefaultLimits,
+		{"welcome below the minimum", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Schema: 5, Limits: recordedLimits,
 			Minimum: se.Minimum{Schema: 4, App: "0.2.0", From: 1790000000000}, Drain: true}}},
-		{"welcome of a device that a copy spoke for in a new epoch", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Reset: true, Limits: se.DefaultLimits,
+		{"welcome of a device that a copy spoke for in a new epoch", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Reset: true, Limits: recordedLimits,
 			LastN: 19, Hash: se.Hash{1, 2, 3}, Anew: 6}}},
-		{"welcome with a floor", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Limits: se.DefaultLimits, Floor: 90}}},
-		{"welcome with keys of sealed columns", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Limits: se.DefaultLimits, Keys: []seal.Key{
+		{"welcome with a floor", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Limits: recordedLimits, Floor: 90}}},
+		{"welcome with keys of sealed columns", &session.Welcome{Welcome: se.Welcome{Epoch: 3, Head: 120, View: "v2", Limits: recordedLimits, Keys: []seal.Key{
 			{Table: "resident", Column: "id_no", ID: 1, Secret: [32]byte(hash)}, {Table: "resident", Column: "id_no", ID: 4_294_967_295, Secret: [32]byte{31: 1}},
 			{Table: "resident", Column: "id_no_hash", ID: 1, Match: true, Secret: [32]byte{1}},
 		}}}},
@@ -240,7 +243,7 @@ func TestMessageVectors(t *testing.T) {
 		}}},
 		{"seen", &session.Seen{Frames: 3, Epoch: 1, Cursor: 9, View: "v", Inbox: 2, Acked: 5}},
 		{"welcome that names lost grants", &session.Welcome{Welcome: se.Welcome{
-			Epoch: 1, Head: 9, Time: 1_735_689_600_000, View: "w", Reset: true, Limits: se.DefaultLimits, Schema: 1, LastN: 3,
+			Epoch: 1, Head: 9, Time: 1_735_689_600_000, View: "w", Reset: true, Limits: recordedLimits, Schema: 1, LastN: 3,
 			Grants:  []se.Grant{{Scope: "b", Role: "grid_worker", Level: schema.LevelGrid, Offline: 14 * 86_400_000}},
 			Lost:    []se.Grant{{Scope: "a", Role: "grid_worker", Level: schema.LevelGrid}, {Scope: "b", Role: "steward", Doors: []string{devA}}},
 			Lease:   14 * 86_400_000,

@@ -143,7 +143,7 @@ var phonePlaces = []*place{
 	phoneAt(opening, "welcome", "", ""),
 	phoneAt(opening, "greeted, not noted", "syncengine/replica/greet.go", "	h := hlc.Clock{Last: ctl.HLC}"),
 
-	phoneAt(granting, "a snapshot's rows are staged, not noted", "syncengine/replica/apply.go", "			return false, fmt.Errorf(\"stage delta: %w\", err)\n		}").after().when("d.Reset && len(d.Items) > 0"),
+	phoneAt(granting, "a snapshot's rows are staged, not noted", "syncengine/replica/apply.go", "	if err := tx.PutControl(ctl); err != nil {\n		return false, err\n	}\n	if !d.Done {").when("d.Reset && len(d.Items) > 0"),
 	phoneAt(granting, "a snapshot's rows, others not gone", "syncengine/replica/apply.go", "		if err := a.dropOthers(); err != nil {"),
 	phoneAt(granting, "others gone, a snapshot's rows not shown", "syncengine/replica/apply.go", "		if ctl.Reoffer {"),
 	phoneAt(taking, "told of a grant's end, not noted", "syncengine/replica/greet.go", "	ctl.leave(w)").when("len(w.Lost) > 0"),
