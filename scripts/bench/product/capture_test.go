@@ -143,9 +143,10 @@ func (w *foreign) each(query string, args func(i int) []any) {
 	w.t.Helper()
 	tx, err := w.db.Begin()
 	require.NoError(w.t, err)
-	defer tx.Rollback() //nolint:errcheck // after Commit
+	defer tx.Rollback()
 	s, err := tx.Prepare(query)
 	require.NoError(w.t, err)
+	defer s.Close()
 	for i := range captured {
 		_, err := s.Exec(args(i)...)
 		require.NoError(w.t, err)
