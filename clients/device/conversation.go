@@ -33,7 +33,7 @@ type conversation struct {
 	fresh   bool  // something happened since Synced was told
 	grants  int
 	report  Report
-	rows    map[se.RowKey]struct{} // that came in outside of snapshots
+	rows    map[uint64]struct{} // hashes of those that came in
 
 	snapshots map[string]session.Taken // of the step that is running, by scope
 	verify    verifying

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -196,18 +197,18 @@ func (c *conversation) staged(d *se.Delta, applied bool) {
 	}
 }
 
-// count counts rows, each once: whether two changes of a row come as one frame or as two depends on who is quicker.
+// count counts rows, each once: whether two changes of a row come as one frame or as two, or a person's own edit with the
+// snapshot or behind it, depends on who is quicker. Of each row a hash is noted: a snapshot may be large.
 func (c *conversation) count(d *se.Delta) {
-	if d.Reset {
-		c.report.Rows += len(d.Items) // a snapshot has each row once, and may be large
-		return
-	}
 	if c.rows == nil {
-		c.rows = map[se.RowKey]struct{}{}
+		c.rows = map[uint64]struct{}{}
 	}
 	before := len(c.rows)
 	for i := range d.Items {
-		c.rows[se.RowKey{Table: d.Items[i].Table, Row: d.Items[i].Row}] = struct{}{}
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(d.Items[i].Table)) // never fails
+		_, _ = h.Write([]byte(d.Items[i].Row))
+		c.rows[h.Sum64()] = struct{}{}
 	}
 	c.report.Rows += len(c.rows) - before
 }
