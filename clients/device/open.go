@@ -15,7 +15,6 @@ import (
 
 	_ "github.com/mattn/go-sqlite3"
 
-	_ "github.com/doorstep-sync/doorstep/internal/stmtjournal"
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/schema/ddl"
 	"github.com/doorstep-sync/doorstep/schema/load"

@@ -13,7 +13,6 @@ import (
 
 	"github.com/mattn/go-sqlite3"
 
-	_ "github.com/doorstep-sync/doorstep/internal/stmtjournal"
 	"github.com/doorstep-sync/doorstep/schema"
 	"github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/hlc"
