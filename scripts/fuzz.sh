@@ -11,30 +11,30 @@ all=${1:-5000000}
 
 # package, target, its share: about as much time for each, more where most can be found
 targets='
-syncengine/wire FuzzBinary 500
-syncengine/wire FuzzJSON 400
-syncengine/wire FuzzUnpack 300
+syncengine/wire FuzzBinary 250
+syncengine/wire FuzzJSON 200
+syncengine/wire FuzzUnpack 250
 syncengine/wire FuzzColumns 200
-syncengine/wire FuzzChangeset 400
-syncengine FuzzCommit 300
-syncengine/session FuzzCentre 500
-syncengine/simtest FuzzReplica 60
-syncengine/hlc FuzzClock 200
-schema FuzzValue 400
-schema/load FuzzLoad 3
+syncengine/wire FuzzChangeset 300
+syncengine FuzzCommit 200
+syncengine/session FuzzCentre 450
+syncengine/simtest FuzzReplica 50
+syncengine/hlc FuzzClock 500
+schema FuzzValue 350
+schema/load FuzzLoad 2
 schema/seal FuzzOpen 400
 clients/trust FuzzTrust 400
-clients/cli FuzzBase 30
-server/auth FuzzToken 300
-server/auth FuzzCredentials 250
-server/auth FuzzKeys 300
-server/seals FuzzSeals 400
-server/directory FuzzOrgCSV 400
-server/directory FuzzAccountCSV 300
-server/store FuzzCodec 300
+clients/cli FuzzBase 10
+server/auth FuzzToken 150
+server/auth FuzzCredentials 300
+server/auth FuzzKeys 500
+server/seals FuzzSeals 600
+server/directory FuzzOrgCSV 450
+server/directory FuzzAccountCSV 450
+server/store FuzzCodec 250
 server/cmd/doorstepd FuzzConfig 10
-clients/device FuzzDecodeChangeset 50
-clients/device FuzzDecodeOthers 50
+clients/device FuzzDecodeChangeset 60
+clients/device FuzzDecodeOthers 60
 '
 shares=$(awk '{ n += $3 } END { print n }' <<<"$targets")
 found=$(mktemp -d)
