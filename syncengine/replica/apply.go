@@ -13,7 +13,8 @@ import (
 )
 
 // ErrBroken says that a delta does not fit the replica: it changes a row that is not here, or goes on from another
-// cursor. The device forgets what is staged and asks for a snapshot; its outbox is untouched.
+// cursor. The device forgets what is staged and asks for a snapshot; its outbox is untouched. Of a repair it says that this is
+// none: nothing of it is kept, and the device ends the connection.
 var ErrBroken = errors.New("replica: the delta does not fit this replica")
 
 // ErrGap says that a frame does not follow what is staged, or that a step goes on from beyond the cursor.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/doorstep-sync/doorstep/schema"
 	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
 
 // What a device has used of its checks it has used on its next connection too, until time has passed.
@@ -81,4 +82,29 @@ func TestHostileCentreIsBounded(t *testing.T) {
 		}
 	}
 	closed(err, "a repair of more rows")
+}
+
+// A repair that is none ends the connection with a reason, and the check with it: there is nothing wrong with the replica, and
+// it asks for no snapshot.
+func TestARepairThatIsNone(t *testing.T) {
+	d := NewDevice(mending{&shelf{}})
+	_, err := d.Start("", "")
+	require.NoError(t, err)
+	_, err = d.Receive(&Welcome{se.Welcome{View: "v", Limits: se.DefaultLimits}})
+	require.NoError(t, err)
+	d.check = &checking{scopes: []string{"A"}, sent: &se.Check{Number: 1, Scope: "A"}}
+	_, err = d.Receive(&Repair{se.Repair{
+		Number: 1, Part: 1, Done: true, Items: []se.DeltaItem{{Kind: se.DeltaDead, Table: "home", Row: "r"}},
+		Covered: []se.Covered{{Table: "home", Buckets: 1, Index: []int{0}}},
+	}})
+	var c *Closed
+	require.ErrorAs(t, err, &c)
+	require.Equal(t, NoticeProtocol, c.Code)
+	require.Contains(t, c.Text, "whole rows")
+}
+
+type mending struct{ *shelf }
+
+func (mending) Repair(*se.Check, []se.DeltaItem, []se.Covered) (int, bool, error) {
+	return 0, false, fmt.Errorf("%w: a repair holds something else than whole rows", replica.ErrBroken)
 }

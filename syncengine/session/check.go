@@ -1,9 +1,11 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 
 	se "github.com/doorstep-sync/doorstep/syncengine"
+	"github.com/doorstep-sync/doorstep/syncengine/replica"
 )
 
 // How long a device tries.
@@ -117,6 +119,8 @@ func (d *Device) repair(m *se.Repair) ([]Message, error) {
 	}
 	n, current, err := d.replica.Repair(c.sent, c.items, m.Covered)
 	switch {
+	case errors.Is(err, replica.ErrBroken):
+		return nil, &Closed{NoticeProtocol, "the repair holds something else than whole rows; nothing of it was taken"}
 	case err != nil:
 		return nil, fmt.Errorf("repair: %w", err)
 	case !current:
