@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,7 +62,8 @@ type Centre struct {
 	mu    sync.Mutex
 	heard map[string]syncengine.Heard // not yet written; guarded by mu
 
-	readings [readingGroups]*batch.Group[*syncengine.Reading]
+	readings []*batch.Group[*syncengine.Reading]
+	commits  precedence
 
 	building chan struct{} // capacity: snapshots that are read and packed at once
 	memo     *syncengine.DigestMemo
@@ -95,8 +97,8 @@ func New(engine *syncengine.Engine, store syncengine.Store, opts Options) *Centr
 		heard: map[string]syncengine.Heard{}, building: make(chan struct{}, 1),
 		memo: syncengine.NewDigestMemo(rememberedScopes), checking: make(chan struct{}, 1),
 	}
-	for i := range c.readings {
-		c.readings[i] = batch.New(maxTogether, c.together)
+	for range max(1, runtime.GOMAXPROCS(0)/2) { // a processor is left for commits
+		c.readings = append(c.readings, batch.New(maxTogether, c.together))
 	}
 	c.done.Go(c.commit)
 	c.done.Go(c.leftOver)
@@ -123,6 +125,8 @@ func (c *Centre) Submit(ctx context.Context, list []*syncengine.Changeset, conta
 	for _, cs := range list {
 		r.subs = append(r.subs, syncengine.Submission{Changeset: cs, Contact: contact, Now: now})
 	}
+	c.commits.enter()
+	defer c.commits.leave()
 	select {
 	case c.queue <- r:
 	case <-c.stop:

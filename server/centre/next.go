@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"time"
 
+	"github.com/doorstep-sync/doorstep/server/batch"
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
@@ -19,26 +20,23 @@ func (c *Centre) Next(req syncengine.NextRequest) (*syncengine.Part, error) {
 		return c.alone(req)
 	}
 	r := &syncengine.Reading{Request: req}
-	if err := c.readings[place(req.Device)].Do(r); err != nil { // somebody else's request may be what cannot be answered
+	if err := c.group(req.Device).Do(r); err != nil { // somebody else's request may be what cannot be answered
 		return c.alone(req)
 	}
 	return r.Part, r.Err
 }
 
-// Requests that are read together: some groups beside each other, so that a processor more is of use and nobody waits for
-// all; at most so many in each, so that what they are given fits into memory.
-const (
-	readingGroups = 4
-	maxTogether   = 128
-)
+// maxTogether is how many requests are read together, at most: while they are, a commit may want to go first.
+const maxTogether = 64
 
 var errTogether = errors.New("bug: reading for many panicked")
 
-// place is the group of a device.
-func place(device string) int {
+// group is whom a device is read for with: some groups beside each other, so that processors more are of use and nobody waits
+// for all.
+func (c *Centre) group(device string) *batch.Group[*syncengine.Reading] {
 	h := fnv.New32a()
 	h.Write([]byte(device))
-	return int(h.Sum32() % readingGroups)
+	return c.readings[h.Sum32()%uint32(len(c.readings))]
 }
 
 // together reads for all of them. A panic is an error here: whose it is shows when each asks alone.
@@ -48,6 +46,7 @@ func (c *Centre) together(list []*syncengine.Reading) (err error) {
 			err = errTogether
 		}
 	}()
+	c.commits.wait()
 	now := c.Now() // they have waited for their turn, and a grant may have ended meanwhile
 	for _, r := range list {
 		r.Request.Snapshots, r.Request.Now = c.opts.Snapshots, now

@@ -91,6 +91,19 @@ func weight(part *se.Part) int {
 	return bytes
 }
 
+// glance reads a light part. It waits with many others who listen, and the writer does not: a verdict goes out meanwhile.
+func (c *conn) glance(ask *session.Read) {
+	defer c.g.running.Done()
+	defer c.guard("glance")
+	began := c.g.opts.Now()
+	if part, ok := c.next(ask.Request); ok {
+		c.with(func(s *session.Centre, now int64) []session.Effect {
+			c.readAt = began
+			return s.Advanced(part, now)
+		})
+	}
+}
+
 // next reads a part; not ok means that the connection ends. A nil part is the session's to end it for.
 func (c *conn) next(req se.NextRequest) (part *se.Part, ok bool) {
 	part, err := c.g.opts.Centre.Next(req)

@@ -18,11 +18,12 @@ import (
 type holding struct {
 	gateway.Centre
 	device        string
+	later         bool // of a device that is in step, not its first
 	entered, free chan struct{}
 }
 
 func (h *holding) Next(req se.NextRequest) (*se.Part, error) {
-	if req.Device == h.device {
+	if req.Device == h.device && h.later == (req.Cursor != se.Base{}) {
 		select {
 		case h.entered <- struct{}{}:
 			<-h.free
@@ -57,6 +58,25 @@ func TestWhoWaitsForItsTurnIsTold(t *testing.T) {
 	close(h.free)
 	p.catchUp(1)
 	slow.catchUp(1)
+}
+
+// What others wrote is read for many at once, and one of them may have to wait for it. What it pushes itself gets its verdict
+// meanwhile.
+func TestAVerdictDoesNotWaitForWhatOthersWrote(t *testing.T) {
+	var h *holding
+	c := open(t, func(o *gateway.Options) {
+		h = &holding{Centre: o.Centre, device: deviceID(1), later: true, entered: make(chan struct{}), free: make(chan struct{})}
+		o.Centre = h
+	})
+	p := c.dial(1, wire.Binary)
+	p.greet()
+	other := c.dial(2, wire.Binary)
+	other.greet()
+	other.works()
+	await.Value(t, h.entered, "what the other one wrote to be read")
+	p.works()
+	close(h.free)
+	p.catchUp(2)
 }
 
 // Devices that arrive, take their Welcome and then nothing any more hold back from others what their parts are, not what

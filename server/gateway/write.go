@@ -111,17 +111,11 @@ func (c *conn) answer(ask session.Effect) {
 			return s.Opened(w, code, text, now)
 		})
 	case *session.Read:
+		c.g.running.Add(1) // the writer still runs, so this is not the first
 		if ask.Heavy {
-			c.g.running.Add(1) // the writer still runs, so this is not the first
 			go c.load(ask)
-			return
-		}
-		began := c.g.opts.Now()
-		if part, ok := c.next(ask.Request); ok {
-			c.with(func(s *session.Centre, now int64) []session.Effect {
-				c.readAt = began
-				return s.Advanced(part, now)
-			})
+		} else {
+			go c.glance(ask)
 		}
 	case *session.Tell:
 		at, err := c.g.opts.Centre.Tell(ask.Tell)
