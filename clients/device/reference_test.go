@@ -186,6 +186,16 @@ func (m *reference) Staged() ([]replica.StagedItem, error) {
 	return out, nil
 }
 
+func (m *reference) EachStaged(fn func(*replica.StagedItem) error) error {
+	list, err := m.Staged()
+	for i := range list {
+		if err := fn(&list[i]); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
 // The programs' side: what the triggers would note (schema/ddl/DESIGN.md).
 
 func (m *reference) note(t *schema.Table, id se.RowID, op replica.CaptureOp, col string, old, now schema.Value) {

@@ -114,32 +114,43 @@ func (c *Control) advance(d *se.Delta) bool {
 // Base is the cursor as a base.
 func (c *Control) Base() se.Base { return se.Base{Epoch: c.Epoch, Seq: c.Cursor} }
 
-// arrived lists what is staged and the items of the step's last frame, in the order in which they are applied.
-func arrived(tx Tx, last *se.Delta) ([]StagedItem, error) {
-	items, err := tx.Staged()
-	if err != nil {
-		return nil, fmt.Errorf("read staged rows: %w", err)
+// arrived calls fn with what is staged and the items of the step's last frame, in the order in which they are applied.
+func arrived(tx Tx, last *se.Delta, fn func(*StagedItem) error) error {
+	var rest []StagedItem
+	if last.Scope != "" {
+		for i := range last.Items {
+			rest = append(rest, StagedItem{last.Scope, last.Items[i]})
+		}
+		slices.SortStableFunc(rest, func(a, b StagedItem) int { return a.compare(&b) })
 	}
-	if last.Scope == "" {
-		return items, nil
+	if err := tx.EachStaged(func(it *StagedItem) error {
+		for len(rest) > 0 && rest[0].compare(it) < 0 { // a later frame after an earlier one
+			if err := fn(&rest[0]); err != nil {
+				return err
+			}
+			rest = rest[1:]
+		}
+		return fn(it)
+	}); err != nil {
+		return fmt.Errorf("apply staged rows: %w", err)
 	}
-	for i := range last.Items {
-		items = append(items, StagedItem{last.Scope, last.Items[i]})
+	for i := range rest {
+		if err := fn(&rest[i]); err != nil {
+			return err
+		}
 	}
-	slices.SortStableFunc(items, func(a, b StagedItem) int { // a later frame after an earlier one
-		return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Table, b.Table), strings.Compare(string(a.Row), string(b.Row)))
-	})
-	return items, nil
+	return nil
+}
+
+// compare orders items as they are applied.
+func (it *StagedItem) compare(o *StagedItem) int {
+	return cmp.Or(cmp.Compare(it.Seq, o.Seq), cmp.Compare(it.Kind, o.Kind), strings.Compare(it.Table, o.Table), strings.Compare(string(it.Row), string(o.Row)))
 }
 
 // apply makes everything staged and the step's last frame visible, and moves the cursor: the one place where either
 // happens.
 func apply(tx Tx, s *schema.Schema, done *se.Delta) error {
 	ctl, err := tx.Control()
-	if err != nil {
-		return err
-	}
-	items, err := arrived(tx, done)
 	if err != nil {
 		return err
 	}
@@ -153,12 +164,15 @@ func apply(tx Tx, s *schema.Schema, done *se.Delta) error {
 	}
 	a.bare = !over && !ctl.Reoffer // which lays changes over rows
 	if done.Reset {
-		a.held = map[string]map[se.RowID]bool{}
+		a.held = map[string]map[se.RowID]held{}
 	}
-	for i := range items {
-		if err := a.item(&items[i]); err != nil {
+	if err := arrived(tx, done, func(it *StagedItem) error {
+		if err := a.item(it); err != nil {
 			return err
 		}
+		return a.full()
+	}); err != nil {
+		return err
 	}
 	if done.Reset {
 		if err := a.dropOthers(); err != nil {
@@ -218,27 +232,46 @@ type applier struct {
 	cases  caseSet
 
 	bare bool                         // nothing lies over the centre's rows: each is what programs see
-	held map[string]map[se.RowID]bool // of a snapshot, by record type: the rows that programs saw before
+	held map[string]map[se.RowID]held // of a snapshot, by record type: rows that are in the table, or were
 }
 
-// holds tells whether programs saw a row before the step; where that is not known without reading the row, it may.
+// held is what is known of a row while a snapshot is applied. The zero value is none that programs saw before.
+type held struct {
+	there bool // it may be in the table; if not, it is not
+	seen  bool // the step brought it
+}
+
+// inHand bounds the rows of a step that are in memory where nothing lies over them. What a step brings of one row comes
+// together almost always, so that a small bound costs nothing, and simulated worlds get beyond it.
+const inHand = 16
+
+// full writes the rows in hand if they are many. A replica may take in a county, and a phone has little memory. They are
+// read back, if the step has more about them, as they were written: so this is for a bare replica alone.
+func (a *applier) full() error {
+	if !a.bare || len(a.order) < inHand {
+		return nil
+	}
+	return a.lay()
+}
+
+// holds tells whether a row may be in the table; where that is not known without reading the row, it may.
 func (a *applier) holds(t *schema.Table, id se.RowID) (bool, error) {
 	if a.held == nil || !a.bare {
 		return true, nil
 	}
-	held := a.held[t.Name]
-	if held == nil {
+	list := a.held[t.Name]
+	if list == nil {
 		ids, err := a.tx.RowIDs(t)
 		if err != nil {
 			return false, fmt.Errorf("list rows of %s: %w", t.Name, err)
 		}
-		held = make(map[se.RowID]bool, len(ids))
+		list = make(map[se.RowID]held, len(ids))
 		for _, id := range ids {
-			held[id] = true
+			list[id] = held{there: true}
 		}
-		a.held[t.Name] = held
+		a.held[t.Name] = list
 	}
-	return held[id], nil
+	return list[id].there, nil
 }
 
 // target loads the centre's row: what is kept under pending changes, else what programs see.
@@ -251,7 +284,7 @@ func (a *applier) target(t *schema.Table, id se.RowID) (*target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read row of %s: %w", t.Name, err)
 	}
-	x := &target{table: t, row: id, image: image}
+	x := &target{table: t, row: id, image: image, seen: a.held[t.Name][id].seen}
 	a.cases.note(t, id, image)
 	a.rows[key] = x
 	a.order = append(a.order, x)
@@ -342,6 +375,9 @@ func (a *applier) dropOthers() error {
 			return err
 		}
 		for _, id := range append(ids, under...) {
+			if a.held[t.Name][id].seen {
+				continue
+			}
 			x, err := a.target(t, id)
 			if err != nil {
 				return err
@@ -357,6 +393,9 @@ func (a *applier) dropOthers() error {
 			}
 			x.image = nil
 			if err := a.keeper.gone(RowKey{t.Name, id}); err != nil {
+				return err
+			}
+			if err := a.full(); err != nil {
 				return err
 			}
 		}
@@ -377,11 +416,25 @@ func (a *applier) end(k RowKey) error {
 	return a.tx.DropPending(t, k.Row, 1, a.lastN)
 }
 
-func (a *applier) write() error {
+// lay shows the rows in hand, and has none in hand then.
+func (a *applier) lay() error {
 	for _, x := range a.order {
 		if err := a.show(x); err != nil {
 			return err
 		}
+		if list := a.held[x.table.Name]; list != nil {
+			list[x.row] = held{there: x.image != nil || list[x.row].there, seen: x.seen}
+		}
+	}
+	clear(a.order)
+	clear(a.rows)
+	a.order = a.order[:0]
+	return nil
+}
+
+func (a *applier) write() error {
+	if err := a.lay(); err != nil {
+		return err
 	}
 	if a.keeper != nil {
 		if err := a.keeper.write(); err != nil {

@@ -81,6 +81,9 @@ type Tx interface {
 	// Staged lists the items of staged frames ordered by (Seq, Kind, Table, Row), a later frame after an earlier one
 	// where these are equal.
 	Staged() ([]StagedItem, error)
+	// EachStaged calls fn with them, one after the other: not all need be in memory. fn may use the transaction, but not stage
+	// or clear; an error of fn ends it and is in what it returns.
+	EachStaged(fn func(*StagedItem) error) error
 	ClearStaged() error
 
 	PutMessage(se.Message) error

@@ -365,6 +365,16 @@ func (m *MemDevice) Staged() ([]replica.StagedItem, error) {
 	return out, nil
 }
 
+func (m *MemDevice) EachStaged(fn func(*replica.StagedItem) error) error {
+	list, err := m.Staged()
+	for i := range list {
+		if err := fn(&list[i]); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
 func (m *MemDevice) ClearStaged() error {
 	old := m.staged
 	m.staged = nil
