@@ -23,24 +23,26 @@ var outside = crowd.Outside{Now: time.Now, Random: crowd.Seeded(1)}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if built != "" {
-		_ = os.RemoveAll(built)
+	for _, dir := range folders {
+		_ = os.RemoveAll(dir)
 	}
 	os.Exit(code)
 }
 
-// built is the folder of the program, if it was built.
-var built string
+// folders are those of programs that were built.
+var folders []string
 
 // program is the doorstepd that is measured.
 var program = sync.OnceValues(func() (path string, err error) {
 	if path = os.Getenv("BENCH_DOORSTEPD"); path != "" {
 		return path, nil
 	}
-	if built, err = os.MkdirTemp("", "bench"); err != nil {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
 		return "", err
 	}
-	path = filepath.Join(built, "doorstepd")
+	folders = append(folders, dir)
+	path = filepath.Join(dir, "doorstepd")
 	var edits []overlay.Edit
 	if os.Getenv(profiles) != "" {
 		edits = append(edits, overlay.Edit{File: "server/cmd/doorstepd/bench_profile.go", To: profiler})

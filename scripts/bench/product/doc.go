@@ -4,6 +4,7 @@
 //
 //	go test -tags sqlite_fts5 -run '^$' -bench . -benchtime 3x ./scripts/bench/product
 //
-// With BENCH_DOORSTEPD the centre is that program; else it is built from this tree. With BENCH_PROFILES processors are
+// With BENCH_DOORSTEPD the centre is that program, with BENCH_ALONE the phone that is alone (scripts/bench/alone); else they are
+// built from this tree. With BENCH_PROFILES processors are
 // profiled while the clock runs, into files of that folder: centre.* and devices.*.
 package product

@@ -90,16 +90,22 @@ type full struct {
 
 func newFull(t testing.TB, records, workers int) *full {
 	t.Helper()
+	return newFullOf(t, records, workers, 1)
+}
+
+// newFullOf is newFull with so many records in each changeset.
+func newFullOf(t testing.TB, records, workers, each int) *full {
+	t.Helper()
 	s, err := load.Default()
 	require.NoError(t, err)
 	f := &full{county: &county{t: t, dir: t.TempDir()}, schema: s}
-	f.fill(records, workers)
+	f.fill(records, workers, each)
 	f.centre = startCentre(t, filepath.Join(f.dir, "centre"))
 	return f
 }
 
-// fill enters everything while no centre runs in the folder: the records one after another, as people do.
-func (f *full) fill(records, workers int) {
+// fill enters everything while no centre runs in the folder: with each at 1 the records one after another, as people do.
+func (f *full) fill(records, workers, each int) {
 	f.t.Helper()
 	ctx := f.t.Context()
 	x, err := crowd.Open(filepath.Join(f.dir, "centre"), outside)
@@ -114,7 +120,7 @@ func (f *full) fill(records, workers int) {
 	require.NoError(f.t, x.Enter(ctx, desk, len(homes), len(homes), func(i int) se.Change { return homes[i] }))
 	f.clerk, err = x.Member(ctx, "clerk", crowd.Grid(0))
 	require.NoError(f.t, err)
-	require.NoError(f.t, x.Enter(ctx, f.clerk, len(list), 1, func(i int) se.Change { return f.visit(&list[i]) }))
+	require.NoError(f.t, x.Enter(ctx, f.clerk, len(list), each, func(i int) se.Change { return f.visit(&list[i]) }))
 	for i := range workers {
 		m, err := x.Member(ctx, fmt.Sprint("worker", i), crowd.Grid(0))
 		require.NoError(f.t, err)

@@ -25,6 +25,7 @@ var workloads = []workload{
 	{"Restart", "5x", nil},
 	{"Growth", "300x", nil},
 	{"Capture", "3x", nil},
+	{"PhoneMemory", "1x", nil},
 }
 
 // often is the -benchtime of floors that take another one than the usual.
@@ -79,6 +80,8 @@ var goals = []goal{
 	{what: "restart to first verdict, a million changes", name: "Restart", unit: "ns/op", most: 1000e6},
 	{what: "capture: 20,000 rows inserted by any program, beside plain tables", name: "Capture/Insert/captured", unit: "ns/op", small: "Capture/Insert/plain", most: 2},
 	{what: "capture: two columns of each updated", name: "Capture/Update/captured", unit: "ns/op", small: "Capture/Update/plain", most: 2},
+	{what: "phone: memory at most while 100,000 records come in", name: "PhoneMemory", unit: "MiB", most: 64},
+	{what: "phone: of it Go's heap", name: "PhoneMemory", unit: "Go-MiB"},
 	grows("one change", "Change"),
 	grows("catching up with one row", "CatchUp"),
 	grows("a page of a feed", "Feed"),
