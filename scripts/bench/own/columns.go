@@ -41,6 +41,21 @@ func Pack(list []Stored) []byte {
 	return b
 }
 
+// PackHomes lays out by column what Homes enters: of each household its own id and that of its door, in whose order they are,
+// and the door's number.
+func PackHomes(households []string) (b []byte) {
+	for _, h := range households {
+		for _, id := range []string{h, Dwelling(h)} {
+			u := uuid.MustParse(id)
+			b = append(b, u[:]...)
+		}
+	}
+	for i := range households {
+		b = append(b, Room(i)...)
+	}
+	return b
+}
+
 // packIDs lays out ids that come again.
 func packIDs(b []byte, list []Stored, id func(*Stored) *uuid.UUID) []byte {
 	number, once := map[uuid.UUID]uint64{}, []byte(nil)

@@ -88,10 +88,15 @@ func Homes(s *schema.Schema, scope, building string, households []string) (list 
 	add("building", building, map[string]any{"no": "1"})
 	for i, h := range households {
 		d := Dwelling(h)
-		add("dwelling", d, map[string]any{"building_id": building, "room_no": string(rune('A'+i/100)) + string(rune('0'+i/10%10)) + string(rune('0'+i%10))})
+		add("dwelling", d, map[string]any{"building_id": building, "room_no": Room(i)})
 		add("household", h, map[string]any{"dwelling_id": d})
 	}
 	return list, err
+}
+
+// Room is the number of the i-th door.
+func Room(i int) string {
+	return string(rune('A'+i/100)) + string(rune('0'+i/10%10)) + string(rune('0'+i%10))
 }
 
 // Dwelling is the id of the door of a household.

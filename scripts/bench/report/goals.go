@@ -26,6 +26,7 @@ var workloads = []workload{
 	{"Growth", "300x", nil},
 	{"Capture", "3x", nil},
 	{"PhoneMemory", "1x", nil},
+	{"WeakLine", "1x", nil},
 }
 
 // often is the -benchtime of floors that take another one than the usual.
@@ -82,6 +83,13 @@ var goals = []goal{
 	{what: "capture: two columns of each updated", name: "Capture/Update/captured", unit: "ns/op", small: "Capture/Update/plain", most: 2},
 	{what: "phone: memory at most while 100,000 records come in", name: "PhoneMemory", unit: "MiB", most: 64},
 	{what: "phone: of it Go's heap", name: "PhoneMemory", unit: "Go-MiB"},
+	{what: "weak line: first sync of 5,000 records, bytes, beside columns", name: "WeakLine/First", unit: "down-B", small: "WeakLine/Columns", most: 1.2},
+	{what: "weak line: the same, seconds on the line", name: "WeakLine/First", unit: "line-s", small: "WeakLine/Columns"},
+	{what: "weak line: a worker's day, bytes up", name: "WeakLine/Day", unit: "up-B"},
+	{what: "weak line: a worker's day, bytes down", name: "WeakLine/Day", unit: "down-B"},
+	{what: "weak line: a worker's day in four contacts, round trips", name: "WeakLine/Day", unit: "trips"},
+	{what: "weak line: a worker's day in four contacts, seconds on the line", name: "WeakLine/Day", unit: "line-s"},
+	{what: "weak line: the longest contact of a day, seconds", name: "WeakLine/Day", unit: "longest-s", most: 40, reason: "a signal that is there for 40 s"},
 	grows("one change", "Change"),
 	grows("catching up with one row", "CatchUp"),
 	grows("a page of a feed", "Feed"),
