@@ -306,7 +306,7 @@ func (g *ingest) record(head *Head) error {
 		Seq: g.seq, Epoch: g.epoch, Changeset: cs, Author: g.cs.Author, At: g.at, Received: g.sub.Now,
 		Suspect: g.suspect, Outcomes: g.outcomes, Prev: head.History,
 	}
-	entry.Hash = entry.Chain(g.cs.Hash())
+	entry.Hash = entry.Chain(cs.Hash())
 	if err := g.tx.AppendHistory(entry); err != nil {
 		return fmt.Errorf("append history: %w", err)
 	}

@@ -138,6 +138,9 @@ func TestReleaseLeavesOutWhatWasOvertaken(t *testing.T) {
 	require.Equal(t, "7", w.shows("home", rid(1), "phone"))
 	require.Equal(t, "kept", w.shows("home", rid(2), "head"), "a row that its author wrote since is not deleted after all")
 	require.Nil(t, w.open(se.ConflictCell, "home", rid(1), "head"))
+	for _, e := range view(w, func(tx se.ReadTx) ([]se.Entry, error) { return tx.History(0, 99) }) {
+		require.Equal(t, e.Chain(e.Changeset.Hash()), e.Hash, "seq %d: history holds it whole, and its hash is over that", e.Seq)
+	}
 }
 
 // Parked work of one device is released in order: what an earlier one would create goes first.
