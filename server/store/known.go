@@ -20,16 +20,33 @@ type known struct {
 	mu      sync.Mutex // guards what follows
 	ended   int64      // transactions that have ended, whether or not they could be committed
 	writing bool       // one is being committed
-	about   map[string]bool
-	anybody bool             // it may be about any device
-	touched map[string]int64 // ended, when the last one that was about this device had ended
+	about   map[string]aspects
+	anybody bool             // it may be about anything of any device
+	touched map[aspect]int64 // ended, when the last one that was about this had ended
 	floor   int64            // the same for all that touched does not name
 	devices map[string]acquaintance
 }
 
+// aspects are parts of what is known of a device. Nothing but the directory changes who it is: the engine's transactions
+// change the others, and most of them nothing but where it stands.
+type aspects uint8
+
+const (
+	partTold aspects = 1 << iota
+	partDevice
+	partInbox
+	partPrincipal
+)
+
+// aspect is one of them, of a device.
+type aspect struct {
+	device string
+	of     aspects
+}
+
 // acquaintance is what is known of a device; nil is not known, or not there.
 type acquaintance struct {
-	since     int64 // ended, when the reader of the newest part of it began
+	since     int64 // ended, when the reader of the newest of it began
 	principal *syncengine.Principal
 	told      *syncengine.Told
 	device    *syncengine.Device
@@ -43,7 +60,7 @@ const (
 )
 
 func newKnown() *known {
-	return &known{about: map[string]bool{}, touched: map[string]int64{}, devices: map[string]acquaintance{}}
+	return &known{about: map[string]aspects{}, touched: map[aspect]int64{}, devices: map[string]acquaintance{}}
 }
 
 // began is what a reader notes before its transaction begins.
@@ -63,11 +80,11 @@ func (k *known) of(device string, began int64) acquaintance {
 	return acquaintance{noneAfter: -1}
 }
 
-// keep keeps what a reader that began then has read of a device.
-func (k *known) keep(device string, began int64, set func(*acquaintance)) {
+// keep keeps one aspect of what a reader that began then has read of a device.
+func (k *known) keep(device string, p aspects, began int64, set func(*acquaintance)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.floor > began || k.touched[device] > began || k.writing && (k.anybody || k.about[device]) {
+	if k.floor > began || k.touched[aspect{device, p}] > began || k.writing && (k.anybody || k.about[device]&p != 0) {
 		return
 	}
 	a, ok := k.devices[device]
@@ -85,17 +102,20 @@ func (k *known) keep(device string, began int64, set func(*acquaintance)) {
 	k.devices[device] = a
 }
 
-// changing is called before a transaction is committed that is about these devices, or about anybody. done is called when
-// that has ended.
-func (k *known) changing(about map[string]bool, anybody bool) (done func()) {
+// changing is called before a transaction is committed that is about these aspects of devices, or about anybody. done is
+// called when that has ended.
+func (k *known) changing(about map[string]aspects, anybody bool) (done func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.writing, k.about, k.anybody = true, about, anybody
 	if anybody {
 		clear(k.devices)
 	}
-	for d := range about {
-		delete(k.devices, d)
+	for d, ps := range about {
+		if a, ok := k.devices[d]; ok {
+			a.forget(ps)
+			k.devices[d] = a
+		}
 	}
 	return k.done
 }
@@ -108,10 +128,30 @@ func (k *known) done() {
 		clear(k.touched)
 		k.floor = k.ended
 	}
-	for d := range k.about {
-		k.touched[d] = k.ended
+	for d, ps := range k.about {
+		for p := partTold; p <= partPrincipal; p <<= 1 {
+			if ps&p != 0 {
+				k.touched[aspect{d, p}] = k.ended
+			}
+		}
 	}
 	k.writing, k.about, k.anybody = false, nil, false
+}
+
+// forget forgets aspects.
+func (a *acquaintance) forget(ps aspects) {
+	if ps&partTold != 0 {
+		a.told = nil
+	}
+	if ps&partDevice != 0 {
+		a.device = nil
+	}
+	if ps&partInbox != 0 {
+		a.noneAfter = -1
+	}
+	if ps&partPrincipal != 0 {
+		a.principal = nil
+	}
 }
 
 func copyTold(t *syncengine.Told) *syncengine.Told {

@@ -100,11 +100,11 @@ func TestKnownIsWhatEachStateHolds(t *testing.T) {
 func TestKnownKeepsNothingOld(t *testing.T) {
 	k := newKnown()
 	keep := func(device string, began int64) bool {
-		k.keep(device, began, func(a *acquaintance) { a.noneAfter = 5 })
+		k.keep(device, partInbox, began, func(a *acquaintance) { a.noneAfter = 5 })
 		return k.of(device, k.began()).noneAfter == 5
 	}
 	began := k.began()
-	done := k.changing(map[string]bool{"d": true}, false)
+	done := k.changing(map[string]aspects{"d": partInbox}, false)
 	require.False(t, keep("d", began), "it is being changed")
 	require.True(t, keep("e", began))
 	done()
@@ -117,7 +117,7 @@ func TestKnownKeepsNothingOld(t *testing.T) {
 	require.False(t, keep("d", later))
 	require.True(t, keep("d", k.began()))
 	for i := range mostTouched + 1 { // more than are remembered: then it counts for all
-		k.changing(map[string]bool{string(rune('一' + i)): true}, false)()
+		k.changing(map[string]aspects{string(rune('一' + i)): partDevice}, false)()
 	}
 	require.False(t, keep("f", later))
 	require.True(t, keep("f", k.began()))
@@ -140,4 +140,35 @@ func TestKnownIsNotShared(t *testing.T) {
 			return err
 		}))
 	}
+}
+
+// A commit that moves a device, as every one of its changesets does, lets nobody read anew who it is and what it was told.
+func TestKnownForgetsWhatChanged(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), "s.db"))
+	setPrincipal(t, s, &syncengine.Principal{Device: "d", Account: "a", Grants: []syncengine.Grant{{Scope: "g", Role: "r"}}})
+	put := func(n int64) {
+		require.NoError(t, s.Update(func(tx syncengine.Tx) error {
+			return errors.Join(tx.PutDevice(&syncengine.Device{ID: "d", LastN: n}), tx.PutTold(&syncengine.Told{Device: "d", View: "v"}))
+		}))
+	}
+	put(1)
+	read := func() {
+		require.NoError(t, s.View(func(tx syncengine.ReadTx) error { _, err := ask(tx, "d"); return err }))
+	}
+	kept := func() (a acquaintance) { return s.known.of("d", s.known.began()) }
+	read()
+	require.NotNil(t, kept().told)
+	require.NoError(t, s.Update(func(tx syncengine.Tx) error { return tx.PutDevice(&syncengine.Device{ID: "d", LastN: 2}) }))
+	a := kept()
+	require.NotNil(t, a.principal)
+	require.NotNil(t, a.told)
+	require.Nil(t, a.device)
+	require.Zero(t, a.noneAfter)
+	read()
+	require.EqualValues(t, 2, kept().device.LastN)
+	require.NoError(t, s.Update(func(tx syncengine.Tx) error { return tx.PutMessage(syncengine.Message{Device: "d", Number: 1}) }))
+	require.EqualValues(t, -1, kept().noneAfter)
+	require.NotNil(t, kept().device)
+	run(t, s, `UPDATE device SET snapshots = 1`)
+	require.Equal(t, acquaintance{noneAfter: -1}, kept())
 }

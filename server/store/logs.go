@@ -88,14 +88,14 @@ func (t *readTx) Inbox(device string, after int64, limit int) (out []syncengine.
 		return nil
 	}, inboxQuery, t.s.county, device, after, int64(max(limit, 0)))
 	if err == nil && len(out) == 0 && limit > 0 && after >= 0 && t.known != nil {
-		t.known.keep(device, t.began, func(a *acquaintance) { a.noneAfter = after })
+		t.known.keep(device, partInbox, t.began, func(a *acquaintance) { a.noneAfter = after })
 	}
 	return out, err
 }
 
 // PutMessage implements syncengine.Tx.
 func (t *tx) PutMessage(m syncengine.Message) error {
-	t.about[m.Device] = true
+	t.about[m.Device] |= partInbox
 	k := m.Conflict.Key
 	return t.exec(`INSERT INTO inbox (county, device, number, kind, seq, conflict, ckind, tbl, row_id, cell, author, choice, n, reason)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)

@@ -26,7 +26,7 @@ func (t *readTx) Principal(device string) (*syncengine.Principal, error) {
 				return nil, fmt.Errorf("read rights of device: %w", err)
 			}
 			if p != nil && t.known != nil {
-				t.known.keep(device, t.began, func(a *acquaintance) { a.principal = p })
+				t.known.keep(device, partPrincipal, t.began, func(a *acquaintance) { a.principal = p })
 			}
 		}
 		t.principals[device] = p

@@ -25,14 +25,14 @@ func (t *readTx) Device(id string) (out *syncengine.Device, err error) {
 	}, `SELECT last_n, hash, at, inbox, console, acked, parent, fork, cursor, heard, taken, copied FROM sync_device WHERE county = $1 AND id = $2`, t.s.county, id)
 	if err == nil && out != nil && t.known != nil {
 		own := *out
-		t.known.keep(id, t.began, func(a *acquaintance) { a.device = &own })
+		t.known.keep(id, partDevice, t.began, func(a *acquaintance) { a.device = &own })
 	}
 	return out, err
 }
 
 // PutDevice implements syncengine.Tx.
 func (t *tx) PutDevice(d *syncengine.Device) error {
-	t.about[d.ID] = true
+	t.about[d.ID] |= partDevice
 	old, had := t.devices[d.ID]
 	t.devices[d.ID] = *d
 	t.undo = append(t.undo, func() {

@@ -56,7 +56,7 @@ func (t *readTx) Told(device string) (*syncengine.Told, error) {
 		}
 		if t.known != nil {
 			own := copyTold(text.decoded)
-			t.known.keep(device, t.began, func(a *acquaintance) { a.told = own })
+			t.known.keep(device, partTold, t.began, func(a *acquaintance) { a.told = own })
 		}
 	}
 	return copyTold(text.decoded), nil
@@ -90,7 +90,7 @@ func (x *toldText) decode(device string) (*syncengine.Told, error) {
 
 // PutTold implements syncengine.Tx.
 func (t *tx) PutTold(x *syncengine.Told) error {
-	t.about[x.Device] = true
+	t.about[x.Device] |= partTold
 	shown, lost := make([]toldGrant, 0, len(x.Shown)), make([]toldLost, 0, len(x.Lost))
 	for _, g := range x.Shown {
 		shown = append(shown, toldGrant(g))

@@ -18,7 +18,7 @@ type tx struct {
 	history   int64                        // seq of the last entry, -1 while unknown
 	changed   bool                         // head differs from the table's
 	scopeRows map[string]int64             // rows more than scope_rows says
-	about     map[string]bool              // devices of which something was written that known keeps
+	about     map[string]aspects           // of devices, that were written and that known keeps
 	depth     int
 	undo      []func()
 }
@@ -31,7 +31,7 @@ type rowKey struct {
 func newTx(s *Store, c *conn) *tx {
 	return &tx{
 		readTx: newReadTx(s, c), rows: map[rowKey]*syncengine.Row{}, dead: map[rowKey]*syncengine.Dead{}, history: -1,
-		about: map[string]bool{}, devices: map[string]syncengine.Device{},
+		about: map[string]aspects{}, devices: map[string]syncengine.Device{},
 	}
 }
 
