@@ -25,6 +25,7 @@ import (
 type conn struct {
 	c    *sqlite3.SQLiteConn
 	args []driver.NamedValue // reused from statement to statement
+	ran  func(query string)  // told of each statement; nil = nobody is
 }
 
 // background never ends: a context that can be cancelled interrupts SQLite at any point, COMMIT included
@@ -49,8 +50,15 @@ func (c *conn) bind(args []any) []driver.NamedValue {
 }
 
 func (c *conn) exec(query string, args ...any) error {
+	c.tell(query)
 	_, err := c.c.ExecContext(background, query, c.bind(args))
 	return err
+}
+
+func (c *conn) tell(query string) {
+	if c.ran != nil {
+		c.ran(query)
+	}
 }
 
 // row is one row of an answer: the driver's values in the order of the columns.
@@ -66,6 +74,7 @@ func (r row) blob(i int) []byte {
 
 // query calls each for every row; the row is overwritten by the next one.
 func (c *conn) query(each func(row) error, query string, args ...any) (err error) {
+	c.tell(query)
 	rows, err := c.c.QueryContext(background, query, c.bind(args))
 	if err != nil {
 		return err

@@ -32,6 +32,8 @@ func (t *readTx) Quarantined(device string, n int64) (out *syncengine.Quarantine
 
 // PutQuarantined implements syncengine.Tx.
 func (t *tx) PutQuarantined(q *syncengine.Quarantined) error {
+	t.waiting = waiting{}
+	t.undo = append(t.undo, func() { t.waiting = waiting{} })
 	code := ""
 	if q.Verdict.Reason != nil {
 		code = string(q.Verdict.Reason.Code)
@@ -100,6 +102,29 @@ func (t *readTx) Parked(device string, after int64, limit int) ([]int64, error) 
 		t.s.county, device, after, int64(max(limit, 0)))
 }
 
+// waiting is what a transaction knows of quarantine, which every changeset asks about and hardly any changes: the zero
+// value knows nothing, and PutQuarantined, done or undone, leaves that.
+type waiting struct {
+	asked  bool            // whether anything awaits a row
+	some   bool            // the answer
+	nobody map[string]bool // devices of which nothing is parked
+}
+
+// Parked implements syncengine.ReadTx.
+func (t *tx) Parked(device string, after int64, limit int) ([]int64, error) {
+	if t.waiting.nobody[device] {
+		return nil, t.lost
+	}
+	list, err := t.readTx.Parked(device, after, limit)
+	if err == nil && len(list) == 0 && after <= 0 && limit > 0 {
+		if t.waiting.nobody == nil {
+			t.waiting.nobody = map[string]bool{}
+		}
+		t.waiting.nobody[device] = true
+	}
+	return list, err
+}
+
 // ParkedOn implements syncengine.ReadTx.
 func (t *readTx) ParkedOn(device, table string, id syncengine.RowID) ([]int64, error) {
 	return t.numbers(`SELECT n FROM quarantine_touch WHERE county = $1 AND tbl = $2 AND id = $3 AND device = $4 ORDER BY n`,
@@ -123,10 +148,16 @@ func (t *readTx) Ready(limit int) (out []syncengine.WriteID, err error) {
 
 // MarkReady implements syncengine.Tx: one look tells whether anything waits at all, as hardly ever.
 func (t *tx) MarkReady(ids []syncengine.RowID) error {
-	some, err := t.one(func(row) error { return nil },
-		`SELECT 1 FROM quarantine WHERE county = $1 AND closed = 0 AND kind = 5 AND awaits <> '' LIMIT 1`, t.s.county)
-	if err != nil || !some {
-		return err
+	if !t.waiting.asked {
+		some, err := t.one(func(row) error { return nil },
+			`SELECT 1 FROM quarantine WHERE county = $1 AND closed = 0 AND kind = 5 AND awaits <> '' LIMIT 1`, t.s.county)
+		if err != nil {
+			return err
+		}
+		t.waiting.asked, t.waiting.some = true, some
+	}
+	if !t.waiting.some {
+		return t.lost
 	}
 	list, err := json.Marshal(ids)
 	if err != nil {

@@ -24,7 +24,7 @@ func (t *tx) Row(table string, id syncengine.RowID) (*syncengine.Row, error) {
 	return syncengine.CopyRow(r), err
 }
 
-// cached gives the row as the transaction keeps it: not to be changed nor given out.
+// cached gives the row as the transaction keeps it, which replaces and never changes it.
 func (t *tx) cached(k rowKey) (*syncengine.Row, error) {
 	if r, known := t.rows[k]; known {
 		return r, nil
@@ -57,8 +57,8 @@ func (t *readTx) Dead(table string, id syncengine.RowID) (*syncengine.Dead, erro
 // Dead implements syncengine.ReadTx.
 func (t *tx) Dead(table string, id syncengine.RowID) (*syncengine.Dead, error) {
 	k := rowKey{table, id}
-	if d, known := t.dead[k]; known && d == nil {
-		return nil, nil // the common answer; the rare one is read anew, which saves a copy of it
+	if d, known := t.dead[k]; known && d == nil || t.rows[k] != nil {
+		return nil, nil // the common answers, for a live row is not dead; the rare one is read anew, which saves a copy of it
 	}
 	d, err := t.readTx.Dead(table, id)
 	if err == nil {
@@ -67,7 +67,7 @@ func (t *tx) Dead(table string, id syncengine.RowID) (*syncengine.Dead, error) {
 	return d, err
 }
 
-// PutRow implements syncengine.Tx: one statement, if the record type has no sets of references.
+// PutRow implements syncengine.Tx. The row is written later.
 func (t *tx) PutRow(r *syncengine.Row) error {
 	tb, err := t.table(r.Table)
 	if err != nil {
@@ -94,12 +94,10 @@ func (t *tx) PutRow(r *syncengine.Row) error {
 			return err
 		}
 	}
-	if err := t.exec(tb.upsert, tb.args(t.s.county, r)...); err != nil {
-		return fmt.Errorf("put row %s/%s: %w", r.Table, r.ID, err)
-	}
 	t.placed(old, r)
 	keep(t, t.rows, k, syncengine.CopyRow(r))
-	return nil
+	t.owe(k, true)
+	return t.lost
 }
 
 // putSets keeps set_ref: which ids the row's sets of references hold. old and now may be nil.
@@ -162,6 +160,7 @@ func (t *tx) Kill(d *syncengine.Dead) error {
 			return err
 		}
 	}
+	t.owe(k, false)
 	if err := t.exec(tb.remove, t.s.county, string(d.ID)); err != nil {
 		return fmt.Errorf("kill %s/%s: %w", d.Table, d.ID, err)
 	}

@@ -32,6 +32,7 @@ type Store struct {
 	known  *known        // of devices, for readers
 	views  chan struct{} // capacity: views that run at once. Channels serve in order of coming, pools do not
 
+	ran      func(query string)  // told of each statement of Update, by tests; else nil
 	verified *sqlite3.SQLiteConn // the writer's connection that verify has seen; used only by who holds it
 	migrated bool                // the schema is the newest: what a connection may sort is small
 }
@@ -60,6 +61,7 @@ func (s *Store) Update(fn func(syncengine.Tx) error) error {
 		if err := s.verify(c); err != nil {
 			return unavailable(err)
 		}
+		c.ran = s.ran
 		if err := c.exec("BEGIN IMMEDIATE"); err != nil {
 			return unavailable(fmt.Errorf("begin: %w", err))
 		}
@@ -69,6 +71,9 @@ func (s *Store) Update(fn func(syncengine.Tx) error) error {
 		}
 		if err := fn(t); err != nil {
 			return err // withRaw rolls back what is open
+		}
+		if err := t.writeRows(); err != nil {
+			return err // as if fn had met it: a part of what it did may be writable
 		}
 		defer s.known.changing(t.about, false)()
 		return unavailable(t.commit())

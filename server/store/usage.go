@@ -26,8 +26,15 @@ func (t *readTx) ScopeRows(scope string) (n int64, err error) {
 
 // ScopeRows implements syncengine.ReadTx: with what this transaction has not written yet.
 func (t *tx) ScopeRows(scope string) (int64, error) {
-	n, err := t.readTx.ScopeRows(scope)
-	return n + t.scopeRows[scope], err
+	had, known := t.scopeHad[scope]
+	if !known {
+		var err error
+		if had, err = t.readTx.ScopeRows(scope); err != nil {
+			return 0, err
+		}
+		t.scopeHad[scope] = had // the table is written last
+	}
+	return had + t.scopeRows[scope], t.lost
 }
 
 // countScope notes that a scope has so many rows more. It is written once, with the commit.

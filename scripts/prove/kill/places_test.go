@@ -59,8 +59,9 @@ func (p *place) when(condition string) *place { p.When = condition; return p }
 var centrePlaces = []*place{
 	centreAt(running, "a push was read", "server/gateway/read.go", "	if p, ok := m.(*session.Push); ok && !c.pace(len(p.Changesets)) {").when(`kindOf(m) == "push"`),
 	centreAt(running, "a transaction has begun", "server/store/store.go", "		if err := fn(t); err != nil {\n			return err // withRaw rolls back what is open"),
-	centreAt(running, "a row is about to be written", "server/store/rows.go", "	if err := t.exec(tb.upsert, tb.args(t.s.county, r)...); err != nil {"),
-	centreAt(running, "a row was written", "server/store/rows.go", "	t.placed(old, r)"),
+	centreAt(running, "a row is put, not written", "server/store/rows.go", "	t.placed(old, r)"),
+	centreAt(running, "a row is about to be written", "server/store/unwritten.go", "		if err := t.exec(tb.upsert, tb.args(t.s.county, t.rows[k])...); err != nil {"),
+	centreAt(running, "a row was written", "server/store/unwritten.go", "		t.owe(k, false)"),
 	centreAt(running, "a row is gone, its dead id not kept", "server/store/rows.go", "	var scope any\n	if d.Row != nil {"),
 	centreAt(running, "rows without history", "server/store/logs.go", `	device, n := "", int64(0)`),
 	centreAt(running, "history without its index", "server/store/logs.go", "	if err := t.indexHistory(&e); err != nil {"),
