@@ -22,7 +22,7 @@ func (g *ingest) admit() error {
 		return reject(CodeWrongAuthor, first, "", "")
 	case len(cs.Changes) > limits.MaxChanges:
 		return reject(CodeTooLarge, first, "", "changes")
-	case len(cs.Canonical()) > limits.MaxChangeset:
+	case g.size > limits.MaxChangeset:
 		return reject(CodeTooLarge, first, "", "bytes")
 	}
 	if err := g.retry(first); err != nil {
@@ -253,7 +253,7 @@ func (g *ingest) checkReferences(c *Change, t *schema.Table) {
 // that is not there: nobody finds out by guessing ids which exist.
 func (g *ingest) reference(c *Change, col *schema.Column, id RowID) error {
 	t := g.views.table(col.Ref)
-	row, err := g.tx.Row(col.Ref, id)
+	row, err := g.tx.Peek(col.Ref, id)
 	if err != nil {
 		return err
 	}

@@ -148,7 +148,7 @@ type WriteID struct {
 // Canonical gives the bytes that a changeset's hash is computed over; every client makes the same ones
 // (wire/protocol.md, "Canonical bytes"). Nothing decodes them.
 func (c *Changeset) Canonical() []byte {
-	b := canon(make([]byte, 0, 256))
+	b := canon(make([]byte, 0, 1024))
 	if c.Hole() {
 		b.str("doorstep.hole.v1")
 		b.str(c.Device)
@@ -184,6 +184,15 @@ func (c *Changeset) Hash() Hash {
 		return c.Gone
 	}
 	return sha256.Sum256(c.Canonical())
+}
+
+// seal gives the size of the canonical bytes and the Hash; they are made once for both.
+func (c *Changeset) seal() (size int, h Hash) {
+	b := c.Canonical()
+	if c.Hole() {
+		return len(b), c.Gone
+	}
+	return len(b), sha256.Sum256(b)
 }
 
 // Hole tells whether this only says that changeset N is gone.

@@ -56,8 +56,12 @@ func (e *Engine) commit(store Store, group []Submission) ([]Result, error) {
 	var results []Result
 	err := store.Update(func(tx Tx) error {
 		results = results[:0] // the function may run again
+		if err := tx.Expect(e.expected(group)); err != nil {
+			return fmt.Errorf("read what a group of changesets is about: %w", err)
+		}
+		var others company
 		for _, sub := range group {
-			v, err := e.Ingest(tx, sub)
+			v, err := e.ingest(tx, sub, &others)
 			switch {
 			case err == nil, errors.Is(err, ErrGap), errors.Is(err, ErrClone), errors.Is(err, ErrQuota), errors.Is(err, ErrUnknownDevice), errors.Is(err, ErrRevoked), errors.Is(err, ErrUnconfirmed):
 				results = append(results, Result{v, err})

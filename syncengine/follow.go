@@ -34,7 +34,7 @@ func (g *ingest) followAll() error {
 	for i := range g.placed {
 		p := &g.placed[i]
 		t := g.engine.schema.Table(p.key.Table)
-		row, err := g.tx.Row(p.key.Table, p.key.Row)
+		row, err := g.tx.Peek(p.key.Table, p.key.Row)
 		if err != nil {
 			return fmt.Errorf("read row: %w", err)
 		}
@@ -43,7 +43,7 @@ func (g *ingest) followAll() error {
 		}
 		from := p.from
 		if col := g.leaderOf(t); col != nil && g.bound(col) {
-			leader, err := g.tx.Row(col.Ref, RowID(row.column(t, col.Name).Str()))
+			leader, err := g.tx.Peek(col.Ref, RowID(row.column(t, col.Name).Str()))
 			if err != nil {
 				return fmt.Errorf("read what a row belongs to: %w", err)
 			}
@@ -51,6 +51,7 @@ func (g *ingest) followAll() error {
 				if from == "" {
 					from = row.Scope
 				}
+				row = CopyRow(row)
 				if err := g.lead(t, row, leader.Scope); err != nil {
 					return err
 				}
@@ -60,6 +61,7 @@ func (g *ingest) followAll() error {
 			if from == "" {
 				from = row.Scope
 			}
+			row = CopyRow(row)
 			if err := g.lead(t, row, next); err != nil {
 				return err
 			}

@@ -22,14 +22,20 @@ type Submission struct {
 // ErrUnknownDevice, ErrRevoked and ErrUnconfirmed say that it cannot be judged; then nothing is written. Any other error is the store's
 // and ends the transaction.
 func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
+	return e.ingest(tx, sub, &company{})
+}
+
+// ingest is Ingest of one of a group.
+func (e *Engine) ingest(tx Tx, sub Submission, others *company) (Verdict, error) {
 	cs := sub.Changeset
-	p, err := tx.Principal(cs.Device)
+	reads, err := others.reads(e, tx, cs.Device, sub.Now)
 	if err != nil {
 		return Verdict{}, fmt.Errorf("read principal: %w", err)
 	}
-	if p == nil {
+	if reads == nil {
 		return Verdict{}, ErrUnknownDevice
 	}
+	p := reads.principal
 	if p.Revoked && p.Console {
 		return Verdict{}, ErrRevoked
 	}
@@ -44,7 +50,7 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 		dev = &Device{ID: cs.Device, Console: p.Console}
 	}
 	dev.Acked = max(dev.Acked, sub.Contact.Acked)
-	hash := cs.Hash()
+	size, hash := cs.seal()
 	switch {
 	case cs.N <= dev.LastN:
 		return known(tx, cs, hash)
@@ -59,7 +65,7 @@ func (e *Engine) Ingest(tx Tx, sub Submission) (Verdict, error) {
 	}
 	g := &ingest{
 		engine: e, tx: tx, sub: sub, cs: cs, dev: dev, epoch: head.Epoch, head: head.Seq, seq: head.Seq + 1,
-		reads: newViews(e.schema, p, sub.Now),
+		reads: reads, size: size, hash: hash,
 	}
 	if err := g.rights(p); err != nil {
 		return Verdict{}, err
@@ -138,6 +144,8 @@ type ingest struct {
 	tx      Tx
 	sub     Submission
 	cs      *Changeset
+	size    int  // of its canonical bytes
+	hash    Hash // of them
 	dev     *Device
 	past    Lineage
 	views   *views  // by which it is judged: the active grants, and those that had not ended when it was written
@@ -230,7 +238,7 @@ func (g *ingest) change(i int) error {
 	if t == nil {
 		return reject(CodeUnknownTable, c, "", "")
 	}
-	row, err := g.tx.Row(c.Table, c.Row)
+	row, err := g.tx.Peek(c.Table, c.Row)
 	if err != nil {
 		return fmt.Errorf("read row of %s: %w", c.Table, err)
 	}
@@ -242,7 +250,7 @@ func (g *ingest) change(i int) error {
 	case g.cs.Salvage && (row != nil || dead != nil):
 		return nil // it came back without this, or somebody deleted it
 	case c.Op == OpDelete && row != nil:
-		return g.delete(i, c, t, row)
+		return g.delete(i, c, t, CopyRow(row))
 	case c.Op == OpDelete && dead != nil:
 		return nil // dead already
 	case c.Op == OpInsert && row == nil && (dead == nil || g.own(dead)):
@@ -306,7 +314,7 @@ func (g *ingest) record(head *Head) error {
 		Seq: g.seq, Epoch: g.epoch, Changeset: cs, Author: g.cs.Author, At: g.at, Received: g.sub.Now,
 		Suspect: g.suspect, Outcomes: g.outcomes, Prev: head.History,
 	}
-	entry.Hash = entry.Chain(cs.Hash())
+	entry.Hash = entry.Chain(g.hash)
 	if err := g.tx.AppendHistory(entry); err != nil {
 		return fmt.Errorf("append history: %w", err)
 	}

@@ -60,7 +60,7 @@ func scopeOf(tx ReadTx, s *schema.Schema, c *Change) (string, error) {
 	if t == nil || c.Op == OpDecide {
 		return "", nil
 	}
-	row, err := tx.Row(c.Table, c.Row)
+	row, err := tx.Peek(c.Table, c.Row)
 	if err != nil {
 		return "", err
 	}
@@ -161,7 +161,7 @@ func (g *ingest) backInView(parked []int64) error {
 		why := q.Reason()
 		if t := g.views.table(why.Table); q.Ready || q.Awaits == "" || q.Awaits != why.Row || t == nil {
 			continue
-		} else if row, err := g.tx.Row(t.Name, q.Awaits); err != nil {
+		} else if row, err := g.tx.Peek(t.Name, q.Awaits); err != nil {
 			return err
 		} else if row == nil || !g.views.showsRow(t, row) {
 			continue
@@ -243,7 +243,9 @@ func (e *Engine) retrial(tx Tx, q *Quarantined, head Head, seq int64, v *views) 
 		return nil, err
 	}
 	cs, skip := q.remains()
+	size, hash := q.Changeset.seal() // as it was made: history keeps it whole
 	return &ingest{
+		size: size, hash: hash,
 		past:   past,
 		engine: e, tx: tx, sub: Submission{Changeset: cs, Now: q.Received}, cs: cs, dev: dev, epoch: head.Epoch, head: seq - 1, seq: seq,
 		views: v, reads: v, at: q.At, suspect: q.Suspect, again: true, skip: skip, parked: q,

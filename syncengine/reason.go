@@ -50,7 +50,7 @@ func (v *views) readsCells(t *schema.Table, scope string, cells []*schema.Cell) 
 
 // whereabouts gives a row as it is, or as it was when it was deleted; nil if there never was one.
 func whereabouts(tx ReadTx, table string, id RowID) (*Row, error) {
-	row, err := tx.Row(table, id)
+	row, err := tx.Peek(table, id)
 	if err != nil || row != nil {
 		return row, err
 	}

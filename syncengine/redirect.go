@@ -12,7 +12,7 @@ import (
 // retired ids on the way. Merges have no cycles: what a row is merged into lives at the time.
 func (g *ingest) last(table string, id RowID) (last RowID, path []RowID, err error) {
 	for last = id; ; {
-		row, err := g.tx.Row(table, last)
+		row, err := g.tx.Peek(table, last)
 		if err != nil || row != nil {
 			return last, path, err
 		}
@@ -47,7 +47,7 @@ func (g *ingest) redirect(i int, c *Change, t *schema.Table, dead *Dead) error {
 	}
 	g.redirected, g.origin = true, c.Row
 	defer func() { g.origin = "" }()
-	row, err := g.tx.Row(t.Name, id)
+	row, err := g.tx.Peek(t.Name, id)
 	if err != nil {
 		return fmt.Errorf("read the row that an id was merged into: %w", err)
 	}

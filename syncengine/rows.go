@@ -126,9 +126,9 @@ func (g *ingest) repeated(i int, c *Change, t *schema.Table) (bool, error) {
 	return true, nil
 }
 
-// update merges cells into a live row.
-func (g *ingest) update(i int, c *Change, t *schema.Table, row *Row) error {
-	before := CopyRow(row)
+// update merges cells into a live row. What it was before is the store's, and not changed.
+func (g *ingest) update(i int, c *Change, t *schema.Table, before *Row) error {
+	row := CopyRow(before)
 	a, away, err := g.reach(c, t, row)
 	if err != nil {
 		return err
@@ -231,7 +231,7 @@ func (g *ingest) bounded(c *Change, t *schema.Table, row *Row) error {
 // row away from, or into, where he cannot see it.
 func (g *ingest) checkShown(c *Change, t *schema.Table) {
 	g.checks = append(g.checks, func() error {
-		row, err := g.tx.Row(c.Table, c.Row)
+		row, err := g.tx.Peek(c.Table, c.Row)
 		if err != nil || row == nil {
 			return err
 		}
@@ -346,7 +346,7 @@ func (g *ingest) placeDoor(t *schema.Table, row *Row, existed bool) (moved bool,
 		def := t.CellOf(t.Door)
 		v := row.Cells[t.CellIndex(def.Name)].Values(def)[slices.Index(def.Columns, t.Column(t.Door))]
 		if !v.IsNull() {
-			parent, err := g.tx.Row(t.Column(t.Door).Ref, RowID(v.Str()))
+			parent, err := g.tx.Peek(t.Column(t.Door).Ref, RowID(v.Str()))
 			if err != nil {
 				return false, err
 			}

@@ -32,7 +32,7 @@ func (g *ingest) salvage() error {
 	}
 	for i := range g.cs.Changes {
 		c := &g.cs.Changes[i]
-		row, err := g.tx.Row(c.Table, c.Row)
+		row, err := g.tx.Peek(c.Table, c.Row)
 		if err != nil {
 			return fmt.Errorf("read row of %s: %w", c.Table, err)
 		}

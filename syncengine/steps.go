@@ -73,7 +73,7 @@ func (g *ingest) step(t *schema.Table, row *Row) error {
 // for a case that is not there.
 func (g *ingest) ownCase(c *Change, t *schema.Table, caseID RowID) error {
 	ref := t.Column(t.Steps.Case).Ref
-	owner, err := g.tx.Row(ref, caseID)
+	owner, err := g.tx.Peek(ref, caseID)
 	if err != nil || owner == nil {
 		return err // the reference is checked by itself
 	}

@@ -26,6 +26,8 @@ type ReadTx interface {
 	Head() (Head, error)
 	Device(id string) (*Device, error)
 	Row(table string, id RowID) (*Row, error)
+	// Peek gives what Row gives for who only looks at it: nobody may change it, neither may it change by what is put later.
+	Peek(table string, id RowID) (*Row, error)
 	Dead(table string, id RowID) (*Dead, error)
 	Verdict(device string, n int64) (*Verdict, error)
 	Quarantined(device string, n int64) (*Quarantined, error)
@@ -105,6 +107,9 @@ type Tx interface {
 	// Savepoint runs fn; when fn returns an error everything it wrote is undone, caches included, and that error
 	// is returned. The transaction goes on.
 	Savepoint(fn func() error) error
+	// Expect names rows that will be asked for, living, dead or not there, so that a store may read them together. It
+	// changes no answer; names that mean nothing are no error.
+	Expect([]RowKey) error
 	PutHead(Head) error
 	PutDevice(*Device) error
 	PutTold(*Told) error

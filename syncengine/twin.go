@@ -46,7 +46,7 @@ func (g *ingest) twin(account string) (*Verdict, error) {
 		}
 	}
 	out := *v
-	out.Hash, out.Epoch = g.cs.Hash(), g.epoch
+	out.Hash, out.Epoch = g.hash, g.epoch
 	return &out, nil
 }
 

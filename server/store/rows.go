@@ -18,6 +18,16 @@ func (t *readTx) Row(table string, id syncengine.RowID) (*syncengine.Row, error)
 	return out, err
 }
 
+// Peek implements syncengine.ReadTx. Nothing is kept, so what Row gives is nobody else's.
+func (t *readTx) Peek(table string, id syncengine.RowID) (*syncengine.Row, error) {
+	return t.Row(table, id)
+}
+
+// Peek implements syncengine.ReadTx.
+func (t *tx) Peek(table string, id syncengine.RowID) (*syncengine.Row, error) {
+	return t.cached(rowKey{table, id})
+}
+
 // Row implements syncengine.ReadTx.
 func (t *tx) Row(table string, id syncengine.RowID) (*syncengine.Row, error) {
 	r, err := t.cached(rowKey{table, id})

@@ -19,12 +19,12 @@ type table struct {
 	columns []place // what the typed columns show, in the order of upsert
 	sets    []place // sets of references
 
-	upsert, get, remove   string
-	feedKeys, feedRows    string // from a row on, within a scope
-	natural, idempotent   string
-	referrers             map[string]string // by column
-	keyPrefix             string            // of the keys of its rows in a scope's stream
-	naturalLen, idempoLen int
+	upsert, get, getAll, remove string
+	feedKeys, feedRows          string // from a row on, within a scope
+	natural, idempotent         string
+	referrers                   map[string]string // by column
+	keyPrefix                   string            // of the keys of its rows in a scope's stream
+	naturalLen, idempoLen       int
 }
 
 // place is where a column's value lies in a row.
@@ -72,6 +72,7 @@ func newTable(def *schema.Table) *table {
 	t.upsert = upsert(name, t.columns)
 	const body = "id, scope, row_seq, door, author, versions"
 	t.get = "SELECT " + body + " FROM " + name + " WHERE county = $1 AND id = $2"
+	t.getAll = "SELECT " + body + " FROM " + name + " WHERE county = CAST($1 AS INTEGER) AND id IN (SELECT value FROM json_each($2))"
 	t.remove = "DELETE FROM " + name + " WHERE county = $1 AND id = $2"
 	const from = " WHERE county = CAST($1 AS INTEGER) AND scope = CAST($2 AS TEXT) AND (row_seq, id) > (CAST($3 AS INTEGER), CAST($4 AS TEXT)) ORDER BY row_seq, id LIMIT CAST($5 AS INTEGER)"
 	t.feedKeys = "SELECT row_seq, id FROM " + name + from

@@ -9,7 +9,7 @@ import (
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
-// readTx reads the state. Every answer is a copy.
+// readTx reads the state. Every answer but Peek's is a copy.
 type readTx struct {
 	store *Store
 	state *state
@@ -38,6 +38,14 @@ func (t *readTx) Row(table string, id syncengine.RowID) (*syncengine.Row, error)
 		return nil, err
 	}
 	return syncengine.CopyRow(tb.rows[id]), nil
+}
+
+func (t *readTx) Peek(table string, id syncengine.RowID) (*syncengine.Row, error) {
+	tb, err := t.table(table)
+	if err != nil {
+		return nil, err
+	}
+	return tb.rows[id], nil // never changed, only replaced
 }
 
 func (t *readTx) Dead(table string, id syncengine.RowID) (*syncengine.Dead, error) {

@@ -7,6 +7,9 @@ import (
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
+// Expect has nothing to do: all is at hand.
+func (t *tx) Expect([]syncengine.RowKey) error { return nil }
+
 func (t *tx) PutHead(h syncengine.Head) error {
 	st, old := t.state, t.state.head
 	st.head = h

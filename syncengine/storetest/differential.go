@@ -95,6 +95,7 @@ func randomOp(r *rand.Rand, seq int64) op {
 			return tx.PutRepointed(syncengine.Repointed{Table: table, Retired: id(n), RefTable: "person", Row: id(int(num) % worldIDs), Column: "place_id", Seq: seq})
 		},
 		func(tx syncengine.Tx) error { return tx.StripDead(table, id(n)) },
+		func(tx syncengine.Tx) error { return tx.Expect(expected(table, n)) },
 		func(tx syncengine.Tx) error { return tx.Revive(table, id(n)) },
 		func(tx syncengine.Tx) error { return tx.PutHead(headAt(seq)) },
 		func(tx syncengine.Tx) error {
@@ -145,13 +146,31 @@ func randomOp(r *rand.Rand, seq int64) op {
 	if r.IntN(3) == 0 {
 		put = puts[r.IntN(3)] // rows are most of what a county keeps
 	}
+	look := r.IntN(3) // a store may write what was put when somebody looks for it
 	return func(tx syncengine.Tx, log answers, at string) {
 		log.add(put(tx) == nil, nil, "%s put", at)
+		if look == 0 {
+			return
+		}
+		row, err := tx.Row(table, id(n))
+		log.add(row, err, "%s row %s %s alone", at, table, id(n))
+		if look == 1 {
+			return
+		}
 		dumpRow(log.under(at+" row"), tx, table, id(n))
 		dumpDevice(log.under(at+" device"), tx, device)
 		items, err := tx.Changed(scope, syncengine.Position{Seq: seq / 2}, 5)
 		log.add(items, err, "%s changed %s", at, scope)
 	}
+}
+
+// expected names rows of all kinds, and what means nothing.
+func expected(table string, n int) []syncengine.RowKey {
+	out := []syncengine.RowKey{{Table: "nothing", Row: id(n)}, {Table: table, Row: "nobody's"}, {Table: table, Row: ""}, {Table: table, Row: id(n)}, {Table: table, Row: id(n)}}
+	for _, other := range worldTables {
+		out = append(out, syncengine.RowKey{Table: other, Row: id(1 + n%worldIDs)}, syncengine.RowKey{Table: other, Row: id(99)})
+	}
+	return out
 }
 
 // under gives answers of their own, kept under a name.

@@ -123,6 +123,8 @@ func dumpDevice(a answers, tx syncengine.ReadTx, d string) {
 func dumpRow(a answers, tx syncengine.ReadTx, table string, rid syncengine.RowID) {
 	r, err := tx.Row(table, rid)
 	a.add(r, err, "row %s %s", table, rid)
+	r, err = tx.Peek(table, rid)
+	a.add(r, err, "peek %s %s", table, rid)
 	d, err := tx.Dead(table, rid)
 	a.add(d, err, "dead %s %s", table, rid)
 	p, err := tx.Repointed(table, rid)

@@ -158,3 +158,77 @@ func testKill(t *testing.T, open func(t *testing.T) Opened) {
 		require.Equal(t, back, items[0].Row)
 	})
 }
+
+// testExpect: whatever is named beforehand, living, dead, unborn or meaningless, is answered as if it had not been.
+func testExpect(t *testing.T, open func(t *testing.T) Opened) {
+	o := open(t)
+	update(t, o.Store, func(tx syncengine.Tx) {
+		require.NoError(t, tx.PutRow(person(1, "g1", 1, "a")))
+		require.NoError(t, tx.PutRow(person(2, "g1", 1, "b")))
+		require.NoError(t, tx.Kill(dead(place(3, "g1", 1, "长街", 3), 2)))
+	})
+	update(t, o.Store, func(tx syncengine.Tx) {
+		require.NoError(t, tx.PutRow(person(2, "g1", 3, "put before")))
+		require.NoError(t, tx.Kill(dead(person(1, "g1", 1, "a"), 3)))
+		var keys []syncengine.RowKey
+		for n := range 5 {
+			keys = append(keys, expected("person", n+1)...)
+			keys = append(keys, expected("place", n+1)...)
+		}
+		require.NoError(t, tx.Expect(keys))
+		require.NoError(t, tx.Expect(nil))
+		r, err := tx.Row("person", id(2))
+		require.NoError(t, err)
+		require.Equal(t, person(2, "g1", 3, "put before"), r)
+		for _, k := range []syncengine.RowKey{{Table: "person", Row: id(1)}, {Table: "place", Row: id(3)}} {
+			r, err = tx.Row(k.Table, k.Row)
+			require.NoError(t, err)
+			require.Nil(t, r)
+			d, err := tx.Dead(k.Table, k.Row)
+			require.NoError(t, err)
+			require.NotNil(t, d)
+			fresh := place(3, "g1", 4, "短街", 4)
+			if k.Table == "person" {
+				fresh = person(1, "g1", 4, "again")
+			}
+			require.Error(t, tx.PutRow(fresh), "a dead id stays dead")
+		}
+		require.NoError(t, tx.PutRow(person(4, "g1", 4, "new")))
+		r, err = tx.Row("person", id(4))
+		require.NoError(t, err)
+		require.Equal(t, person(4, "g1", 4, "new"), r)
+	})
+}
+
+// testPeek: what was looked at is that of its moment, whatever is put, killed or undone later.
+func testPeek(t *testing.T, open func(t *testing.T) Opened) {
+	o := open(t)
+	update(t, o.Store, func(tx syncengine.Tx) { require.NoError(t, tx.PutRow(person(1, "g1", 1, "a"))) })
+	update(t, o.Store, func(tx syncengine.Tx) {
+		peek := func() *syncengine.Row {
+			r, err := tx.Peek("person", id(1))
+			require.NoError(t, err)
+			return r
+		}
+		first := peek()
+		require.Equal(t, person(1, "g1", 1, "a"), first)
+		own, err := tx.Row("person", id(1))
+		require.NoError(t, err)
+		own.Scope, own.Cells[0] = "the caller's", syncengine.Cell{}
+		require.ErrorIs(t, tx.Savepoint(func() error {
+			put := person(1, "g1", 2, "b")
+			require.NoError(t, tx.PutRow(put))
+			put.Scope = "the caller's"
+			second := peek()
+			require.Equal(t, person(1, "g1", 2, "b"), second)
+			require.NoError(t, tx.Kill(dead(person(1, "g1", 2, "b"), 3)))
+			require.Nil(t, peek())
+			require.Equal(t, person(1, "g1", 2, "b"), second)
+			return errOurs
+		}), errOurs)
+		require.Equal(t, person(1, "g1", 1, "a"), peek())
+		require.Equal(t, person(1, "g1", 1, "a"), first)
+		_, err = tx.Peek("nothing", id(1))
+		require.Error(t, err)
+	})
+}

@@ -43,6 +43,8 @@ func Run(t *testing.T, open func(t *testing.T) Opened) {
 		{"CellsOfEveryPolicy", testPolicies},
 		{"UnknownNames", testUnknownNames},
 		{"KillAndRevive", testKill},
+		{"Expect", testExpect},
+		{"Peek", testPeek},
 		{"Repointed", testRepointed},
 		{"NaturalKey", testNaturalKey},
 		{"IdempotencyKey", testIdempotencyKey},
