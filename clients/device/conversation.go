@@ -2,7 +2,6 @@ package device
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	se "github.com/doorstep-sync/doorstep/syncengine"
@@ -75,10 +74,7 @@ func (c *conversation) connect(remote Remote) error {
 	c.queue = append(c.queue, hello)
 	err = c.loop(in, out, sent)
 	c.report.Notices = c.dev.Notices()
-	if e := c.note(context.WithoutCancel(c.ctx)); err == nil && !errors.Is(e, errClosed) {
-		err = e
-	}
-	if e := c.r.noted(c.dev.Notices()); err == nil {
+	if e := c.end(); err == nil {
 		err = e
 	}
 	return err

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"os"
 	"strings"
+
+	"github.com/mattn/go-sqlite3"
 )
 
 // With DOORSTEP_TEST_CIPHER every replica of these tests is encrypted that is not asked to be something else. It needs a
@@ -122,3 +124,15 @@ var (
 	Jitter          = jitter
 	Percent         = percent
 )
+
+// CountCommits calls fn at each commit of a replica's own connection, until it is called with nil.
+func CountCommits(r *Replica, fn func()) error {
+	return r.conn.Raw(func(c any) error {
+		if fn == nil {
+			c.(*sqlite3.SQLiteConn).RegisterCommitHook(nil)
+			return nil
+		}
+		c.(*sqlite3.SQLiteConn).RegisterCommitHook(func() int { fn(); return 0 })
+		return nil
+	})
+}

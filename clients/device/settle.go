@@ -117,7 +117,7 @@ func (c *conversation) done(at se.Base) error {
 	c.synced = true
 	now := c.r.opts.Clock.Read()
 	c.inStep = now.Wall
-	if first := c.noted == 0; first || c.once || now.Mono-c.noted >= noteEvery.Milliseconds() {
+	if first := c.noted == 0; !c.once && (first || now.Mono-c.noted >= noteEvery.Milliseconds()) { // who leaves now notes it with his leaving
 		if err := c.note(c.ctx); err != nil {
 			return err
 		}
@@ -147,16 +147,38 @@ func (c *conversation) note(ctx context.Context) error {
 	if c.inStep == 0 {
 		return nil
 	}
-	if err := c.r.update(ctx, func(p *port) error {
-		if err := p.exec(`UPDATE ds_state SET last_sync = ?`, c.inStep); err != nil {
-			return err
-		}
-		return p.pruneJournal()
-	}); err != nil {
+	if err := c.r.update(ctx, func(p *port) error { return p.putInStep(c.inStep) }); err != nil {
 		return fmt.Errorf("note the time of syncing: %w", err)
 	}
 	c.inStep = 0
 	return nil
+}
+
+func (p *port) putInStep(wall int64) error {
+	if err := p.exec(`UPDATE ds_state SET last_sync = ?`, wall); err != nil {
+		return err
+	}
+	return p.pruneJournal()
+}
+
+// end notes, in one transaction, what is to outlast the conversation: when everything was in, and what the centre said of
+// the connection.
+func (c *conversation) end() error {
+	err := c.r.update(context.WithoutCancel(c.ctx), func(p *port) error {
+		if c.inStep != 0 {
+			if err := p.putInStep(c.inStep); err != nil {
+				return err
+			}
+		}
+		return p.putNotices(c.dev.Notices())
+	})
+	if err == nil {
+		c.inStep = 0
+	}
+	if err == nil || errors.Is(err, errClosed) {
+		return nil
+	}
+	return fmt.Errorf("note how the conversation ended: %w", err)
 }
 
 // advanced tells whether the conversation durably brought something since everything was in.
@@ -253,20 +275,22 @@ func (c *conversation) tell() {
 
 // noted keeps what the centre told about the connection until the next conversation tells otherwise.
 func (r *Replica) noted(notices []session.Notice) error {
-	err := r.update(context.Background(), func(p *port) error {
-		if err := p.exec(`DELETE FROM ds_notice`); err != nil {
-			return err
-		}
-		for _, n := range notices {
-			if err := p.exec(`INSERT INTO ds_notice(code, text, wall) VALUES(?, ?, ?) ON CONFLICT(code) DO UPDATE SET text = excluded.text`,
-				string(n.Code), n.Text, p.wall); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := r.update(context.Background(), func(p *port) error { return p.putNotices(notices) })
 	if errors.Is(err, errClosed) {
 		return nil
 	}
 	return err
+}
+
+func (p *port) putNotices(notices []session.Notice) error {
+	if err := p.exec(`DELETE FROM ds_notice`); err != nil {
+		return err
+	}
+	for _, n := range notices {
+		if err := p.exec(`INSERT INTO ds_notice(code, text, wall) VALUES(?, ?, ?) ON CONFLICT(code) DO UPDATE SET text = excluded.text`,
+			string(n.Code), n.Text, p.wall); err != nil {
+			return err
+		}
+	}
+	return nil
 }

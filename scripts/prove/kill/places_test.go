@@ -154,7 +154,7 @@ var phonePlaces = []*place{
 	phoneAt(taking, "nothing is left, not noted", "clients/device/purge.go", "	return steps.Done()"),
 	phoneAt(taking, "about to send a receipt", "", ""),
 
-	phoneAt(parting, "old notices gone, new ones not there", "clients/device/settle.go", "		for _, n := range notices {"),
+	phoneAt(parting, "old notices gone, new ones not there", "clients/device/settle.go", "	for _, n := range notices {"),
 }
 
 // programs are what a fleet runs.
