@@ -25,6 +25,7 @@ func TestRevoked(t *testing.T) {
 	c := open(t)
 	a, b, other := c.greet(1, wire.Binary), c.greet(1, wire.JSON), c.greet(2, wire.Binary)
 	silent := c.dial(1, wire.Binary) // has not even said Hello
+	require.Eventually(t, func() bool { return c.gate.Connections() == 4 }, time.Minute, time.Millisecond, "the last one may hear of its handshake before the centre has noted it")
 	began := time.Now()
 	c.gate.Revoked(deviceID(1))
 	for _, p := range []*phone{a, b, silent} {
