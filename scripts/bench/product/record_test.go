@@ -32,20 +32,8 @@ type recording struct {
 
 func newRecorder(t testing.TB, centre string) *recorder {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	r := &recorder{url: "http://" + l.Addr().String()}
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			device, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { r.carry(device, centre) })
-		}
-	})
-	t.Cleanup(func() { l.Close(); all.Wait() })
+	r := &recorder{}
+	r.url = between(t, func(device net.Conn) { r.carry(device, centre) })
 	return r
 }
 

@@ -18,9 +18,16 @@ type relay struct {
 
 func newRelay(t testing.TB, centre string) *relay {
 	t.Helper()
+	r := &relay{}
+	r.url = between(t, func(device net.Conn) { r.carry(device, centre) })
+	return r
+}
+
+// between takes connections, each of which carry has until it returns, and gives their address.
+func between(t testing.TB, carry func(device net.Conn)) (url string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	r := &relay{url: "http://" + l.Addr().String()}
 	var all sync.WaitGroup
 	all.Go(func() {
 		for {
@@ -28,11 +35,11 @@ func newRelay(t testing.TB, centre string) *relay {
 			if err != nil {
 				return
 			}
-			all.Go(func() { r.carry(device, centre) })
+			all.Go(func() { carry(device) })
 		}
 	})
 	t.Cleanup(func() { l.Close(); all.Wait() })
-	return r
+	return "http://" + l.Addr().String()
 }
 
 // carry joins a device's connection to one with the centre until one of them ends.
