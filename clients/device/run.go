@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"net"
+	"syscall"
 	"time"
 )
 
@@ -14,6 +16,10 @@ const (
 	backoffFrom = time.Second
 	backoffTo   = 5 * time.Minute
 	busyFor     = 5 * time.Second // how long a centre that says it is busy is left alone, at least
+
+	// mostAway is how many failures count, at most, while this device has no network at all: a try sends nothing then, so
+	// that it costs neither the centre nor much of the battery, and somebody who comes up from a basement waits 8 s at most.
+	mostAway = 4
 )
 
 // Run keeps the replica in step with the centre until ctx ends or something stands in the way that coming back will
@@ -41,7 +47,9 @@ func (r *Replica) Run(ctx context.Context, remote Remote, events Events) error {
 			if CodeOf(err) == CodeOffline && last.advanced() {
 				failures = 0 // a link that breaks every few seconds brings more if it is tried again than if it is left alone
 			}
-			failures++
+			if failures++; noNetwork(err) {
+				failures = min(failures, mostAway)
+			}
 			wait := jitter(failures, r.opts.Rand)
 			if e != nil && e.After > 0 {
 				wait += min(e.After, backoffTo) + within(min(e.After, backoffTo), r.opts.Rand)
@@ -57,6 +65,13 @@ func (r *Replica) Run(ctx context.Context, remote Remote, events Events) error {
 			}
 		}
 	})
+}
+
+// noNetwork tells whether a try ended within this device: it has no way to anybody, or no name is known.
+func noNetwork(err error) bool {
+	var name *net.DNSError
+	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETDOWN) ||
+		errors.As(err, &name)
 }
 
 // pause waits until the time is over or something was written, which ends it early.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -63,6 +66,50 @@ func TestRunBacksOffAndComesBack(t *testing.T) {
 	require.Equal(t, device.MarkDone, mark(t, r, "household", id), "after a wait that was to last %v", w)
 	cancel()
 	require.ErrorIs(t, await.Value(t, done, "Run to end"), context.Canceled)
+}
+
+// A phone without any network looks often whether there is one: it costs nobody anything. What it failed then does not
+// count once there is a network again and the centre does not answer.
+func TestRunLooksOftenForANetwork(t *testing.T) {
+	for name, away := range map[string]error{
+		"no network":     &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ENETUNREACH)},
+		"no way":         &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.EHOSTUNREACH)},
+		"all links down": &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ENETDOWN)},
+		"no names":       &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "server misbehaving", Name: "centre.example", IsTemporary: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := &timers{asked: make(chan wait, 1000)}
+			c, r := worker(t, device.Options{Clock: &hand{}, After: clock.After, Rand: rand.NewChaCha8([32]byte{1})})
+			down := func(err error) {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				c.down = err
+			}
+			down(away)
+			ctx, cancel := context.WithCancel(bg)
+			defer cancel()
+			waits, done := make(chan time.Duration, 100), make(chan error, 1)
+			go func() {
+				done <- r.Run(ctx, c, device.Events{Failed: func(_ error, w time.Duration) { waits <- w }})
+			}()
+			longest := time.Duration(0)
+			for range 40 {
+				w := await.Value(t, waits, "a try that fails")
+				longest = max(longest, w)
+				fire(t, clock, w)
+			}
+			require.Less(t, longest, 8*time.Second)
+			require.Greater(t, longest, 4*time.Second, "it waits longer each time, up to there")
+			down(errors.New("no answer"))
+			for range 2 {
+				w := await.Value(t, waits, "a try that fails")
+				require.Less(t, w, 32*time.Second)
+				fire(t, clock, w)
+			}
+			cancel()
+			require.ErrorIs(t, await.Value(t, done, "Run to end"), context.Canceled)
+		})
+	}
 }
 
 // untilAccepted waits for a round in which one changeset was accepted.

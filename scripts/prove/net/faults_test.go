@@ -21,8 +21,8 @@ const (
 	seed     = 1
 	leastOf  = 300 // faults
 	rough    = 50 * time.Second
-	atMost   = 4 * time.Minute // on a machine with nothing else to do, a fifth of it
-	drainsIn = 3 * time.Minute // we aim at 10 s; the time is told
+	atMost   = 4 * time.Minute  // on a machine with nothing else to do, a fifth of it
+	drainsIn = 60 * time.Second // a generous multiple of the 10 s that we aim at
 )
 
 // behindProxies starts a centre and phones, each of which knows the centre by the address of a proxy of its own.
