@@ -9,7 +9,7 @@ source "$(dirname "$0")/env.sh"
 all=${1:-5000000}
 [[ $all =~ ^[0-9]+$ && $all -ge 10000 ]] || die "say how many executions, from 10000: ./scripts/task fuzz -- 5000000"
 
-# package, target, its share: about as much time for each, more where most can be found
+# package, target, its share: more where an execution is cheap, so that none takes much longer than the others
 targets='
 syncengine/wire FuzzBinary 250
 syncengine/wire FuzzJSON 200

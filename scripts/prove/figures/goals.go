@@ -80,7 +80,7 @@ var Goals = []Goal{
 	{Name: States, Least: 300},
 	{Name: Replayed, Least: 20, Anchor: "TigerBeetle, FoundationDB: a seed is a world"},
 	{Name: Commits, Least: 150_000},
-	{Name: Conflicts, Least: 25_000},
+	{Name: Conflicts, Least: 40_000},
 	{Name: Revocations, Least: 500},
 	{Name: Findings, None: true, Anchor: "the same suite saw stalls"},
 	{Name: Kills, Least: 2000, Anchor: "etcd kills at failpoints, by the thousand"},
