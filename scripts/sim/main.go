@@ -111,6 +111,9 @@ func one(what *kind, seed uint64, opts simtest.Options, verbose bool) {
 
 // many runs worlds at once. It goes on after a finding, to tell how many worlds have one.
 func many(what *kind, first, seeds uint64, workers int, opts simtest.Options) {
+	if os.Getenv(figures.File) != "" && seeds < uint64(what.enough) {
+		fail("%d worlds are too few for what they reach to count: make %d or more", seeds, what.enough)
+	}
 	began := time.Now()
 	next, reports := make(chan uint64), make(chan simtest.Report)
 	var wg sync.WaitGroup
