@@ -128,20 +128,27 @@ func TestQueueIsReadFromItsIndexes(t *testing.T) {
 			if strings.Contains(text, "kind") {
 				args = []any{1, `["u"]`, 5, 1, "", 1, 50}
 			}
-			rows, err := q.DB.Query("EXPLAIN QUERY PLAN "+fmt.Sprintf(text, state), args...)
-			require.NoError(t, err)
-			var plan []string
-			for rows.Next() {
-				var id, parent, unused int
-				var detail string
-				require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
-				plan = append(plan, detail)
-			}
-			require.NoError(t, rows.Err())
+			plan := planned(t, q, fmt.Sprintf(text, state), args...)
 			all := strings.Join(plan, "\n")
 			require.NotContains(t, all, "TEMP B-TREE", text)
 			require.Contains(t, plan[0], "USING COVERING INDEX", text)
 			require.Contains(t, plan[0], ">(", "it begins at the place")
 		}
 	}
+}
+
+// planned is how SQLite reads a page.
+func planned(t *testing.T, q SQLQueue, query string, args ...any) (plan []string) {
+	t.Helper()
+	rows, err := q.DB.Query("EXPLAIN QUERY PLAN "+query, args...)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, rows.Close()) }()
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
+		plan = append(plan, detail)
+	}
+	require.NoError(t, rows.Err())
+	return plan
 }
