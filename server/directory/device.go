@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/doorstep-sync/doorstep/server/messages"
 )
@@ -198,7 +199,7 @@ const maxHeard = 256
 
 func (d *Directory) noteHeard(list []contact) error {
 	ctx := context.Background() // it is everybody's
-	return d.db.WithTx(ctx, func(tx *sql.Tx) error {
+	return d.db.WithNotes(ctx, func(tx *sql.Tx) error {
 		for _, c := range list {
 			checked := int64(0)
 			if c.Checked > 0 {
@@ -214,11 +215,24 @@ func (d *Directory) noteHeard(list []contact) error {
 	})
 }
 
-// Sent records that the centre has everything that a device said at its contact it had not sent.
-func (d *Directory) Sent(ctx context.Context, id string) error {
-	return d.db.WithTx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE device SET waiting = 0, oldest = 0 WHERE county = $1 AND id = $2`, d.county, id)
+// Sent records that the centre has everything that these devices said at their contacts they had not sent. Those who end at
+// once are written together.
+func (d *Directory) Sent(ctx context.Context, devices ...string) error {
+	if err := ctx.Err(); err != nil || len(devices) == 0 {
 		return err
+	}
+	return d.sent.Do(devices)
+}
+
+func (d *Directory) noteSent(lists [][]string) error {
+	ctx := context.Background() // it is everybody's
+	return d.db.WithNotes(ctx, func(tx *sql.Tx) error {
+		for _, id := range slices.Concat(lists...) {
+			if _, err := tx.ExecContext(ctx, `UPDATE device SET waiting = 0, oldest = 0 WHERE county = $1 AND id = $2`, d.county, id); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -25,6 +25,8 @@ type DB interface {
 	// WithTx runs fn in a transaction of the single writer and makes it durable before it returns nil. When fn
 	// returns an error nothing of it remains.
 	WithTx(ctx context.Context, fn func(*sql.Tx) error) error
+	// WithNotes is WithTx for notes of contacts: fn changes nothing that anybody's rights depend on.
+	WithNotes(ctx context.Context, fn func(*sql.Tx) error) error
 	// Reader gives the pool for reading; each query sees one committed state.
 	Reader() *sql.DB
 }
@@ -46,6 +48,7 @@ type Directory struct {
 	now     func() time.Time
 	heard   *batch.Group[contact]
 	reached *batch.Group[reached]
+	sent    *batch.Group[[]string]
 
 	mu     sync.Mutex // over random
 	random io.Reader
@@ -56,6 +59,7 @@ func New(c Config) *Directory {
 	d := &Directory{db: c.DB, county: c.County, roles: c.Roles, now: c.Now, random: c.Random}
 	d.heard = batch.New(maxHeard, d.noteHeard)
 	d.reached = batch.New(maxHeard, d.noteReached)
+	d.sent = batch.New(maxHeard, d.noteSent)
 	return d
 }
 

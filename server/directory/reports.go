@@ -22,7 +22,7 @@ type reached struct {
 
 func (d *Directory) noteReached(list []reached) error {
 	ctx := context.Background() // it is everybody's
-	return d.db.WithTx(ctx, func(tx *sql.Tx) error {
+	return d.db.WithNotes(ctx, func(tx *sql.Tx) error {
 		for _, r := range list {
 			if _, err := tx.ExecContext(ctx, `UPDATE device SET reached_epoch = $1, reached = $2 WHERE county = $3 AND id = $4
 				AND (reached_epoch < $1 OR reached_epoch = $1 AND reached < $2)`, r.epoch, r.seq, d.county, r.device); err != nil {
@@ -35,7 +35,7 @@ func (d *Directory) noteReached(list []reached) error {
 
 // Checked records that a device's check of its replica has ended, and how many rows it put right.
 func (d *Directory) Checked(ctx context.Context, id string, repaired int64) error {
-	return d.db.WithTx(ctx, func(tx *sql.Tx) error {
+	return d.db.WithNotes(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE device SET checked = $1, repaired = repaired + $2 WHERE county = $3 AND id = $4`, d.millis(), repaired, d.county, id)
 		return err
 	})

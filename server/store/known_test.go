@@ -1,12 +1,16 @@
 package store
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doorstep-sync/doorstep/server/directory"
 	"github.com/doorstep-sync/doorstep/syncengine"
 )
 
@@ -171,4 +175,43 @@ func TestKnownForgetsWhatChanged(t *testing.T) {
 	require.NotNil(t, kept().device)
 	run(t, s, `UPDATE device SET snapshots = 1`)
 	require.Equal(t, acquaintance{noneAfter: -1}, kept())
+}
+
+// What a contact notes lets nobody forget anything, and nothing that is known of a device depends on it.
+func TestNotesOfContactsChangeNothingKnown(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), "s.db"))
+	setPrincipal(t, s, &syncengine.Principal{Device: "d", Account: "a", Grants: []syncengine.Grant{{Scope: "g", Role: "r"}}})
+	require.NoError(t, s.Update(func(tx syncengine.Tx) error {
+		return errors.Join(tx.PutDevice(&syncengine.Device{ID: "d", LastN: 1}), tx.PutTold(&syncengine.Told{Device: "d", View: "v"}))
+	}))
+	dir := directory.New(directory.Config{DB: s, County: 1, Now: time.Now, Random: rand.Reader})
+	ctx := context.Background()
+	read := func(fresh bool) (out asked) {
+		require.NoError(t, s.View(func(tx syncengine.ReadTx) (err error) {
+			if fresh {
+				tx.(*readTx).known = nil
+			}
+			out, err = ask(tx, "d")
+			return err
+		}))
+		return out
+	}
+	read(false)
+	before, kept := read(true), s.known.of("d", s.known.began())
+	require.NotNil(t, kept.principal)
+	for name, note := range map[string]func() error{
+		"heard": func() error {
+			return dir.Hear(ctx, "d", directory.Heard{Offset: 1, App: "app/9", Schema: 9, Waiting: 9, Oldest: 9, FreeBytes: 9, Epoch: 9, Reached: 9, Checked: 9, Repaired: 9})
+		},
+		"sent":    func() error { return dir.Sent(ctx, "d", "e") },
+		"reached": func() error { return dir.Reached(ctx, "d", 9, 99) },
+		"checked": func() error { return dir.Checked(ctx, "d", 9) },
+	} {
+		require.NoError(t, note(), name)
+		require.Equal(t, kept, s.known.of("d", s.known.began()), name)
+		require.Equal(t, before, read(true), name)
+	}
+	var heard int64
+	require.NoError(t, s.Reader().QueryRow(`SELECT last_contact FROM device WHERE id = 'd' AND reached >= 9 AND checked > 0`).Scan(&heard))
+	require.NotZero(t, heard, "it was noted")
 }

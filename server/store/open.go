@@ -253,7 +253,17 @@ func texts(tx *sql.Tx, query string, args ...any) (out []string, err error) {
 // WithTx runs fn in a transaction of the one writer, apart from the engine's, and makes it durable before it returns
 // nil; fn's error undoes it. It waits for Update and the other way round: never call one inside the other. ctx only
 // says whether to start: a transaction that has begun is not interrupted.
-func (s *Store) WithTx(ctx context.Context, fn func(*sql.Tx) error) (err error) {
+func (s *Store) WithTx(ctx context.Context, fn func(*sql.Tx) error) error {
+	return s.withTx(ctx, fn, func() func() { return s.known.changing(nil, true) })
+}
+
+// WithNotes is WithTx for notes of contacts, which change nothing that is known of a device: who it is, what it was told,
+// where it stands. Every contact of every phone makes some, and readers go on with what they know.
+func (s *Store) WithNotes(ctx context.Context, fn func(*sql.Tx) error) error {
+	return s.withTx(ctx, fn, func() func() { return func() {} })
+}
+
+func (s *Store) withTx(ctx context.Context, fn func(*sql.Tx) error, changing func() (done func())) (err error) {
 	if err := s.line.enter(ctx, false); err != nil {
 		return fmt.Errorf("wait for the writer: %w", err)
 	}
@@ -279,7 +289,7 @@ func (s *Store) WithTx(ctx context.Context, fn func(*sql.Tx) error) (err error) 
 	if err := fn(tx); err != nil {
 		return err
 	}
-	defer s.known.changing(nil, true)()
+	defer changing()()
 	done = true
 	return tx.Commit()
 }

@@ -92,13 +92,14 @@ func (c contacts) Submit(ctx context.Context, list []*syncengine.Changeset, cont
 			judged[list[i].Device]++
 		}
 	}
+	var sent []string
 	for device, n := range judged {
-		if !c.unsent.took(device, n) {
-			continue
+		if c.unsent.took(device, n) {
+			sent = append(sent, device)
 		}
-		if err := c.directory.Sent(context.WithoutCancel(ctx), device); err != nil {
-			c.log.Warn().Err(err).Str("device", device).Msg("contact not noted")
-		}
+	}
+	if err := c.directory.Sent(context.WithoutCancel(ctx), sent...); err != nil {
+		c.log.Warn().Err(err).Strs("devices", sent).Msg("contacts not noted")
 	}
 	return results, err
 }

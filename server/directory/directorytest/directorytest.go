@@ -57,6 +57,9 @@ func Open(t testing.TB) *DB {
 // Reader gives the pool.
 func (d *DB) Reader() *sql.DB { return d.db }
 
+// WithNotes is WithTx.
+func (d *DB) WithNotes(ctx context.Context, fn func(*sql.Tx) error) error { return d.WithTx(ctx, fn) }
+
 // WithTx runs fn in a transaction.
 func (d *DB) WithTx(ctx context.Context, fn func(*sql.Tx) error) error {
 	d.turn.Lock()
