@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -141,4 +142,26 @@ func BenchmarkPutRow(b *testing.B) {
 		}))
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// BenchmarkChanged is what a listener's next change costs of reading: one new row, in a schema of many record types.
+func BenchmarkChanged(b *testing.B) {
+	s, err := load.Default()
+	require.NoError(b, err)
+	st, err := Open(filepath.Join(b.TempDir(), "s.db"), s)
+	require.NoError(b, err)
+	defer st.Close()
+	row := benchRow(s.Table("resident"), benchID(1), 2)
+	require.NoError(b, st.Update(func(tx syncengine.Tx) error {
+		return errors.Join(tx.PutHead(syncengine.Head{Epoch: 1, Seq: 2}), tx.PutRow(row))
+	}))
+	b.ReportAllocs()
+	require.NoError(b, st.View(func(tx syncengine.ReadTx) error {
+		for b.Loop() {
+			if items, err := tx.Changed(row.Scope, syncengine.Position{Seq: 1}, 9); err != nil || len(items) != 1 {
+				return fmt.Errorf("%d items, %w", len(items), err)
+			}
+		}
+		return nil
+	}))
 }

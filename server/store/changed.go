@@ -35,17 +35,12 @@ func (t *readTx) Changed(scope string, after syncengine.Position, limit int) ([]
 		return nil, fmt.Errorf("read dead ids of scope: %w", err)
 	}
 	items = append(items, dead...)
-	for _, def := range t.s.schema.Tables {
-		tb := t.s.tables[def.Name]
-		seq, id := startOf(tb.keyPrefix, after)
-		err := t.query(func(r row) error {
-			rid := syncengine.RowID(r.str(1))
-			items = append(items, syncengine.Item{Seq: r.int(0), Key: tb.keyPrefix + string(rid), Row: &syncengine.Row{Table: def.Name, ID: rid}})
-			return nil
-		}, tb.feedKeys, t.s.county, scope, seq, id, int64(limit))
+	for i, def := range t.s.schema.Tables {
+		rows, err := t.rowItems(scope, i, def.Name, after, limit)
 		if err != nil {
 			return nil, fmt.Errorf("read rows of scope: %w", err)
 		}
+		items = append(items, rows...)
 	}
 	slices.SortFunc(items, func(a, b syncengine.Item) int {
 		return cmp.Or(cmp.Compare(a.Seq, b.Seq), strings.Compare(a.Key, b.Key))
@@ -82,26 +77,32 @@ func parts(rest string) (tbl, id, door string) {
 	return tbl, id, door
 }
 
-func (t *readTx) movedItems(scope string, after syncengine.Position, limit int) (out []syncengine.Item, err error) {
+func (t *readTx) movedItems(scope string, after syncengine.Position, limit int) ([]syncengine.Item, error) {
 	seq, rest := startOf("0/", after)
 	tbl, id, door := parts(rest)
-	err = t.query(func(r row) error {
-		out = append(out, syncengine.MoveItem(&syncengine.Move{
+	return t.feed(scope, feedMoves, after, seq, limit, func(r row) syncengine.Item {
+		return syncengine.MoveItem(&syncengine.Move{
 			Seq: r.int(0), Table: r.str(1), ID: syncengine.RowID(r.str(2)), Scope: scope, Door: r.str(3), Author: r.str(4),
-		}))
-		return nil
+		})
 	}, movedQuery, t.s.county, scope, seq, tbl, id, door, int64(limit))
-	return out, err
 }
 
-func (t *readTx) deadItems(scope string, after syncengine.Position, limit int) (out []syncengine.Item, err error) {
+func (t *readTx) deadItems(scope string, after syncengine.Position, limit int) ([]syncengine.Item, error) {
 	seq, rest := startOf("1/", after)
 	tbl, id, _ := parts(rest)
-	err = t.query(func(r row) error {
-		out = append(out, syncengine.DeadItem(&syncengine.Dead{Seq: r.int(0), Table: r.str(1), ID: syncengine.RowID(r.str(2))}))
-		return nil
+	return t.feed(scope, feedDead, after, seq, limit, func(r row) syncengine.Item {
+		return syncengine.DeadItem(&syncengine.Dead{Seq: r.int(0), Table: r.str(1), ID: syncengine.RowID(r.str(2))})
 	}, deadQuery, t.s.county, scope, seq, tbl, id, int64(limit))
-	return out, err
+}
+
+// rowItems are the rows of the i-th record type, without their bodies.
+func (t *readTx) rowItems(scope string, i int, table string, after syncengine.Position, limit int) ([]syncengine.Item, error) {
+	tb := t.s.tables[table]
+	seq, id := startOf(tb.keyPrefix, after)
+	return t.feed(scope, feedRows+i, after, seq, limit, func(r row) syncengine.Item {
+		rid := syncengine.RowID(r.str(1))
+		return syncengine.Item{Seq: r.int(0), Key: tb.keyPrefix + string(rid), Row: &syncengine.Row{Table: table, ID: rid}}
+	}, tb.feedKeys, t.s.county, scope, seq, id, int64(limit))
 }
 
 // bodies fills in the rows and dead rows of items, one statement for each record type that has any.
@@ -171,6 +172,7 @@ func (t *readTx) Places(table string, id syncengine.RowID) (out []syncengine.Mov
 
 // PutMove implements syncengine.Tx.
 func (t *tx) PutMove(m syncengine.Move) error {
+	t.writes(m.Scope, feedMoves, m.Seq)
 	return t.exec(`INSERT INTO move (county, tbl, id, seq, scope, door, author) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (county, tbl, id, seq, scope, door) DO UPDATE SET author = excluded.author`,
 		t.s.county, m.Table, string(m.ID), m.Seq, m.Scope, m.Door, m.Author)

@@ -181,13 +181,15 @@ func (s *Store) prepare(tx *sql.Tx) error {
 			return fmt.Errorf("%w in %q", err, q)
 		}
 	}
-	for _, t := range s.schema.Tables {
+	for i, t := range s.schema.Tables {
 		tb := newTable(t)
+		tb.feed = feedRows + i
 		if err := s.loadLayouts(tx, tb); err != nil {
 			return err
 		}
 		s.tables[t.Name] = tb
 	}
+	s.newest = newNewest(len(s.schema.Tables))
 	if err := errors.Join(s.countRows(tx), s.keepDeclarations(tx)); err != nil {
 		return err
 	}

@@ -105,6 +105,7 @@ func (t *tx) PutRow(r *syncengine.Row) error {
 		}
 	}
 	t.placed(old, r)
+	t.writes(r.Scope, tb.feed, r.Seq)
 	keep(t, t.rows, k, syncengine.CopyRow(r))
 	t.owe(k, true)
 	return t.lost
@@ -177,6 +178,7 @@ func (t *tx) Kill(d *syncengine.Dead) error {
 	var scope any
 	if d.Row != nil {
 		scope = d.Row.Scope
+		t.writes(d.Row.Scope, feedDead, d.Seq)
 	}
 	if err := t.exec(`INSERT INTO dead (county, tbl, id, seq, epoch, scope, body, merged_into) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (county, tbl, id) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch, scope = excluded.scope, body = excluded.body,

@@ -30,6 +30,7 @@ type Store struct {
 	reader *sql.DB
 	line   line          // before the writer
 	known  *known        // of devices, for readers
+	newest *newest       // of the feeds of scopes
 	views  chan struct{} // capacity: views that run at once. Channels serve in order of coming, pools do not
 
 	ran      func(query string)  // told of each statement of Update, by tests; else nil

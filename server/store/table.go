@@ -23,7 +23,8 @@ type table struct {
 	feedKeys, feedRows          string // from a row on, within a scope
 	natural, idempotent         string
 	referrers                   map[string]string // by column
-	keyPrefix                   string            // of the keys of its rows in a scope's stream
+	feed                        int
+	keyPrefix                   string // of the keys of its rows in a scope's stream
 	naturalLen, idempoLen       int
 }
 
