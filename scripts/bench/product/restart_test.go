@@ -54,9 +54,7 @@ const marker = "grown.json"
 // there yet.
 func grown(t testing.TB, changes int) (dir string, writer crowd.Member) {
 	t.Helper()
-	caches, err := os.UserCacheDir()
-	require.NoError(t, err)
-	dir = filepath.Join(caches, "doorstep-bench", fmt.Sprint("history-", changes))
+	dir = grownAt(t, changes)
 	text, err := os.ReadFile(filepath.Join(dir, marker))
 	if err == nil {
 		require.NoError(t, json.Unmarshal(text, &writer))
@@ -70,6 +68,20 @@ func grown(t testing.TB, changes int) (dir string, writer crowd.Member) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, marker), text, 0o600))
 	return dir, writer
+}
+
+func grownAt(t testing.TB, changes int) string {
+	t.Helper()
+	caches, err := os.UserCacheDir()
+	require.NoError(t, err)
+	return filepath.Join(caches, "doorstep-bench", fmt.Sprint("history-", changes))
+}
+
+func isGrown(t testing.TB, changes int) bool {
+	t.Helper()
+	_, err := os.Stat(filepath.Join(grownAt(t, changes), marker))
+	require.True(t, err == nil || errors.Is(err, fs.ErrNotExist), err)
+	return err == nil
 }
 
 func grow(t testing.TB, folder string, changes int) (writer crowd.Member) {

@@ -90,16 +90,21 @@ var goals = []goal{
 	{what: "weak line: a worker's day in four contacts, round trips", name: "WeakLine/Day", unit: "trips"},
 	{what: "weak line: a worker's day in four contacts, seconds on the line", name: "WeakLine/Day", unit: "line-s"},
 	{what: "weak line: the longest contact of a day, seconds", name: "WeakLine/Day", unit: "longest-s", most: 40, reason: "a signal that is there for 40 s"},
-	grows("one change", "Change"),
-	grows("catching up with one row", "CatchUp"),
-	grows("a page of a feed", "Feed"),
-	grows("conflicts of a grid", "ConflictsOfOne"),
-	grows("conflicts of all grids", "ConflictsOfAll"),
+	grows("a million", "1000000", "one change", "Change"),
+	grows("a million", "1000000", "catching up with one row", "CatchUp"),
+	grows("a million", "1000000", "a page of a feed", "Feed"),
+	grows("a million", "1000000", "conflicts of a grid", "ConflictsOfOne"),
+	grows("a million", "1000000", "conflicts of all grids", "ConflictsOfAll"),
+	grows("ten million", "10000000", "one change", "Change"),
+	grows("ten million", "10000000", "catching up with one row", "CatchUp"),
+	grows("ten million", "10000000", "a page of a feed", "Feed"),
+	grows("ten million", "10000000", "conflicts of a grid", "ConflictsOfOne"),
+	grows("ten million", "10000000", "conflicts of all grids", "ConflictsOfAll"),
 }
 
-// grows is the goal that something costs about the same with a hundred times the records.
-func grows(what, name string) goal {
-	return goal{what: "growth, 10 thousand to a million: " + what, name: "Growth/" + name + "/rows=1000000", unit: "ns/op",
+// grows is the goal that something costs about the same with a hundred or a thousand times the records.
+func grows(to, rows, what, name string) goal {
+	return goal{what: "growth, 10 thousand to " + to + ": " + what, name: "Growth/" + name + "/rows=" + rows, unit: "ns/op",
 		small: "Growth/" + name + "/rows=10000", most: 1.5, reason: "flat"}
 }
 

@@ -145,12 +145,13 @@ BenchmarkGrowth/Feed/rows=1000000-2 300 1600000 ns/op
 			got[r.floor+" "+r.unit] = r.times()
 		}
 		if r.small != "" {
-			seen[r.small] = r.reached()
+			seen[r.name] = r.reached()
 		}
 	}
 	require.InDeltaMapValues(t, map[string]float64{"FirstSyncFileOwn ns/op": 2, "FirstSyncRowsOwn ns/op": 0.5, "FirstSyncRowsOwn wire-B": 1.1}, got, 1e-9)
-	require.Equal(t, "**no**", seen["Growth/Feed/rows=10000"])
-	require.Equal(t, "not run", seen["Growth/Change/rows=10000"])
+	require.Equal(t, "**no**", seen["Growth/Feed/rows=1000000"])
+	require.Equal(t, "not run", seen["Growth/Feed/rows=10000000"])
+	require.Equal(t, "not run", seen["Growth/Change/rows=1000000"])
 }
 
 func TestSpread(t *testing.T) {
