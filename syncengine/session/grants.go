@@ -124,10 +124,14 @@ func (c *Centre) Retired(r se.Retire, now int64) []Effect {
 	return []Effect{&Send{&Retire{r}}}
 }
 
-// Due is when Tick should be called at the latest: when the first of the person's grants ends. 0 = no need.
+// Due is when Tick should be called at the latest: when the first of the person's grants ends, or when a device has been
+// waited for long enough. 0 = no need. Once Tick was called it is later, or 0: a driver may sleep until then.
 func (c *Centre) Due() int64 {
-	if c.closed || c.retired {
+	switch {
+	case c.closed || c.retired || c.untold && c.telling > 0:
 		return 0
+	case c.untold: // grants that end meanwhile are asked about after that
+		return c.asked + DrainWithin + 1
 	}
 	return c.until
 }
