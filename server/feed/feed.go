@@ -7,41 +7,40 @@ import "sync"
 // Feed keeps the bells of all counties of one process. It is safe for use by any number of goroutines.
 type Feed struct {
 	mu       sync.Mutex
-	counties map[int64]map[chan struct{}]struct{} // under mu
+	counties map[int64]map[*listener]struct{} // under mu
 }
 
-// New makes a Feed that nobody listens to yet.
-func New() *Feed { return &Feed{counties: map[int64]map[chan struct{}]struct{}{}} }
+type listener struct{ ring func() }
 
-// Subscribe gives a channel that holds a ring whenever the county has moved since the last receive, and cancel, which
-// ends the subscription and may be called any number of times. The channel is never closed.
-func (f *Feed) Subscribe(county int64) (bell <-chan struct{}, cancel func()) {
-	c := make(chan struct{}, 1)
+// New makes a Feed that nobody listens to yet.
+func New() *Feed { return &Feed{counties: map[int64]map[*listener]struct{}{}} }
+
+// Subscribe has ring called whenever the county has moved, by who rings: it must not block, nor ask anything of the Feed.
+// cancel ends the subscription, after which ring is not called any more; it may be called any number of times.
+func (f *Feed) Subscribe(county int64, ring func()) (cancel func()) {
+	l := &listener{ring}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.counties[county] == nil {
-		f.counties[county] = map[chan struct{}]struct{}{}
+		f.counties[county] = map[*listener]struct{}{}
 	}
-	f.counties[county][c] = struct{}{}
-	return c, func() {
+	f.counties[county][l] = struct{}{}
+	return func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		delete(f.counties[county], c)
+		delete(f.counties[county], l)
 		if len(f.counties[county]) == 0 {
 			delete(f.counties, county)
 		}
 	}
 }
 
-// Ring tells every subscriber of the county. It never blocks: whoever has not heard the last ring hears one.
+// Ring tells every subscriber of the county.
 func (f *Feed) Ring(county int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for c := range f.counties[county] {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
+	for l := range f.counties[county] {
+		l.ring()
 	}
 }
 
@@ -58,4 +57,4 @@ func (f *Feed) County(id int64) County { return County{f, id} }
 func (c County) Ring() { c.feed.Ring(c.id) }
 
 // Subscribe is Feed.Subscribe for this county.
-func (c County) Subscribe() (bell <-chan struct{}, cancel func()) { return c.feed.Subscribe(c.id) }
+func (c County) Subscribe(ring func()) (cancel func()) { return c.feed.Subscribe(c.id, ring) }

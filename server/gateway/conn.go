@@ -3,6 +3,7 @@ package gateway
 import (
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -22,15 +23,19 @@ const (
 	crowded = 256
 )
 
-// conn is one connection. Its reader owns the reading half of ws and the limiter; its writer owns the writing half and
-// asks the centre for what is to be sent, so that no more is read from the store than the socket takes; while
-// changesets are being committed a third goroutine waits for that. The session is under mu.
+// conn is one connection. Its reader owns the reading half of ws and the limiter; its writer, which is there while there is
+// something to do, owns the writing half and asks the centre for what is to be sent, so that no more is read from the store
+// than the socket takes; while changesets are being committed a third goroutine waits for that. The session is under mu.
 type conn struct {
 	g       *Gateway
 	ws      *websocket.Conn
 	format  wire.Format
-	wake    chan struct{} // capacity 1: there is something for the writer
-	written chan struct{} // closed when the writer is done
+	writing writing
+	rung    atomic.Bool   // the county has moved since the writer looked
+	pingAt  time.Time     // the writer's
+	alarm   *time.Timer   // calls the writer; set by it
+	unbell  func()        // ends the bell's subscription
+	written chan struct{} // closed when the writer is done for good
 	limiter *rate.Limiter
 	device  string // under g.mu; "" until the token is known
 	long    *long  // what the message being read takes of g.incoming, nil if it is short; the reader's
@@ -64,11 +69,12 @@ type ending struct {
 
 func newConn(g *Gateway, ws *websocket.Conn, f wire.Format) *conn {
 	c := &conn{
-		g: g, ws: ws, format: f, wake: make(chan struct{}, 1), written: make(chan struct{}), limit: strangerFrame,
+		g: g, ws: ws, format: f, written: make(chan struct{}), limit: strangerFrame,
 		session: session.NewCentre(g.opts.Centre.Limits(), g.now()),
 		limiter: rate.NewLimiter(rate.Limit(g.opts.PushRate), g.opts.PushBurst),
 	}
 	c.room = sync.NewCond(&c.mu)
+	c.writing.begin() // by start; who ends the connection before that leaves a call
 	return c
 }
 
@@ -125,11 +131,10 @@ func (c *conn) take(effects []session.Effect) {
 	c.stir()
 }
 
-// stir wakes the writer.
+// stir has the writer look for what there is to do.
 func (c *conn) stir() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
+	if c.writing.call() {
+		go c.write()
 	}
 }
 

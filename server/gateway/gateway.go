@@ -1,8 +1,8 @@
 // Package gateway is the centre's door for devices: WebSocket connections on GET /v1/sync.
 //
 // It carries messages between sockets and session.Centre, which holds the rules of the conversation, and drives what
-// the session asks for. syncengine/wire/protocol.md is what a device may rely on. Each connection has a reader and a
-// writer; nothing it does, or fails to do, is noticed by another one.
+// the session asks for. syncengine/wire/protocol.md is what a device may rely on. Each connection has a reader, and a
+// writer while there is something to do; nothing it does, or fails to do, is noticed by another one.
 package gateway
 
 import (
@@ -60,7 +60,8 @@ type Centre interface {
 
 // Bell tells when the county may have moved; feed.County has it.
 type Bell interface {
-	Subscribe() (bell <-chan struct{}, cancel func())
+	// Subscribe has ring, which does not block, called whenever the county may have moved, until cancel returns.
+	Subscribe(ring func()) (cancel func())
 }
 
 // Observer is told what happens, for metrics. It must not block. Kinds of messages are hello, push, delta …

@@ -47,8 +47,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.claim(who)
 	}
 	g.opts.Observer.Opened()
-	go c.read()
-	go c.write()
+	c.start()
 }
 
 // admissible checks what can be told without the token, and answers if something is wrong.

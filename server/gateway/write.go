@@ -12,50 +12,80 @@ import (
 	"github.com/doorstep-sync/doorstep/syncengine/wire"
 )
 
-// write is the writer: it sends what there is, reads from the centre what comes next, pings, and says goodbye.
+// start lets the connection's goroutines run.
+func (c *conn) start() {
+	c.pingAt = c.g.opts.Now().Add(c.g.opts.Deadlines.Ping)
+	c.alarm = time.AfterFunc(c.g.opts.Deadlines.Ping, c.stir)
+	c.unbell = c.g.opts.Bell.Subscribe(func() {
+		c.rung.Store(true)
+		c.stir()
+	})
+	go c.read()
+	go c.write()
+}
+
+// write is the writer: it sends what there is, reads from the centre what comes next, pings, and says goodbye. It leaves when
+// there is nothing to do, to be called again.
 func (c *conn) write() {
-	defer c.g.running.Done()
-	defer close(c.written)
-	defer c.linger()
+	done := true // also if it panics
+	defer func() {
+		if done {
+			c.wrote()
+		}
+	}()
 	defer c.guard("write")
-	bell, cancel := c.g.opts.Bell.Subscribe()
-	defer cancel()
-	ping := c.g.opts.Now().Add(c.g.opts.Deadlines.Ping)
-	timer := time.NewTimer(c.g.opts.Deadlines.Ping)
-	defer timer.Stop()
+	for {
+		done = !c.turn()
+		if done || c.writing.rest() {
+			return
+		}
+	}
+}
+
+// wrote ends the writer's work for good.
+func (c *conn) wrote() {
+	c.writing.end()
+	c.unbell()
+	c.alarm.Stop()
+	c.linger()
+	close(c.written)
+	c.g.running.Done()
+}
+
+// turn does what there is to do now, and sets the alarm for what comes next. At the end, false.
+func (c *conn) turn() (more bool) {
 	for {
 		out, ask, bye, gone, held := c.work()
 		for _, m := range out {
 			if gone || c.outdated(m) || !c.send(m) {
 				held()
-				return
+				return false
 			}
 		}
 		held()
 		switch {
 		case gone:
-			return
+			return false
 		case bye != nil:
 			c.goodbye(bye)
-			return
+			return false
 		case ask != nil:
 			c.answer(ask)
 			continue
 		}
-		timer.Reset(c.until(ping))
-		select {
-		case <-c.wake:
-		case <-bell:
+		now := c.g.opts.Now()
+		switch {
+		case !now.Before(c.pingAt):
+			c.pingAt = now.Add(c.g.opts.Deadlines.Ping)
+			c.ping(now)
+		case c.due(now): // not again after that
+			c.with(func(s *session.Centre, now int64) []session.Effect { return s.Tick(now) })
+		case c.rung.Swap(false):
 			c.with(func(s *session.Centre, now int64) []session.Effect { return s.Bell(now) })
-		case <-timer.C:
-			now := c.g.opts.Now()
-			if !now.Before(ping) {
-				ping = now.Add(c.g.opts.Deadlines.Ping)
-				c.ping(now)
-			} else if c.due(now) {
-				c.with(func(s *session.Centre, now int64) []session.Effect { return s.Tick(now) })
-			}
+		default:
 			c.expire()
+			c.alarm.Reset(c.until(c.pingAt))
+			return true
 		}
 	}
 }
