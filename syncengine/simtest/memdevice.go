@@ -19,6 +19,7 @@ type MemDevice struct {
 	ctl      replica.Control
 	rows     map[replica.RowKey]replica.Image
 	ids      map[string][]se.RowID // of rows, sorted, by table
+	found    map[string]*foundBy   // by table; what Find asked for last
 	under    map[replica.RowKey]replica.Image
 	pending  map[replica.RowKey][]replica.Pending
 	captured []replica.Capture
@@ -172,6 +173,7 @@ func (m *MemDevice) setRow(k replica.RowKey, row replica.Image) {
 }
 
 func (m *MemDevice) putRow(k replica.RowKey, old, row replica.Image) {
+	m.found[k.Table].move(k.Row, old, row)
 	i, found := slices.BinarySearch(m.ids[k.Table], k.Row)
 	switch {
 	case row == nil:
@@ -192,15 +194,18 @@ func (m *MemDevice) RowIDs(t *schema.Table) ([]se.RowID, error) {
 }
 
 func (m *MemDevice) Find(t *schema.Table, column string, v schema.Value) ([]se.RowID, error) {
-	def := t.CellOf(column)
-	i, j := t.CellIndex(def.Name), slices.Index(def.Columns, t.Column(column))
-	var out []se.RowID
-	for _, id := range m.ids[t.Name] {
-		if m.rows[replica.RowKey{Table: t.Name, Row: id}][i][j] == v {
-			out = append(out, id)
+	by := m.found[t.Name]
+	if by == nil || by.t != t || by.column != column {
+		by = newFoundBy(t, column)
+		for _, id := range m.ids[t.Name] {
+			by.move(id, nil, m.rows[replica.RowKey{Table: t.Name, Row: id}])
 		}
+		if m.found == nil {
+			m.found = map[string]*foundBy{}
+		}
+		m.found[t.Name] = by
 	}
-	return out, nil
+	return slices.Clone(by.ids[v]), nil
 }
 
 func (m *MemDevice) Captured() ([]replica.Capture, error) { return slices.Clone(m.captured), nil }

@@ -61,8 +61,9 @@ type handset struct {
 	dev    *MemDevice
 	end    session.Replica
 	clock  clock
-	tokens []word         // what its programs wrote and it still answers for
-	gone   map[int64]bool // n of which it lost the body
+	tokens []word            // what its programs wrote and it still answers for
+	said   map[spot][]string // the texts of these, by where
+	gone   map[int64]bool    // n of which it lost the body
 	at     se.Base
 	stale  bool // it was put back, and has not spoken with the centre since
 
@@ -140,7 +141,7 @@ func (w *rewound) chance(n int) bool { return w.rng.IntN(n) == 0 }
 
 func (w *rewound) newHandset(i int) *handset {
 	id := fmt.Sprintf("%08d-0000-7000-8000-000000000000", i+1)
-	p := &handset{w: w, no: i, dev: NewMemDevice(w.year.first(w.schema), id, fmt.Sprintf("who%d", i)), gone: map[int64]bool{}}
+	p := &handset{w: w, no: i, dev: NewMemDevice(w.year.first(w.schema), id, fmt.Sprintf("who%d", i)), said: map[spot][]string{}, gone: map[int64]bool{}}
 	p.clock.bootAt = w.now
 	if w.chance(3) {
 		p.clock.offset = w.rng.Int64N(20*year) - 10*year
@@ -306,7 +307,10 @@ func (w *rewound) copyOf(p *handset) {
 		}
 	}
 	q := *p
-	q.dev, q.tokens, q.gone = p.dev.clone(), slices.Clone(p.tokens), map[int64]bool{}
+	q.dev, q.tokens, q.said, q.gone = p.dev.clone(), slices.Clone(p.tokens), map[spot][]string{}, map[int64]bool{}
+	for at, texts := range p.said {
+		q.said[at] = slices.Clone(texts)
+	}
 	for n := range p.gone {
 		q.gone[n] = true
 	}

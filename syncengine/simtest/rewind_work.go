@@ -17,6 +17,12 @@ type word struct {
 	n    int64 // of the changeset on the replica that wrote it
 }
 
+// spot is where words are written.
+type spot struct {
+	key  replica.RowKey
+	cell string
+}
+
 // addition is a change of a sum.
 type addition struct {
 	family se.RowID
@@ -172,7 +178,8 @@ func (p *handset) work() {
 		w.ledger.adding = addition{}
 	}
 	for _, t := range words {
-		p.tokens = append(p.tokens, word{t, n})
+		at := spot{w.ledger.writes[t].key, w.ledger.writes[t].cell}
+		p.tokens, p.said[at] = append(p.tokens, word{t, n}), append(p.said[at], t)
 		if w.ledger.adding.family != "" {
 			w.ledger.adds[t] = w.ledger.adding
 		}
@@ -188,10 +195,8 @@ func (p *handset) sight(e *entry) {
 			w.ledger.sees(e, w.heard(e.key.Table, e.key.Row, v))
 		}
 	}
-	for _, own := range p.tokens { // earlier writes of one's own replica count as seen
-		if o := w.ledger.writes[own.text]; o.key == e.key && o.cell == e.cell {
-			w.ledger.sees(e, own.text)
-		}
+	for _, own := range p.said[spot{e.key, e.cell}] { // earlier writes of one's own replica count as seen
+		w.ledger.sees(e, own)
 	}
 }
 
@@ -241,7 +246,7 @@ func (l *ledger) sees(e *entry, text string) {
 // clone copies a replica as it is on the disk.
 func (m *MemDevice) clone() *MemDevice {
 	c := *m
-	c.hook, c.undo, c.touched = nil, nil, nil
+	c.hook, c.undo, c.touched, c.found = nil, nil, nil, nil
 	c.rows, c.under, c.pending, c.filed, c.kept = maps.Clone(m.rows), maps.Clone(m.under), maps.Clone(m.pending), maps.Clone(m.filed), maps.Clone(m.kept)
 	c.ids = map[string][]se.RowID{}
 	for t, list := range m.ids {
