@@ -63,13 +63,24 @@ for kind in -first=1 -rewound -versions; do # the first are the ordinary ones
 done
 part "a year twice" bin/sim -years -replay -seeds 1
 
+part "fuzzing" scripts/fuzz.sh "$executions" # a few more than the goal: some targets stop a little short
+
+encrypted() {
+	DOORSTEP_TEST_CIPHER=1 scripts/ciphers.sh go test -count=1 -timeout 20m ./clients/device &&
+		scripts/ciphers.sh go test -count=1 -timeout 5m -run Encrypted ./clients/cli
+}
+# The device's tests keep one processor busy, and so do most of those between their start and their end; they take longest.
+encryption="replicas that are encrypted as a whole: the device's tests on such ones, and their own"
+beside=$(mktemp) other=''
+if [[ $encryption =~ $only ]]; then
+	encrypted >"$beside" 2>&1 &
+	other=$!
+fi
 part "five planted bugs, others for each commit" go run -tags "$TAGS" ./scripts/mutate -rotate 5 -salt "${PLANTED_SALT:-}"
 if [ -n "${DOORSTEP_LONG:-}" ]; then
 	part "all planted bugs" go run -tags "$TAGS" ./scripts/mutate -planted
 	part "two hundred mutants" go run -tags "$TAGS" ./scripts/mutate -page docs/mutants.md
 fi
-
-part "fuzzing" scripts/fuzz.sh "$executions" # a few more than the goal: some targets stop a little short
 
 stream() {
 	scripts/litestream.sh --build &&
@@ -81,17 +92,6 @@ damaged() {
 bad_inputs() {
 	go test -tags "$TAGS" -count=1 -timeout 10m -v -run '^TestBadInputs$' ./scripts/badinput | grep -E '^(---|ok|FAIL)|cases in'
 }
-encrypted() {
-	DOORSTEP_TEST_CIPHER=1 scripts/ciphers.sh go test -count=1 -timeout 20m ./clients/device &&
-		scripts/ciphers.sh go test -count=1 -timeout 5m -run Encrypted ./clients/cli
-}
-# The device's tests keep one processor busy, and so do those between their start and their end.
-encryption="replicas that are encrypted as a whole: the device's tests on such ones, and their own"
-beside=$(mktemp) other=''
-if [[ $encryption =~ $only ]]; then
-	encrypted >"$beside" 2>&1 &
-	other=$!
-fi
 encrypted_ends() {
 	local status=0
 	wait "$other" || status=$?
