@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sync"
 
 	"github.com/doorstep-sync/doorstep/syncengine/simtest"
 )
@@ -49,10 +50,14 @@ func (k *kind) missed(t *total) (out []string) {
 	return out
 }
 
-// replay runs worlds twice. The same seed is the same world, bit for bit.
+// replay runs worlds twice, at the same time. The same seed is the same world, bit for bit.
 func replay(k *kind, first, seeds uint64, opts simtest.Options) (same int, err error) {
 	for seed := first; seed < first+seeds; seed++ {
-		a, b := k.run(seed, opts), k.run(seed, opts)
+		var a, b simtest.Report
+		var lives sync.WaitGroup
+		lives.Go(func() { a = k.run(seed, opts) })
+		lives.Go(func() { b = k.run(seed, opts) })
+		lives.Wait()
 		if !reflect.DeepEqual(a, b) {
 			return same, fmt.Errorf("seed %d made two worlds: traces %016x and %016x", seed, a.Trace, b.Trace)
 		}
