@@ -24,8 +24,8 @@ const quiet = `(SELECT "applying" FROM "ds_control" WHERE "k" = 1) IS NOT 1`
 // stamp is epoch, base and wall of a capture: the form's cursor if a form is being saved, else the replica's own.
 const stamp = `coalesce(c."form_epoch", c."epoch", 0), coalesce(c."form_cursor", c."cursor", 0), coalesce(c."now", ` + unixMS + `)`
 
-// controlRow is the one row of ds_control that stamp reads, or a row of NULLs in its place.
-const controlRow = ` FROM (SELECT 1) LEFT JOIN "ds_control" AS c ON c."k" = 1`
+// controlRow joins the one row of ds_control that stamp reads, or a row of NULLs in its place.
+const controlRow = ` LEFT JOIN "ds_control" AS c ON c."k" = 1`
 
 // Captured gives the columns whose changes are captured: all but the id, the envelope and derived ones.
 func Captured(t *schema.Table) []*schema.Column {
@@ -201,57 +201,81 @@ func abort(zh, en string) string { return "SELECT RAISE(ABORT, " + text(zh+" / "
 // kept saves the whole old row before an insert with the id of a row that exists. INSERT OR REPLACE deletes that row
 // without any trigger unless recursive_triggers is on.
 func kept(t *schema.Table) string {
-	id := quote(schema.ColID)
-	old := "SELECT * FROM " + quote(t.Name) + " WHERE " + id + " = NEW." + id
-	var b strings.Builder
+	id, row := quote(schema.ColID), quote(t.Name)
+	var names [][]string
+	var values strings.Builder
 	for _, c := range noted(t) {
-		value := "(SELECT " + quote(c.Name) + " FROM " + quote(t.Name) + " WHERE " + id + " = NEW." + id + ")"
-		where := ""
-		if !captured(c) {
-			where = value + " IS NOT NULL"
+		always := "0"
+		if captured(c) {
+			always = "1"
 		}
-		b.WriteString(capture(t, OpKept, text(c.Name), value, "NULL", where))
+		names = append(names, []string{text(c.Name), always})
+		values.WriteString(" WHEN " + text(c.Name) + " THEN o." + quote(c.Name))
 	}
-	return trigger(t, "kept", "BEFORE INSERT", "EXISTS("+old+")", b.String())
+	from := `(SELECT n."col", n."always", CASE n."col"` + values.String() + ` END AS "old" FROM ` +
+		lines(names, "col", "always") + ` AS n CROSS JOIN ` + row + ` AS o WHERE o.` + id + ` = NEW.` + id + `) AS v`
+	return trigger(t, "kept", "BEFORE INSERT", "EXISTS(SELECT * FROM "+row+" WHERE "+id+" = NEW."+id+")",
+		captureEach(t, OpKept, "NEW", `v."col", v."old", NULL`, from, `v."always" OR v."old" IS NOT NULL`))
 }
 
 // inserted notes that there is a row. Its values are no part of the note: whoever seals reads the row itself, and a line for
 // each column cost a program six times what it pays for the row.
 func inserted(t *schema.Table) string {
-	return trigger(t, "insert", "AFTER INSERT", "", capture(t, OpInsert, "NULL", "NULL", "NULL", ""))
+	return trigger(t, "insert", "AFTER INSERT", "", captureEach(t, OpInsert, "NEW", "NULL, NULL, NULL", "(SELECT 1)", ""))
 }
 
 func deleted(t *schema.Table) string {
-	var b strings.Builder
-	b.WriteString(strings.ReplaceAll(capture(t, OpDelete, "NULL", "NULL", "NULL", ""), "NEW.", "OLD."))
+	list := [][]string{{"NULL", "NULL"}}
 	for _, c := range noted(t) {
-		v := "OLD." + quote(c.Name)
-		b.WriteString(strings.ReplaceAll(capture(t, OpDelete, text(c.Name), v, "NULL", v+" IS NOT NULL"), "NEW.", "OLD."))
+		list = append(list, []string{text(c.Name), "OLD." + quote(c.Name)})
 	}
-	return trigger(t, "delete", "AFTER DELETE", "", b.String())
+	return trigger(t, "delete", "AFTER DELETE", "", captureEach(t, OpDelete, "OLD", `v."col", v."old", NULL`,
+		lines(list, "col", "old")+" AS v", `v."col" IS NULL OR v."old" IS NOT NULL`))
 }
 
 // updated captures one cell: all its columns if one of them changed.
 func updated(t *schema.Table, cell *schema.Cell) string {
 	var names, changed []string
-	var b strings.Builder
+	var list [][]string
 	for _, c := range cell.Columns {
 		q := quote(c.Name)
 		names = append(names, q)
 		changed = append(changed, "OLD."+q+" IS NOT NEW."+q)
-		b.WriteString(capture(t, OpUpdate, text(c.Name), "OLD."+q, "NEW."+q, ""))
+		list = append(list, []string{text(c.Name), "OLD." + q, "NEW." + q})
+	}
+	values, from := strings.Join(list[0], ", "), "(SELECT 1)"
+	if len(list) > 1 {
+		values, from = `v."col", v."old", v."new"`, lines(list, "col", "old", "new")+" AS v"
 	}
 	when := "(" + strings.Join(changed, " OR ") + ")"
-	return trigger(t, "update."+cell.Name, "AFTER UPDATE OF "+strings.Join(names, ", "), when, b.String())
+	return trigger(t, "update."+cell.Name, "AFTER UPDATE OF "+strings.Join(names, ", "), when, captureEach(t, OpUpdate, "NEW", values, from, ""))
 }
 
-// capture is one INSERT into ds_capture for the row NEW.id.
-func capture(t *schema.Table, op, col, before, after, where string) string {
+// lines is a table of these lines, in their order. SQLite would name the columns of VALUES alone after what stands in its first line.
+func lines(list [][]string, names ...string) string {
+	first := make([]string, len(names))
+	for i, name := range names {
+		first[i] = list[0][i] + " AS " + quote(name)
+	}
+	var rest []string
+	for _, line := range list[1:] {
+		rest = append(rest, "("+strings.Join(line, ", ")+")")
+	}
+	if rest == nil {
+		return "(SELECT " + strings.Join(first, ", ") + ")"
+	}
+	return "(SELECT " + strings.Join(first, ", ") + " UNION ALL VALUES " + strings.Join(rest, ", ") + ")"
+}
+
+// captureEach is one INSERT into ds_capture: a note about the row (NEW or OLD) for each line of from, in its order, with values for
+// col, old and new. One statement for all columns, because every connection reads every trigger before it can do
+// anything: with a statement for each column that was most of what opening a replica cost.
+func captureEach(t *schema.Table, op, row, values, from, where string) string {
 	if where != "" {
 		where = " WHERE " + where
 	}
 	return `  INSERT INTO "ds_capture"("tbl", "id", "op", "col", "old", "new", "epoch", "base", "wall") SELECT ` +
-		text(t.Name) + `, NEW."id", ` + text(op) + ", " + col + ", " + before + ", " + after + ", " + stamp + controlRow + where + ";\n"
+		text(t.Name) + `, ` + row + `."id", ` + text(op) + ", " + values + ", " + stamp + " FROM " + from + controlRow + where + ";\n"
 }
 
 func trigger(t *schema.Table, name, event, when, body string) string {
