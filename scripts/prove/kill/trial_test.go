@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/doorstep-sync/doorstep/scripts/prove/child"
+	"github.com/doorstep-sync/doorstep/scripts/prove/overlay/armed"
 	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
 )
 
@@ -150,8 +150,8 @@ func (s *strike) arm() (file string) {
 	if s.place.phone {
 		folder = s.phone.points
 	}
-	file = filepath.Join(folder, s.place.Name)
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
+	file, err := armed.Arm(folder, s.place.Name)
+	if err != nil {
 		s.t.Fatal(err)
 	}
 	return file

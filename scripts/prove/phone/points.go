@@ -3,24 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync"
-	"syscall"
 
 	"github.com/doorstep-sync/doorstep/clients/device"
+	"github.com/doorstep-sync/doorstep/scripts/prove/overlay/armed"
 	se "github.com/doorstep-sync/doorstep/syncengine"
 	"github.com/doorstep-sync/doorstep/syncengine/session"
 )
-
-var points = os.Getenv("PROVE_POINTS")
-
-// point ends the process, as kill -9 does, if a file of that name is in the folder PROVE_POINTS.
-func point(name string) {
-	if points != "" && syscall.Unlink(points+"/"+name) == nil {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {}
-	}
-}
 
 // met says that the centre has answered.
 var met = sync.OnceFunc(func() { fmt.Println("met") })
@@ -34,7 +23,7 @@ func (p pointed) Dial(ctx context.Context) (device.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	point("dialled")
+	armed.Point("dialled")
 	return conn{c}, nil
 }
 
@@ -53,17 +42,17 @@ func (c conn) Send(m session.Message) error {
 	_, hello := m.(*session.Hello)
 	switch m.(type) {
 	case *session.Push:
-		point("about to push")
+		armed.Point("about to push")
 	case *session.Purged:
-		point("about to send a receipt")
+		armed.Point("about to send a receipt")
 	}
 	err := c.Conn.Send(m)
 	switch {
 	case err != nil:
 	case push:
-		point("pushed")
+		armed.Point("pushed")
 	case hello:
-		point("hello sent")
+		armed.Point("hello sent")
 	}
 	return err
 }
@@ -76,11 +65,11 @@ func (c conn) Receive() (session.Message, error) {
 	}
 	switch m.(type) {
 	case *session.Welcome:
-		point("welcome")
+		armed.Point("welcome")
 	case *session.Verdicts:
-		point("verdicts")
+		armed.Point("verdicts")
 	case *session.Delta:
-		point("delta")
+		armed.Point("delta")
 	}
 	return m, err
 }
