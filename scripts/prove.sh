@@ -50,7 +50,7 @@ if [ -n "${DOORSTEP_LONG:-}" ]; then
 	fleets=20000 small=100000 years=1100 again=340 executions=100000000 damaged=20000 patience=48h
 	export DOORSTEP_KILLS=${DOORSTEP_KILLS:-50000} DOORSTEP_CUTS=${DOORSTEP_CUTS:-10000} DOORSTEP_SOAK=${DOORSTEP_SOAK:-8h}
 else
-	fleets=1000 small=1500 years=40 again=7 executions=5100000 damaged=200 patience=60m
+	fleets=1000 small=1500 years=42 again=7 executions=5100000 damaged=200 patience=60m
 fi
 
 go build -tags "$TAGS" -o bin/sim ./scripts/sim
