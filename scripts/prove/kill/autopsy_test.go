@@ -59,6 +59,12 @@ func (f *fleet) reading(file string, fn func(workload.Querier)) {
 	db, err := open(file)
 	require.NoError(f.t, err)
 	defer db.Close()
+	f.moment(db, fn)
+}
+
+// moment runs fn on one moment of a database that is open.
+func (f *fleet) moment(db *sql.DB, fn func(workload.Querier)) {
+	f.t.Helper()
 	tx, err := db.BeginTx(context.Background(), nil)
 	require.NoError(f.t, err)
 	defer tx.Rollback()

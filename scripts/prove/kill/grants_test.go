@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/doorstep-sync/doorstep/scripts/prove/workload"
 )
@@ -97,22 +98,38 @@ func (p *phone) canary() (there bool, err error) {
 	return there, err
 }
 
+// holds tells whether a phone shows the other grid, or nothing of it, as its grants are, and is not leaving any more.
+func (p *phone) holds(q workload.Querier) (ok bool, why string) {
+	var leaving int64
+	n, err := buildings(q, "")
+	if err == nil {
+		err = q.One(`SELECT coalesce(json_extract(leaving, '$.state'), 0) FROM ds_state`, &leaving)
+	}
+	want := 0
+	if p.grant != "" {
+		want = workload.Buildings
+	}
+	return err == nil && n == want && leaving != 1,
+		fmt.Sprintf("phone %d holds %d buildings of the other grid, not %d, and is leaving: %d (%v)", p.who, n, want, leaving, err)
+}
+
+// shows waits until it does. The file is opened once for that: opening it costs more than looking, so moved is asked only then.
+func (f *fleet) shows(p *phone) error {
+	db, err := open(p.file)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return f.untilEvery(20*time.Millisecond, func() (ok bool, why string) {
+		f.moment(db, func(q workload.Querier) { ok, why = p.holds(q) })
+		return ok, why
+	})
+}
+
 // moved tells whether a phone holds the other grid, or nothing of it, not a byte, and the centre knows that: as its grants
 // are.
 func (f *fleet) moved(p *phone) (ok bool, why string) {
-	f.reading(p.file, func(q workload.Querier) {
-		var leaving int64
-		n, err := buildings(q, "")
-		if err == nil {
-			err = q.One(`SELECT coalesce(json_extract(leaving, '$.state'), 0) FROM ds_state`, &leaving)
-		}
-		want := 0
-		if p.grant != "" {
-			want = workload.Buildings
-		}
-		ok = err == nil && n == want && leaving != 1
-		why = fmt.Sprintf("phone %d holds %d buildings of the other grid, not %d, and is leaving: %d (%v)", p.who, n, want, leaving, err)
-	})
+	f.reading(p.file, func(q workload.Querier) { ok, why = p.holds(q) })
 	if !ok {
 		return ok, why
 	}

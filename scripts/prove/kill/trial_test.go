@@ -128,6 +128,9 @@ func (s *strike) ready() error {
 			return err
 		}
 	}
+	if err := s.shows(s.phone); err != nil {
+		return err
+	}
 	return s.untilEvery(20*time.Millisecond, func() (bool, string) { return s.moved(s.phone) })
 }
 
