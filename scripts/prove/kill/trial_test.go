@@ -174,12 +174,13 @@ func (s *strike) die(armed string, counts bool) error {
 	deadline := time.Now().Add(s.patience)
 	for {
 		now, _ := s.promised()
+		gone := victim.Gone() // asked first: who dies at the place after this has taken the file with him
 		_, err := os.Stat(armed)
 		if errors.Is(err, os.ErrNotExist) {
 			break
 		}
 		wrote = now
-		if victim.Gone() {
+		if gone {
 			return fmt.Errorf("%s: it ended by itself before it came there: %s", s.plan, victim.Errors())
 		}
 		if time.Now().After(deadline) {

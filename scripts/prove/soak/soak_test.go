@@ -57,7 +57,7 @@ func TestSoak(t *testing.T) {
 func TestSoakSeesLeaks(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "doorstepd")
 	require.NoError(t, overlay.Build("./server/cmd/doorstepd", program,
-		overlay.Edit{File: "server/gateway/handshake.go", From: "\tgo c.read()\n", To: "\tgo c.read()\n\tgo leak()\n"},
+		overlay.Edit{File: "server/gateway/write.go", From: "\tgo c.read()\n", To: "\tgo c.read()\n\tgo leak()\n"},
 		overlay.Edit{File: "server/gateway/leak.go", To: "package gateway\n\nimport \"os\"\n\nfunc leak() {\n\tf, _ := os.Open(os.DevNull)\n\t<-make(chan int)\n\tf.Close()\n}\n"}))
 	r := soak(t, program, 40, 40*time.Second, 8*time.Second)
 	t.Log(r)
