@@ -94,7 +94,7 @@ var Goals = []Goal{
 	{Name: CutsSeen, Least: 4},
 	{Name: CallsFailed, Least: 60_000, Anchor: "SQLite fails each call once"},
 	{Name: FaultySteps, Least: 800},
-	{Name: Rooms, Least: 1000},
+	{Name: Rooms, Least: 2000},
 	{Name: Damaged, Least: 200},
 	{Name: BadInputs, Least: 2000},
 	{Name: Lost, None: true},

@@ -22,7 +22,7 @@ const apart = 4
 // newFaulty reads KIND, a number of the shim's, and "once" or "many"; or "room" and "each".
 func newFaulty(kind, times, dir string) (*faulty, error) {
 	if kind == "room" {
-		return &faulty{disk: &room{dir: dir}, turns: 4}, nil
+		return &faulty{disk: &room{dir: dir}, turns: 4, daily: true}, nil
 	}
 	n, err := strconv.Atoi(kind)
 	if err != nil {

@@ -31,6 +31,11 @@ func (w *writer) centreEvery(dir, aside string, f *faulty) error {
 		return err
 	}
 	for i := range groups * f.turns {
+		if f.daily && i > 0 && i%groups == 0 {
+			if err := errors.Join(f.step("close", c.shut), f.step("open", c.open)); err != nil {
+				return err
+			}
+		}
 		if err := c.next(i); err != nil {
 			return err
 		}

@@ -45,7 +45,10 @@ func (w *writer) deviceEvery(dir, county string, f *faulty) error {
 		return err
 	}
 	steps := []step{{"snapshot", d.talk}}
-	for range f.turns {
+	for turn := range f.turns {
+		if f.daily && turn > 0 {
+			steps = append(steps, step{"close", d.shut}, step{"open", d.open})
+		}
 		others := func() error { return w.commit(d.county, peer, 2) }
 		for range each {
 			steps = append(steps, step{"write", d.write})

@@ -19,7 +19,8 @@ type faulty struct {
 	// save gives a function that brings the files back to where they are now, for when a step succeeds in spite of a
 	// fault: it is then done again, from the same beginning, and can say only the same.
 	save  func() (back func() error, err error)
-	turns int // how long the scenario is
+	turns int  // how long the scenario is
+	daily bool // a turn begins with a file that was closed and opened: its log has to grow anew
 	// known is how many calls a try of this step begins with that earlier ones began with too, and that have failed each.
 	known int
 
