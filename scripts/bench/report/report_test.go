@@ -105,6 +105,7 @@ func TestRows(t *testing.T) {
 	require.Equal(t, "**no**", grown.reached())
 
 	require.Len(t, rowsOf(parsed(t), regexp.MustCompile("^FanOut$")), 3)
+	require.Len(t, rowsOf(parsed(t), regexp.MustCompile("^Growth$")), 10, "it has several benchmarks")
 }
 
 // Every goal is of a workload that is run with what it is held against, and each workload has one.
