@@ -18,9 +18,10 @@ const (
 // newest keeps, for each feed of a scope, a seq that nothing in it is beyond: readers whose place is beyond that too need
 // not ask the database. It may be too high, by what was rolled back or has left since, and never too low:
 //   - who writes raises it before he commits, to the county's seq at least, which nothing is beyond that was there before;
-//   - who has read a feed to its end can only raise it: what he saw may be older than what was written meanwhile.
+//   - who has read a feed to its end can only raise it: what he saw may be older than what was written meanwhile;
+//   - who writes teaches nothing by what he reads: what he took out of a feed is there again if he is undone.
 //
-// Nothing is forgotten, or such a reader would be believed: 8 bytes for each feed of each scope.
+// Nothing is forgotten, or a reader of an old state would be believed: 8 bytes for each feed of each scope.
 type newest struct {
 	mu    sync.Mutex // guards what follows
 	feeds int
@@ -57,7 +58,7 @@ func (t *readTx) feed(scope string, feed int, after syncengine.Position, from in
 		return nil, nil
 	}
 	err = t.query(func(r row) error { out = append(out, item(r)); return nil }, query, args...)
-	if err == nil && len(out) < limit {
+	if t.known != nil && err == nil && len(out) < limit { // a view
 		end := min(after.Seq, t.head.Seq) // a reader may say of itself that it is anywhere, and nothing is beyond the head
 		if len(out) > 0 {
 			end = max(end, out[len(out)-1].Seq)

@@ -53,6 +53,8 @@ func TestFeedsThatHaveNothingAreNotAsked(t *testing.T) {
 	}
 	feeds := feedRows + len(s.schema.Tables)
 	require.Equal(t, feeds+1, asked(0), "the keys of all, and bodies of one")
+	require.Equal(t, feeds+1, asked(0), "who writes teaches nothing")
+	changedAfter(t, s, syncengine.Position{}, 9)
 	require.Equal(t, 2, asked(0))
 	require.Zero(t, asked(1))
 	row.Seq = 2
@@ -60,10 +62,30 @@ func TestFeedsThatHaveNothingAreNotAsked(t *testing.T) {
 	require.Equal(t, 2, asked(1))
 	require.Zero(t, asked(2))
 	s.newest = newNewest(len(s.schema.Tables))
-	require.Equal(t, feeds, asked(1<<40), "a place that no county has reached")
+	changedAfter(t, s, syncengine.Position{Seq: 1 << 40}, 9) // a place that no county has reached
 	require.Zero(t, asked(2))
 	commit(t, s, func(tx syncengine.Tx, seq int64) error { row.Seq = seq; return tx.PutRow(row) })
 	require.Equal(t, 2, asked(2))
+}
+
+// What a transaction took out of a scope, and saw that it is gone, is there again for everybody when it is undone.
+func TestUndoneMovesHideNothing(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), "s.db"))
+	const id = "01890000-0000-7000-8000-00000000000a"
+	for range 3 {
+		commit(t, s, func(tx syncengine.Tx, seq int64) error { return tx.PutRow(placeRow(id, seq)) })
+	}
+	s.newest = newNewest(len(s.schema.Tables)) // as if opened anew
+	commit(t, s, func(tx syncengine.Tx, seq int64) error {
+		row := placeRow(id, seq)
+		row.Scope = "g2"
+		require.NoError(t, tx.PutRow(row))
+		items, err := tx.Changed("g1", syncengine.Position{Seq: 1}, 9)
+		require.NoError(t, err)
+		require.Empty(t, items)
+		return errTold
+	})
+	require.Len(t, changedAfter(t, s, syncengine.Position{Seq: 2}, 9), 1)
 }
 
 // Who reads an old state learns that it ends, when a writer has already gone on: he is not believed.
