@@ -76,7 +76,7 @@ cache=$(go env GOCACHE)/fuzz/$module
 one() {
 	local status=0 n log=$found/$2 began=$SECONDS
 	(cd "$1" && "$found/${1##*/}.test" -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "$3x" -test.fuzzminimizetime 20x -test.parallel 1 \
-		-test.fuzzcachedir "$cache/$1") >"$log" 2>&1 || status=$?
+		-test.timeout 40m -test.fuzzcachedir "$cache/$1") >"$log" 2>&1 || status=$?
 	! grep -q 'was not built with coverage' "$log" || status=1
 	n=$(sed -n 's/^fuzz: elapsed: .* execs: \([0-9]*\) .*/\1/p' "$log" | tail -1)
 	echo "${n:-0}" >"$log.n"

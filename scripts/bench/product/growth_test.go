@@ -21,7 +21,7 @@ import (
 // sizes are how many records the county has for growth. What costs more with more of them is no use to a county that stays.
 var sizes = []int{10_000, 100_000, 1_000_000}
 
-// tenMillion is a size that takes 20 minutes and 11 GB to make: it is measured where BenchmarkGrow has made it.
+// tenMillion is a size that takes half an hour and 11 GB to make: it is measured where BenchmarkGrow has made it.
 const tenMillion = 10_000_000
 
 // BenchmarkGrow makes the largest county, once. Nothing but Ingest writes it, so that it is what ten million changes leave.
